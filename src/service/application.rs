@@ -1,0 +1,115 @@
+//! The root of the tree.
+
+use super::{
+    BoxError, Context, MultiService, PrivilegedContext, Resources, Service, ServiceError, Step,
+    StopErrors, Workers,
+};
+use std::ops::{Deref, DerefMut};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+/// The root of a tree of services, with a name: what a daemon runs.
+///
+/// It is used like the [`MultiService`] that it holds its services in:
+/// ```
+/// # use poetryd::{async_trait, service::{Application, BoxError, Context, Service}};
+/// # struct Clock;
+/// # #[async_trait] impl Service for Clock {
+/// #   async fn start(&mut self, _: &Context) -> Result<(), BoxError> { Ok(()) }
+/// #   async fn stop(&mut self, _: tokio::time::Instant) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// let mut application = Application::new("clocks");
+/// application.add("wall", Clock)?;
+/// assert!(application.contains("wall"));
+/// # Ok::<(), poetryd::service::AddError>(())
+/// ```
+pub struct Application {
+    name: String,
+    services: MultiService,
+    failures: Option<mpsc::UnboundedReceiver<ServiceError>>,
+}
+
+impl Application {
+    /// An application without services.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), services: MultiService::new(), failures: None }
+    }
+
+    /// What the application is called in the log.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// [`Service::privileged_start`] for the whole tree, in tree order.
+    ///
+    /// # Errors
+    /// The first service that failed; what its elders took is given back when the application is dropped.
+    pub fn privileged_start(&mut self, resources: &Resources) -> Result<(), ServiceError> {
+        let cx = PrivilegedContext::root(resources.clone());
+        self.services
+            .privileged_start(&cx)
+            .map_err(|cause| ServiceError::locate(cx.path(), Step::PrivilegedStart, cause))
+    }
+
+    /// [`Service::start`] for the whole tree, in tree order. When it returns `Ok`, every service has
+    /// started, and those waiting in [`Context::all_started`] go on.
+    ///
+    /// If the future is dropped half-way, the services started so far run until [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// The first service that failed; its elders have been stopped, in reverse order.
+    pub async fn start(
+        &mut self,
+        resources: &Resources,
+        workers: Workers,
+    ) -> Result<(), ServiceError> {
+        let (cx, failures) = Context::root(resources.clone(), workers);
+        self.failures = Some(failures);
+        self.services
+            .start(&cx)
+            .await
+            .map_err(|cause| ServiceError::locate(cx.path(), Step::Start, cause))?;
+        cx.say_all_started();
+        Ok(())
+    }
+
+    /// Waits until a running service [fails](Context::fail), and says which. Never returns if none does.
+    pub async fn failure(&mut self) -> ServiceError {
+        let failure = match &mut self.failures {
+            Some(failures) => failures.recv().await,
+            None => None,
+        };
+        match failure {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// [`Service::close`] for the whole tree, in reverse order.
+    pub fn close(&mut self) {
+        self.services.close();
+    }
+
+    /// [`Service::stop`] for the whole tree, begun in reverse order, siblings side by side.
+    ///
+    /// # Errors
+    /// Every service that failed to stop, or had not stopped about a second after `deadline`.
+    pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
+        let stopped: Result<(), BoxError> = self.services.stop(deadline).await;
+        stopped.map_err(|cause| StopErrors(StopErrors::flatten(&super::ServicePath::root(), cause)))
+    }
+}
+
+impl Deref for Application {
+    type Target = MultiService;
+
+    fn deref(&self) -> &MultiService {
+        &self.services
+    }
+}
+
+impl DerefMut for Application {
+    fn deref_mut(&mut self) -> &mut MultiService {
+        &mut self.services
+    }
+}

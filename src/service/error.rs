@@ -1,0 +1,109 @@
+//! What can go wrong with a service, always with the name of the service that it went wrong with.
+
+use super::{BoxError, ServicePath};
+use std::any::Any;
+use std::fmt;
+
+/// What a service was doing, or was asked to do, when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// [`Service::privileged_start`](super::Service::privileged_start).
+    PrivilegedStart,
+    /// [`Service::start`](super::Service::start).
+    Start,
+    /// Running: a task of it ended that it can't do without, or it said so with
+    /// [`Context::fail`](super::Context::fail).
+    Run,
+    /// [`Service::close`](super::Service::close).
+    Close,
+    /// [`Service::stop`](super::Service::stop).
+    Stop,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::PrivilegedStart | Step::Start => "could not start",
+            Step::Run => "failed",
+            Step::Close => "could not be closed",
+            Step::Stop => "did not stop cleanly",
+        })
+    }
+}
+
+/// The failure of one service: which, doing what, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("service {path} {step}: {cause}")]
+pub struct ServiceError {
+    /// The service that failed.
+    pub path: ServicePath,
+    /// What it was doing.
+    pub step: Step,
+    /// Why it failed.
+    #[source]
+    pub cause: BoxError,
+}
+
+impl ServiceError {
+    /// Names the failed service, unless `cause` names one already: the failure of a child passes through
+    /// its parents unchanged.
+    pub(crate) fn locate(path: &ServicePath, step: Step, cause: BoxError) -> Self {
+        match cause.downcast::<ServiceError>() {
+            Ok(located) => *located,
+            Err(cause) => ServiceError { path: path.clone(), step, cause },
+        }
+    }
+}
+
+/// The failures of several services while they were stopped. Never empty.
+#[derive(Debug)]
+pub struct StopErrors(pub Vec<ServiceError>);
+
+impl fmt::Display for StopErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, error) in self.0.iter().enumerate() {
+            let separator = if i == 0 { "" } else { "; " };
+            write!(f, "{separator}{error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StopErrors {}
+
+impl StopErrors {
+    /// Takes what a service's `stop` returned apart into the failures of single services.
+    pub(crate) fn flatten(path: &ServicePath, cause: BoxError) -> Vec<ServiceError> {
+        match cause.downcast::<StopErrors>() {
+            Ok(several) => several.0,
+            Err(cause) => vec![ServiceError::locate(path, Step::Stop, cause)],
+        }
+    }
+}
+
+/// Why a child could not be added to a [`MultiService`](super::MultiService).
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// The parent has a child of that name already.
+    #[error("there is a service called {0:?} here already; choose another name")]
+    Duplicate(String),
+    /// The name can't be part of a path.
+    #[error("{0:?} can't be the name of a service; use letters, digits, '-' and '_'")]
+    BadName(String),
+    /// The parent runs, so that adding means starting.
+    #[error("can't add {0:?} without starting it: the parent is running; use add_and_start")]
+    Running(String),
+    /// The child was to be started, and failed. It was not added.
+    #[error(transparent)]
+    Start(#[from] ServiceError),
+}
+
+/// The message of a panic, as an error.
+pub(crate) fn panicked(payload: Box<dyn Any + Send>) -> BoxError {
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|s| s.to_string())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "(no message)".into());
+    format!("panicked: {message}").into()
+}

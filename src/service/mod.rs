@@ -1,0 +1,92 @@
+//! The tree of services: what starts, what stops, and in which order.
+//!
+//! The words are those of Twisted's [`application/service.py`]: a [`Service`] starts and stops, a
+//! [`MultiService`] is a service that holds services, and an [`Application`] is the root of the tree.
+//! Nothing here knows of networks or processes; whoever runs the tree hands such things to the
+//! services through [`Resources`].
+//!
+//! [`application/service.py`]: https://docs.twisted.org/en/stable/core/howto/application.html
+
+mod application;
+mod context;
+mod error;
+mod multi;
+mod path;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod workers;
+
+pub use application::Application;
+pub use context::{Context, FindError, Handle, PrivilegedContext, Resources};
+pub use error::{AddError, ServiceError, Step, StopErrors};
+pub use multi::MultiService;
+pub use path::ServicePath;
+pub use settings::Settings;
+pub use workers::Workers;
+
+use async_trait::async_trait;
+use std::path::Path;
+use tokio::time::Instant;
+
+/// Any error, boxed. What a service's own code returns; `?` turns every error type into it,
+/// `anyhow::Error` and string literals included.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Something that starts and stops.
+///
+/// The calls come in this order, each at most once per run of the service:
+/// `privileged_start`, `start`, `close`, `stop`. A service whose start failed gets neither `close` nor
+/// `stop`: it gives back what it took before it returns its error, or in its `Drop`. One whose turn to
+/// start never came gets only `close`. A stopped service may be started again.
+///
+/// A panic in any of them is caught, and treated as the failure of this service alone.
+#[async_trait]
+pub trait Service: Send + 'static {
+    /// Does what must be done before privileges are dropped, such as binding a port below 1024.
+    ///
+    /// Called on the main thread, while the process has no other. There is no Tokio runtime yet: hold
+    /// sockets as `std::net` types until [`start`](Self::start).
+    fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// Starts, and returns when the service is fit to serve.
+    ///
+    /// Called inside a Tokio runtime, after every elder sibling has started. When the daemon is told to
+    /// stop meanwhile, the returned future is dropped at an `.await`; then `close` and `stop` are called
+    /// for what had been begun.
+    async fn start(&mut self, cx: &Context) -> Result<(), BoxError>;
+
+    /// Stops taking anything new, at once and without waiting. Work in progress goes on until
+    /// [`stop`](Self::stop).
+    fn close(&mut self) {}
+
+    /// Finishes the work in progress and returns when nothing is left running.
+    ///
+    /// What is still unfinished at `deadline` is to be abandoned: about a second later the caller stops
+    /// waiting, drops the future and reports the service as one that did not stop.
+    async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError>;
+
+    /// What other services of the tree get when they look this one up with [`Context::find`].
+    ///
+    /// Called once, before any service of the same parent starts. `None`: nobody can find it.
+    fn handle(&self) -> Option<Handle> {
+        None
+    }
+
+    /// Says in a line what this service would do if it were started, or why it could not.
+    ///
+    /// Called instead of a start, by `poetryd check`; must leave nothing behind. Relative file names are
+    /// relative to `rundir`.
+    fn check(&self, rundir: &Path) -> Result<String, BoxError> {
+        let _ = rundir;
+        Ok("would start".into())
+    }
+
+    /// The services that this one consists of, if it is a collection.
+    fn children(&self) -> Option<&MultiService> {
+        None
+    }
+}

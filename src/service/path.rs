@@ -1,0 +1,50 @@
+//! Where a service stands in the tree.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The names from the root down to a service, joined with dots: `night.science`.
+///
+/// The root itself is displayed as `-`, the mark of lines that concern the whole process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServicePath(Arc<str>);
+
+impl ServicePath {
+    /// The path of the application itself.
+    pub fn root() -> Self {
+        Self("".into())
+    }
+
+    /// The path of this service's child called `name`.
+    pub fn child(&self, name: &str) -> Self {
+        if self.0.is_empty() {
+            Self(name.into())
+        } else {
+            Self(format!("{}.{name}", self.0).into())
+        }
+    }
+
+    /// The path of the service that holds this one; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.0.is_empty() {
+            return None;
+        }
+        Some(Self(self.0.rsplit_once('.').map_or("", |(parent, _)| parent).into()))
+    }
+
+    /// The last name of the path: what the parent calls this service. Empty for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit_once('.').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// The path as it appears in the log; `-` for the root.
+    pub fn as_str(&self) -> &str {
+        if self.0.is_empty() { "-" } else { &self.0 }
+    }
+}
+
+impl fmt::Display for ServicePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
