@@ -57,4 +57,6 @@
 
 pub use async_trait::async_trait;
 
+pub mod net;
 pub mod service;
+pub mod sockets;

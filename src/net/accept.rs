@@ -1,0 +1,279 @@
+//! The accept loop: one per listening socket and worker.
+
+use super::burst::Burst;
+use super::closing::{Closing, reset_when_dropped};
+use super::deliver::{deliver, send_at_once};
+use super::limit::Place;
+use super::{Connection, ConnectionLimit, Peer, Protocol, TcpOptions};
+use crate::service::{BoxError, Context};
+use socket2::{SockAddr, SockAddrStorage};
+use std::future::Future;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, error, info, warn};
+
+/// How many clients are accepted before the worker's other tasks get their turn.
+const BATCH: usize = 128;
+
+/// How long a loop rests when the system has no descriptor or memory for another connection.
+const REST: Duration = Duration::from_millis(100);
+
+/// What all accept loops of one service share.
+pub(super) struct Shared {
+    pub(super) protocol: Arc<dyn Protocol>,
+    pub(super) options: TcpOptions,
+    pub(super) limit: ConnectionLimit,
+    /// Set by `close`: take nothing new.
+    pub(super) closed: CancellationToken,
+    /// Set at the deadline of `stop`: finish nothing more.
+    pub(super) cut: CancellationToken,
+    /// How many connections were cut.
+    pub(super) unfinished: AtomicUsize,
+    pub(super) exhausted: Burst,
+}
+
+/// Serves on one listener, on the worker that this is called on, from the time when the whole application
+/// has started until the service is closed; then finishes what is in progress, or cuts it when told so.
+pub(super) async fn accept_loop(
+    cx: Context,
+    shared: Arc<Shared>,
+    listener: Arc<TcpListener>,
+) -> Result<(), BoxError> {
+    // SAFETY: the Arc keeps the one descriptor of the listener open as long as the AsyncFd lives.
+    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+    let mut accepting = AcceptLoop {
+        listener,
+        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout),
+        tasks: JoinSet::new(),
+        resting: None,
+        shared: shared.clone(),
+    };
+    tokio::select! {
+        () = shared.closed.cancelled() => {}
+        () = cx.all_started() => accepting.serve().await?,
+    }
+    accepting.empty_the_queue();
+    let AcceptLoop { listener, closing, tasks, .. } = accepting;
+    drop(listener); // from here on, connecting is refused
+    let unfinished = drain(&shared.cut, closing, tasks).await;
+    shared.unfinished.fetch_add(unfinished, Ordering::Relaxed);
+    Ok(())
+}
+
+/// One loop, with the connections that it has accepted.
+struct AcceptLoop {
+    shared: Arc<Shared>,
+    listener: AsyncFd<Arc<TcpListener>>,
+    closing: Closing,
+    /// The connections that are more than one send.
+    tasks: JoinSet<Option<(TcpStream, Place)>>,
+    /// Set while the system has no room for another connection.
+    resting: Option<Instant>,
+}
+
+impl AcceptLoop {
+    async fn serve(&mut self) -> Result<(), BoxError> {
+        let shared = self.shared.clone();
+        let mut closed = pin!(shared.closed.cancelled());
+        let mut place = None;
+        loop {
+            let accepting = place.is_some();
+            tokio::select! {
+                biased;
+                () = &mut closed => return Ok(()),
+                () = until(self.closing.due()) => self.closing.sweep(),
+                Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
+                () = until(self.resting), if self.resting.is_some() => self.resting = None,
+                free = wait_for_client(&self.listener, &shared.limit),
+                    if !accepting && self.resting.is_none() => place = Some(free?),
+                () = std::future::ready(()), if accepting => {
+                    self.accept_batch(place.take());
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+    }
+
+    /// Accepts until nobody waits, there is no place, or the batch is full. The first client gets the
+    /// place that was waited for.
+    fn accept_batch(&mut self, mut place: Option<Place>) {
+        for _ in 0..BATCH {
+            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else { return };
+            // When nobody waits, try_io tells the reactor so.
+            match self.listener.try_io(Interest::READABLE, |listener| accept(listener)) {
+                Ok((stream, peer)) => self.receive(stream, peer, free),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if is_transient(&e) => {}
+                Err(e) => return self.rest(&e),
+            }
+        }
+    }
+
+    fn rest(&mut self, e: &io::Error) {
+        self.resting = Some(Instant::now() + REST);
+        if let Some(unmentioned) = self.shared.exhausted.event() {
+            warn!(
+                unmentioned,
+                "can't accept: {e}; clients wait in the backlog until there is room"
+            );
+        }
+    }
+
+    fn receive(&mut self, stream: TcpStream, peer: Peer, place: Place) {
+        let protocol = &self.shared.protocol;
+        let monologue = catch_unwind(AssertUnwindSafe(|| protocol.monologue(&peer)));
+        let Ok(monologue) = monologue else {
+            reset_when_dropped(&stream, true);
+            return error!("the protocol panicked; {peer} was dropped");
+        };
+        let write_timeout = self.shared.options.write_timeout;
+        let Some(bytes) = monologue else {
+            let protocol = protocol.clone();
+            let conversation = async move {
+                let finished = converse(protocol, stream, peer, write_timeout).await;
+                finished.map(|stream| (stream, place))
+            };
+            return self.spawn(conversation);
+        };
+        match send_at_once(&stream, &bytes) {
+            Ok(sent) if sent == bytes.len() => self.closing.push(stream, place),
+            Ok(sent) => self.spawn(async move {
+                let delivered = deliver(stream, peer, bytes, sent, write_timeout).await;
+                delivered.map(|stream| (stream, place))
+            }),
+            Err(e) => info!("{peer} went away before anything was sent: {e}"),
+        }
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = Option<(TcpStream, Place)>> + Send + 'static) {
+        self.tasks.spawn(task.instrument(Span::current()));
+    }
+
+    /// Serves those who were waiting when the service was closed: closing the socket would reset them.
+    /// They are not held back by the connection limit, since there is no later for them.
+    fn empty_the_queue(&mut self) {
+        loop {
+            match accept(self.listener.get_ref()) {
+                Ok((stream, peer)) => {
+                    let place = self.shared.limit.try_place();
+                    let place = place.or_else(|| ConnectionLimit::new(1).try_place());
+                    if let Some(place) = place {
+                        self.receive(stream, peer, place);
+                    }
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
+                Err(e) if is_transient(&e) => {}
+                Err(e) => return warn!("clients that were still waiting are turned away: {e}"),
+            }
+        }
+    }
+}
+
+/// Waits until a client is waiting and there is a place for it. No place is held while nobody waits.
+async fn wait_for_client(
+    listener: &AsyncFd<Arc<TcpListener>>,
+    limit: &ConnectionLimit,
+) -> io::Result<Place> {
+    listener.readable().await?.retain_ready();
+    Ok(limit.place().await)
+}
+
+async fn until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A task has ended: its connection, if the client is still there, is to be closed in order.
+fn finished(closing: &mut Closing, ended: Result<Option<(TcpStream, Place)>, JoinError>) {
+    match ended {
+        Ok(Some((stream, place))) => closing.push(stream, place),
+        Ok(None) => {}
+        Err(e) if e.is_panic() => error!("the protocol panicked; the connection was reset"),
+        Err(_) => {}
+    }
+}
+
+/// Lets the connections end by themselves, or at the cut. Returns how many were cut.
+async fn drain(
+    cut: &CancellationToken,
+    mut closing: Closing,
+    mut tasks: JoinSet<Option<(TcpStream, Place)>>,
+) -> usize {
+    while !(closing.is_empty() && tasks.is_empty()) {
+        tokio::select! {
+            biased;
+            () = cut.cancelled() => break,
+            () = until(closing.due()) => closing.sweep(),
+            Some(ended) = tasks.join_next() => finished(&mut closing, ended),
+        }
+    }
+    let unfinished = tasks.len();
+    tasks.shutdown().await;
+    unfinished
+}
+
+async fn converse(
+    protocol: Arc<dyn Protocol>,
+    stream: TcpStream,
+    peer: Peer,
+    write_timeout: Duration,
+) -> Option<TcpStream> {
+    let conversation = async {
+        let mut connection = Connection::new(stream, peer, write_timeout)?;
+        protocol.converse(&mut connection).await?;
+        connection.finish()
+    };
+    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
+}
+
+/// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
+fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
+    let accept = |address: *mut SockAddrStorage, length: *mut libc::socklen_t| {
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: `try_init` passes room for any address, and its size in `length`.
+        let fd = unsafe { libc::accept4(listener.as_raw_fd(), address.cast(), length, flags) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the kernel has just made this descriptor for us.
+        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    };
+    // SAFETY: where accept4 succeeds, it has written an address and its length.
+    let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
+    let address =
+        address.as_socket().ok_or_else(|| io::Error::other("a client without an address"))?;
+    Ok((TcpStream::from(fd), Peer(address)))
+}
+
+/// Errors that concern the one client that is gone again; see "Error handling" in accept(2).
+fn is_transient(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(
+            libc::EINTR
+                | libc::ECONNABORTED
+                | libc::EPROTO
+                | libc::EPERM
+                | libc::ENETDOWN
+                | libc::ENOPROTOOPT
+                | libc::EHOSTDOWN
+                | libc::ENONET
+                | libc::EHOSTUNREACH
+                | libc::EOPNOTSUPP
+                | libc::ENETUNREACH
+        )
+    )
+}

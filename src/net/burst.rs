@@ -1,0 +1,61 @@
+//! One log line per burst of the same trouble.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Trouble that comes back within this time belongs to the same burst.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A burst that goes on is mentioned again this often.
+const REMINDER: Duration = Duration::from_secs(60);
+
+/// Decides which of many equal events are worth a line.
+#[derive(Default)]
+pub(super) struct Burst(Mutex<Option<State>>);
+
+struct State {
+    said: Instant,
+    last: Instant,
+    since: u64,
+}
+
+impl Burst {
+    /// Counts an event. `Some(n)`: say so now; `n` earlier ones have gone unmentioned.
+    pub(super) fn event(&self) -> Option<u64> {
+        self.event_at(Instant::now())
+    }
+
+    fn event_at(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let unmentioned = match &mut *state {
+            Some(burst) if now - burst.last < QUIET && now - burst.said < REMINDER => {
+                burst.last = now;
+                burst.since += 1;
+                return None;
+            }
+            Some(burst) => burst.since,
+            None => 0,
+        };
+        *state = Some(State { said: now, last: now, since: 0 });
+        Some(unmentioned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_said_once_and_a_long_one_every_minute() {
+        let burst = Burst::default();
+        let start = Instant::now();
+        let at = |seconds| burst.event_at(start + Duration::from_secs(seconds));
+        assert_eq!(at(0), Some(0));
+        for second in 1..60 {
+            assert_eq!(at(second), None);
+        }
+        assert_eq!(at(60), Some(59));
+        assert_eq!(at(61), None);
+        assert_eq!(at(80), Some(1), "after a quiet time it is a new burst");
+    }
+}

@@ -1,0 +1,64 @@
+//! Where to listen: a name or an address, and what it stands for.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+/// A name, an IPv4 or IPv6 address, or `*` for all interfaces, together with its addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    name: String,
+    addresses: Vec<SocketAddr>,
+    literal: bool,
+}
+
+/// A name that stands for no address.
+#[derive(Debug, thiserror::Error)]
+#[error("can't find an address for {name:?}: {source}")]
+pub struct ResolveError {
+    name: String,
+    source: io::Error,
+}
+
+impl Interface {
+    /// Looks the name up. Asks the system's resolver, so it may take as long as that takes.
+    ///
+    /// # Errors
+    /// If the name is unknown.
+    pub fn resolve(name: &str) -> Result<Self, ResolveError> {
+        let literal = name.parse::<IpAddr>().is_ok() || name.contains('%');
+        let addresses = if name == "*" {
+            vec![(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()]
+        } else {
+            let found = (name, 0).to_socket_addrs();
+            found.map_err(|source| ResolveError { name: name.into(), source })?.collect()
+        };
+        let mut distinct: Vec<SocketAddr> = Vec::new();
+        for address in addresses {
+            if !distinct.contains(&address) {
+                distinct.push(address);
+            }
+        }
+        Ok(Self { name: name.into(), addresses: distinct, literal })
+    }
+
+    /// The addresses, each with `port`.
+    pub fn addresses(&self, port: u16) -> impl Iterator<Item = SocketAddr> {
+        self.addresses.iter().map(move |&address| {
+            let mut address = address;
+            address.set_port(port);
+            address
+        })
+    }
+
+    /// Whether an address was written, rather than a name: then it must exist on this machine.
+    pub fn is_literal(&self) -> bool {
+        self.literal
+    }
+}
+
+impl fmt::Display for Interface {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
