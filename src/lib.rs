@@ -57,6 +57,7 @@
 
 pub use async_trait::async_trait;
 
+pub mod config;
 pub mod net;
 pub mod service;
 pub mod sockets;

@@ -1,0 +1,126 @@
+//! Readers of single values, for [`Section::required`](super::Section::required) and
+//! [`Section::optional`](super::Section::optional).
+//!
+//! A reader returns the value, or says what it expected instead. Any closure of that form will do.
+
+use super::Value;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// More than a century, in seconds: what fits every clock.
+const LONGEST: f64 = 4e9;
+
+/// A string.
+pub fn string(value: &Value<'_>) -> Result<String, String> {
+    value.as_str().map(str::to_owned).ok_or_else(|| "expected a string".into())
+}
+
+/// A string that is not empty.
+pub fn word(value: &Value<'_>) -> Result<String, String> {
+    match value.as_str() {
+        Some("") | None => Err("expected a string that is not empty".into()),
+        Some(text) => Ok(text.into()),
+    }
+}
+
+/// The name of a file or directory.
+pub fn path(value: &Value<'_>) -> Result<PathBuf, String> {
+    match value.as_str() {
+        Some("") | None => Err("expected a file name in quotes".into()),
+        Some(text) if text.contains('\0') => {
+            Err("expected a file name, which has no NUL byte".into())
+        }
+        Some(text) => Ok(text.into()),
+    }
+}
+
+/// `true` or `false`.
+pub fn boolean(value: &Value<'_>) -> Result<bool, String> {
+    value.as_bool().ok_or_else(|| "expected true or false".into())
+}
+
+/// A TCP or UDP port; 0 means any free one.
+pub fn port(value: &Value<'_>) -> Result<u16, String> {
+    let port = value.as_integer().and_then(|n| u16::try_from(n).ok());
+    port.ok_or_else(|| "expected a port, a number from 0 to 65535".into())
+}
+
+/// A whole number within `range`.
+pub fn integer<T>(range: RangeInclusive<T>) -> impl Fn(&Value<'_>) -> Result<T, String>
+where
+    T: TryFrom<i64> + PartialOrd + std::fmt::Display,
+{
+    move |value| {
+        let number = value.as_integer().and_then(|n| T::try_from(n).ok());
+        number.filter(|n| range.contains(n)).ok_or_else(|| {
+            format!("expected a whole number from {} to {}", range.start(), range.end())
+        })
+    }
+}
+
+/// A time in seconds, fractions allowed.
+pub fn seconds(value: &Value<'_>) -> Result<Duration, String> {
+    let seconds = value.as_float().and_then(duration);
+    seconds.ok_or_else(|| "expected a number of seconds, such as 30 or 0.5".into())
+}
+
+/// A size in bytes: a number, or a string with a unit. `kB`, `MB` and `GB` are powers of 1000,
+/// `KiB`, `MiB` and `GiB` powers of 1024.
+pub fn size(value: &Value<'_>) -> Result<u64, String> {
+    let bytes = match value.as_str() {
+        Some(text) => parse_size(text),
+        None => value.as_integer().and_then(|n| u64::try_from(n).ok()),
+    };
+    bytes.ok_or_else(|| "expected a size, such as 65536, \"64kB\" or \"1MB\"".into())
+}
+
+/// File permission bits in octal, as a string: `"077"`.
+pub fn octal(value: &Value<'_>) -> Result<u32, String> {
+    let expected = || "expected octal digits in quotes, from \"000\" to \"777\"".to_owned();
+    value.as_str().and_then(parse_octal).ok_or_else(expected)
+}
+
+/// One of `words`.
+pub fn one_of<T: Copy>(
+    words: &'static [(&'static str, T)],
+) -> impl Fn(&Value<'_>) -> Result<T, String> {
+    move |value| {
+        let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
+        found.map(|(_, meaning)| *meaning).ok_or_else(|| {
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let near = value.as_str().and_then(|v| super::nearest(v, names.iter().copied()));
+            let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
+            format!("expected one of {}{near}", names.join(", "))
+        })
+    }
+}
+
+/// A number of seconds as a duration, if it can be one.
+pub fn duration(seconds: f64) -> Option<Duration> {
+    let plausible = (0.0..=LONGEST).contains(&seconds);
+    if plausible { Duration::try_from_secs_f64(seconds).ok() } else { None }
+}
+
+/// The bytes that `"64kB"` and its like stand for.
+pub fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+/// The permission bits that `"077"` and its like stand for.
+pub fn parse_octal(text: &str) -> Option<u32> {
+    let octal = !text.is_empty() && text.chars().all(|c| c.is_digit(8));
+    if octal { u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777) } else { None }
+}

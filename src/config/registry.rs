@@ -1,0 +1,120 @@
+//! Which kinds of service and which protocols an application file may name.
+
+use super::{Section, tcp::Tcp};
+use crate::net::Protocol;
+use crate::service::{BoxError, Context, Service, Settings};
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// The checked settings of one kind of service.
+///
+/// They are kept beside the service, to be compared with those of a later version of the file; hence
+/// `PartialEq`.
+pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
+    /// Reads the settings. `None` if they can't be had; what is wrong has been noted in the section. Read
+    /// every key before giving up, so that all mistakes are found at once.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// Makes the service. It has no effect on anything yet.
+    fn service(&self) -> Box<dyn Service>;
+}
+
+/// The checked settings of one protocol, which stand in the table of the service that speaks it.
+pub trait ProtocolKind: PartialEq + Debug + Send + Sync + Sized + 'static {
+    /// Reads the settings, as [`Kind::read`] does.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// Makes the protocol, when the service that speaks it starts: the time to look up other services.
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError>;
+}
+
+/// The settings of some protocol: a [`ProtocolKind`] whose type is known only at run time.
+#[derive(Clone, Debug)]
+pub struct AnyProtocol(Arc<dyn ProtocolSettings>);
+
+impl AnyProtocol {
+    /// As [`ProtocolKind::protocol`].
+    pub fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        self.0.protocol(cx)
+    }
+}
+
+/// Equal: the same protocol with the same settings.
+impl PartialEq for AnyProtocol {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.same_as(&*other.0)
+    }
+}
+
+trait ProtocolSettings: Settings {
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError>;
+}
+
+impl<T: ProtocolKind> ProtocolSettings for T {
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        ProtocolKind::protocol(self, cx)
+    }
+}
+
+/// A service, and the settings that it was made from.
+pub(super) type Made = (Box<dyn Service>, Box<dyn Settings>);
+type ReadKind = fn(&mut Section<'_>) -> Option<Made>;
+type ReadProtocol = fn(&mut Section<'_>) -> Option<AnyProtocol>;
+
+/// The kinds of service and the protocols that an application file may name.
+#[derive(Clone)]
+pub struct Registry {
+    kinds: BTreeMap<&'static str, ReadKind>,
+    protocols: BTreeMap<&'static str, ReadProtocol>,
+}
+
+impl Registry {
+    /// The kinds that need nothing else: `tcp`, and `group`, which is always there. No protocols.
+    pub fn new() -> Self {
+        let mut registry = Self { kinds: BTreeMap::new(), protocols: BTreeMap::new() };
+        registry.kind::<Tcp>("tcp");
+        registry
+    }
+
+    /// Adds a kind of service, or replaces the one of that name.
+    pub fn kind<K: Kind>(&mut self, name: &'static str) -> &mut Self {
+        let read: ReadKind = |section| {
+            let settings = K::read(section)?;
+            Some((settings.service(), Box::new(settings)))
+        };
+        self.kinds.insert(name, read);
+        self
+    }
+
+    /// Adds a protocol, or replaces the one of that name.
+    pub fn protocol<P: ProtocolKind>(&mut self, name: &'static str) -> &mut Self {
+        let read: ReadProtocol = |section| Some(AnyProtocol(Arc::new(P::read(section)?)));
+        self.protocols.insert(name, read);
+        self
+    }
+
+    /// The names of all protocols.
+    pub fn protocols(&self) -> Vec<&'static str> {
+        self.protocols.keys().copied().collect()
+    }
+
+    /// The names of all kinds.
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.kinds.keys().copied().chain(["group"]).collect()
+    }
+
+    pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {
+        self.kinds.get(name).copied()
+    }
+
+    pub(super) fn protocol_named(&self, name: &str) -> Option<ReadProtocol> {
+        self.protocols.get(name).copied()
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Self::new()
+    }
+}

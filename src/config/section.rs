@@ -1,0 +1,341 @@
+//! One table of a file, read key by key.
+
+use super::diagnostic::{Diagnostics, nearest, suggestion};
+use super::registry::{AnyProtocol, Registry};
+use crate::service::ServicePath;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use toml::de::{DeTable, DeValue};
+
+/// One table of a file.
+///
+/// Every key is asked for by name. What is wrong with a value is noted, with its place in the file, and
+/// reading goes on; at the end, keys that nobody asked for are mistakes too.
+pub struct Section<'a> {
+    table: &'a DeTable<'a>,
+    /// What to point at when something is missing: the table's name.
+    header: Range<usize>,
+    /// What to call the table in messages.
+    title: &'a str,
+    path: ServicePath,
+    notes: &'a mut Notes,
+    known: Vec<&'static str>,
+    /// Set when nobody can say which keys are right, since the kind or the protocol is unknown.
+    any_key: bool,
+}
+
+/// One value of a file, as a reader of [`read`](super::read) gets it.
+pub struct Value<'a>(&'a DeValue<'a>);
+
+/// What is found out about a file while it is read, beside the settings themselves.
+pub(super) struct Notes {
+    pub(super) diagnostics: Diagnostics,
+    registry: Arc<Registry>,
+    kinds: HashMap<ServicePath, String>,
+    references: Vec<Reference>,
+    listeners: HashMap<u16, Vec<(SocketAddr, ServicePath)>>,
+}
+
+/// A key whose value is the name of another service.
+struct Reference {
+    from: ServicePath,
+    span: Range<usize>,
+    key: &'static str,
+    name: String,
+    kind: &'static str,
+}
+
+impl<'a> Section<'a> {
+    /// Reads a table with `read`, then notes the keys that it did not ask for.
+    pub(super) fn read<T>(
+        table: &'a DeTable<'a>,
+        header: Range<usize>,
+        title: &'a str,
+        path: ServicePath,
+        notes: &'a mut Notes,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let (known, any_key) = (Vec::new(), false);
+        let mut section = Section { table, header, title, path, notes, known, any_key };
+        let result = read(&mut section);
+        section.note_unknown_keys();
+        result
+    }
+
+    /// The value of a key that must be there. `None`: it is not, or it is wrong; that has been noted.
+    pub fn required<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        if !self.table.contains_key(key) {
+            self.known.push(key);
+            self.missing(format!("{} needs a key {key:?}", self.title));
+            return None;
+        }
+        self.optional(key, read)
+    }
+
+    /// The value of a key that may be left out. `None`: it is, or it is wrong, which has been noted.
+    pub fn optional<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&Value<'_>) -> Result<T, String>,
+    ) -> Option<T> {
+        self.known.push(key);
+        let value = self.table.get(key)?;
+        match read(&Value(value.get_ref())) {
+            Ok(value) => Some(value),
+            Err(expected) => {
+                let found = describe(value.get_ref());
+                let message = format!("{key}: {expected}, found {found}");
+                self.notes.diagnostics.wrong(value.span(), message);
+                None
+            }
+        }
+    }
+
+    /// The name, in a key that must be there, of another service of the given kind: looked for among
+    /// the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
+    pub fn service(&mut self, key: &'static str, kind: &'static str) -> Option<String> {
+        let name = self.required(key, super::read::word)?;
+        let (from, span) = (self.path.clone(), self.span_of(key));
+        self.notes.references.push(Reference { from, span, key, name: name.clone(), kind });
+        Some(name)
+    }
+
+    /// The settings of a protocol, named by a key that must be there. The protocol's own keys stand in
+    /// the same table.
+    pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
+        let name = self.required(key, super::read::word);
+        let registry = self.notes.registry.clone();
+        let read = name.as_deref().and_then(|name| registry.protocol_named(name));
+        if let Some(read) = read {
+            return read(self);
+        }
+        self.any_key = true;
+        if let Some(name) = name {
+            let advice = suggestion(&name, &registry.protocols());
+            self.mistake(key, format!("unknown protocol {name:?}; {advice}"));
+        }
+        None
+    }
+
+    /// Notes that the service will listen on an address, which no other may.
+    pub fn listens_on(&mut self, key: &'static str, address: SocketAddr) {
+        if address.port() == 0 {
+            return;
+        }
+        let others = self.notes.listeners.entry(address.port()).or_default();
+        if let Some((other, service)) = others.iter().find(|(other, _)| overlap(*other, address)) {
+            let message = if *other == address {
+                format!("{address} is listened on by {service} already")
+            } else {
+                format!("{address} can't be listened on beside {other}, which {service} listens on")
+            };
+            self.mistake(key, message);
+            return;
+        }
+        others.push((address, self.path.clone()));
+    }
+
+    /// Notes a mistake in the value of a key.
+    pub fn mistake(&mut self, key: &str, message: impl Into<String>) {
+        let span = self.span_of(key);
+        self.notes.diagnostics.wrong(span, message.into());
+    }
+
+    /// Notes that something is missing from this table.
+    pub fn missing(&mut self, message: impl Into<String>) {
+        self.notes.diagnostics.missing(self.header.clone(), message.into());
+    }
+
+    /// Notes that the table's own name is wrong.
+    pub(super) fn wrong_name(&mut self, message: String) {
+        self.notes.diagnostics.wrong(self.header.clone(), message);
+    }
+
+    /// Whether the file has this key here.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// Where the service that this section describes will stand in the tree.
+    pub fn path(&self) -> &ServicePath {
+        &self.path
+    }
+
+    /// Reads a table inside this one. `None`: there is none, or the key holds something else.
+    pub fn table<T>(
+        &mut self,
+        key: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        self.known.push(key);
+        let (name, value) = self.table.get_key_value(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            let found = describe(value.get_ref());
+            let message = format!("{key}: expected a table, found {found}");
+            self.notes.diagnostics.wrong(value.span(), message);
+            return None;
+        };
+        let title = format!("[{key}]");
+        Some(Section::read(table, name.span(), &title, self.path.clone(), self.notes, read))
+    }
+
+    /// Reads the services in the table `services`, in order. `None`: there is no such table.
+    pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> Option<()> {
+        self.known.push("services");
+        let services = self.table.get("services")?;
+        let Some(services) = services.get_ref().as_table() else {
+            let found = describe(services.get_ref());
+            self.mistake(
+                "services",
+                format!("services: expected tables [services.NAME], found {found}"),
+            );
+            return Some(());
+        };
+        for (name, value) in services {
+            let Some(table) = value.get_ref().as_table() else {
+                let found = describe(value.get_ref());
+                let message =
+                    format!("expected a table [services.{}], found {found}", name.get_ref());
+                self.notes.diagnostics.wrong(value.span(), message);
+                continue;
+            };
+            let path = self.path.child(name.get_ref());
+            let title = format!("service {path}");
+            let read = |section: &mut Section<'_>| read(name.get_ref(), section);
+            Section::read(table, name.span(), &title, path, self.notes, read);
+        }
+        Some(())
+    }
+
+    /// What kind of service this is, and how such a one is read; noted for those who refer to it.
+    pub(super) fn kind(&mut self) -> Option<String> {
+        let kind = self.required("kind", super::read::word);
+        match &kind {
+            Some(kind) => drop(self.notes.kinds.insert(self.path.clone(), kind.clone())),
+            None => self.any_key = true,
+        }
+        kind
+    }
+
+    pub(super) fn registry(&self) -> Arc<Registry> {
+        self.notes.registry.clone()
+    }
+
+    pub(super) fn unknown_kind(&mut self, kind: &str, kinds: &[&str]) {
+        self.any_key = true;
+        self.mistake(
+            "kind",
+            format!("unknown kind of service {kind:?}; {}", suggestion(kind, kinds)),
+        );
+    }
+
+    fn span_of(&self, key: &str) -> Range<usize> {
+        self.table.get(key).map_or(self.header.clone(), |value| value.span())
+    }
+
+    fn note_unknown_keys(&mut self) {
+        if self.any_key {
+            return;
+        }
+        for (key, _) in self.table {
+            if !self.known.contains(&key.get_ref().as_ref()) {
+                let advice = suggestion(key.get_ref(), &self.known);
+                let message =
+                    format!("unknown key {:?} in {}; {advice}", key.get_ref(), self.title);
+                self.notes.diagnostics.wrong(key.span(), message);
+            }
+        }
+    }
+}
+
+impl Value<'_> {
+    /// The value, if it is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        self.0.as_str()
+    }
+
+    /// The value, if it is a whole number that fits.
+    pub fn as_integer(&self) -> Option<i64> {
+        let integer = self.0.as_integer()?;
+        i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
+    }
+
+    /// The value, if it is a number.
+    pub fn as_float(&self) -> Option<f64> {
+        match self.0.as_float() {
+            Some(float) => float.as_str().replace('_', "").parse().ok(),
+            // Sizes and seconds are far below the point where this loses precision.
+            None => self.as_integer().map(|integer| integer as f64),
+        }
+    }
+
+    /// The value, if it is true or false.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.0.as_bool()
+    }
+}
+
+impl Notes {
+    pub(super) fn new(registry: Arc<Registry>, diagnostics: Diagnostics) -> Self {
+        let (kinds, references, listeners) = Default::default();
+        Self { diagnostics, registry, kinds, references, listeners }
+    }
+
+    /// Checks that every service that another one names is there, and of the right kind. Possible only
+    /// when the whole tree has been read, because a name may stand before what it names.
+    pub(super) fn check_references(&mut self) {
+        for reference in std::mem::take(&mut self.references) {
+            let Reference { from, span, key, name, kind } = reference;
+            let groups = std::iter::successors(from.parent(), ServicePath::parent);
+            let found =
+                groups.map(|group| group.child(&name)).find(|path| self.kinds.contains_key(path));
+            match found {
+                Some(path) if self.kinds[&path] == kind => {}
+                Some(path) => {
+                    let other = &self.kinds[&path];
+                    let message = format!(
+                        "{key}: expected a service of kind {kind:?}; {path} is of kind {other:?}"
+                    );
+                    self.diagnostics.wrong(span, message);
+                }
+                None => {
+                    let right_kind = self.kinds.iter().filter(|(_, k)| *k == kind);
+                    let mut names: Vec<&str> = right_kind.map(|(path, _)| path.name()).collect();
+                    names.sort_unstable();
+                    let near =
+                        nearest(&name, names).map(|near| format!("; did you mean {near:?}?"));
+                    let message = format!(
+                        "{key}: there is no {kind} called {name:?} here{}",
+                        near.unwrap_or_default()
+                    );
+                    self.diagnostics.missing(span, message);
+                }
+            }
+        }
+    }
+}
+
+/// Whether two sockets can't listen on these addresses at the same time.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a == b || (a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && wildcard)
+}
+
+/// A value as a message names it.
+fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(_) => "a date or time".into(),
+        DeValue::Array(_) => "an array".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}

@@ -1,0 +1,60 @@
+//! The `[services]` tables: from sections to a tree.
+
+use super::Section;
+use super::registry::Made;
+use crate::service::{Application, MultiService};
+
+/// Reads all services of a file. `None`: some could not be made, and the mistakes have been noted.
+pub(super) fn read(top: &mut Section<'_>, name: String) -> Option<Application> {
+    let mut application = Application::new(name);
+    if !read_children(top, &mut application) {
+        top.missing(
+            "the application has no services; describe at least one in a table [services.NAME]",
+        );
+    }
+    Some(application)
+}
+
+/// Reads the services within a section into `parent`. Returns whether any were found, right or wrong.
+fn read_children(section: &mut Section<'_>, parent: &mut MultiService) -> bool {
+    let mut found = false;
+    let services = section.services(|name, service| {
+        found = true;
+        if let Some((made, settings)) = read_service(service) {
+            if let Err(e) = parent.add_with_settings(name, made, settings) {
+                service.wrong_name(e.to_string());
+            }
+        }
+    });
+    services.is_some() && found
+}
+
+fn read_service(section: &mut Section<'_>) -> Option<Made> {
+    let kind = section.kind()?;
+    if kind == "group" {
+        return Some(read_group(section));
+    }
+    let registry = section.registry();
+    match registry.kind_named(&kind) {
+        Some(read) => read(section),
+        None => {
+            section.unknown_kind(&kind, &registry.kinds());
+            None
+        }
+    }
+}
+
+/// The settings of a group: it has none. What it holds is compared child by child.
+#[derive(Debug, PartialEq)]
+struct Group;
+
+fn read_group(section: &mut Section<'_>) -> Made {
+    let mut group = MultiService::new();
+    if !read_children(section, &mut group) {
+        section.missing(format!(
+            "the group {path} has no services; describe at least one in a table [services.{path}.services.NAME]",
+            path = section.path()
+        ));
+    }
+    (Box::new(group), Box::new(Group))
+}
