@@ -59,5 +59,6 @@ pub use async_trait::async_trait;
 
 pub mod config;
 pub mod net;
+pub mod poetry;
 pub mod service;
 pub mod sockets;

@@ -1,0 +1,129 @@
+//! `kind = "poem"`: a poem, loaded from a file when the application starts.
+
+use super::BUILT_IN_POEM;
+use crate::config::{Kind, Section, read};
+use crate::service::{BoxError, Context, Handle, Service};
+use arc_swap::ArcSwapOption;
+use async_trait::async_trait;
+use bytes::Bytes;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::time::Instant;
+use tracing::info;
+
+/// The settings of a poem service.
+#[derive(Debug, PartialEq)]
+pub struct PoemSettings {
+    file: PathBuf,
+}
+
+impl Kind for PoemSettings {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        Some(Self { file: section.required("file", read::path)? })
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(Poem::from_file(&self.file))
+    }
+}
+
+/// A service that holds a poem in memory. Others find its [`PoemHandle`] by its name.
+///
+/// The poem is read once, at the start. It is bytes: no encoding is assumed.
+pub struct Poem {
+    source: Source,
+    handle: PoemHandle,
+}
+
+enum Source {
+    File(PathBuf),
+    BuiltIn,
+}
+
+/// A way to the poem that a [`Poem`] service has loaded last. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct PoemHandle(Arc<ArcSwapOption<Bytes>>);
+
+impl PoemHandle {
+    /// The poem: one buffer, shared by all who serve it. `None`: it has not been loaded yet.
+    pub fn get(&self) -> Option<Bytes> {
+        self.0.load().as_deref().cloned()
+    }
+}
+
+impl Poem {
+    /// A poem in a file; a relative name is relative to the rundir.
+    pub fn from_file(file: impl Into<PathBuf>) -> Self {
+        Self { source: Source::File(file.into()), handle: PoemHandle::default() }
+    }
+
+    /// The poem that is compiled into the library.
+    pub fn built_in() -> Self {
+        Self { source: Source::BuiltIn, handle: PoemHandle::default() }
+    }
+}
+
+#[async_trait]
+impl Service for Poem {
+    async fn start(&mut self, _cx: &Context) -> Result<(), BoxError> {
+        let (poem, origin) = match &self.source {
+            Source::File(file) => {
+                (Bytes::from(read_poem(Path::new(""), file)?), file.display().to_string())
+            }
+            Source::BuiltIn => (Bytes::from_static(BUILT_IN_POEM), "the program itself".to_owned()),
+        };
+        info!(
+            file = origin,
+            bytes = poem.len(),
+            "loaded a poem from {origin} ({} bytes)",
+            poem.len()
+        );
+        self.handle.0.store(Some(Arc::new(poem)));
+        Ok(())
+    }
+
+    /// The poem stays: whoever is still reading it, or looks at the handle, has it.
+    async fn stop(&mut self, _deadline: Instant) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn handle(&self) -> Option<Handle> {
+        Some(Handle::new(self.handle.clone()))
+    }
+
+    fn check(&self, rundir: &Path) -> Result<String, BoxError> {
+        Ok(match &self.source {
+            Source::File(file) => {
+                let bytes = read_poem(rundir, file)?.len();
+                format!("would load a poem from {} ({bytes} bytes)", file.display())
+            }
+            Source::BuiltIn => {
+                format!("would load the built-in poem ({} bytes)", BUILT_IN_POEM.len())
+            }
+        })
+    }
+}
+
+/// Reads a poem, refusing what has no end or would wait for a writer: a device, a FIFO.
+fn read_poem(rundir: &Path, file: &Path) -> Result<Vec<u8>, BoxError> {
+    let read = || -> io::Result<Vec<u8>> {
+        let path = rundir.join(file);
+        let kind = std::fs::metadata(&path)?.file_type();
+        if kind.is_dir() {
+            return Err(io::Error::other("it is a directory"));
+        }
+        if !kind.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+        let mut poem = Vec::new();
+        File::open(&path)?.read_to_end(&mut poem)?;
+        Ok(poem)
+    };
+    read().map_err(|e| {
+        let here = std::env::current_dir().unwrap_or_default();
+        let path = here.join(rundir).join(file);
+        format!("can't load the poem {}: {e}", path.display()).into()
+    })
+}
