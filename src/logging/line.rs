@@ -1,0 +1,157 @@
+//! What a log line looks like.
+
+use super::clock::{Clock, TimeFormat};
+use std::fmt::Write as _;
+use tracing::Level;
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// For people: `TIME [PATH] message`.
+    Text,
+    /// For programs: one JSON object per line, with every fact in a field of its own.
+    Json,
+}
+
+/// What surrounds the line, depending on where it goes.
+#[derive(Clone)]
+pub(super) enum Style {
+    /// A timestamp.
+    Plain,
+    /// A priority, as sd-daemon(3) describes it; the journal has its own timestamps.
+    Journal,
+    /// The head of a syslog packet, ending in this tag.
+    Syslog(String),
+}
+
+impl Style {
+    pub(super) fn syslog(name: &str) -> Self {
+        Style::Syslog(format!("{name}[{}]: ", std::process::id()))
+    }
+}
+
+/// The facts of one line.
+pub(super) struct Line<'a> {
+    pub(super) level: Level,
+    pub(super) path: &'a str,
+    pub(super) message: &'a str,
+    pub(super) fields: &'a [(&'static str, Field)],
+}
+
+/// The value of a field.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Field {
+    Text(String),
+    /// A number or a truth value, which JSON writes without quotes.
+    Bare(String),
+}
+
+/// Writes lines.
+#[derive(Clone)]
+pub(super) struct Formatter {
+    format: Format,
+    style: Style,
+    clock: Clock,
+}
+
+/// LOG_DAEMON of syslog(3).
+const FACILITY: u8 = 3 << 3;
+
+impl Formatter {
+    pub(super) fn new(format: Format, style: Style, clock: Clock) -> Self {
+        Self { format, style, clock }
+    }
+
+    /// Appends a whole line, with its newline, to `out`.
+    pub(super) fn write(&self, line: &Line<'_>, out: &mut String) {
+        let priority = severity(line.level);
+        match &self.style {
+            Style::Plain => {}
+            Style::Journal => drop(write!(out, "<{priority}>")),
+            Style::Syslog(tag) => {
+                let _ = write!(out, "<{}>", FACILITY | priority);
+                self.clock.append_now(TimeFormat::Syslog, out);
+                out.push(' ');
+                out.push_str(tag);
+            }
+        }
+        match self.format {
+            Format::Text => self.write_text(line, out),
+            Format::Json => self.write_json(line, out),
+        }
+        out.push('\n');
+    }
+
+    fn write_text(&self, line: &Line<'_>, out: &mut String) {
+        if let Style::Plain = self.style {
+            self.clock.append_now(TimeFormat::Log, out);
+            out.push(' ');
+        }
+        let _ = write!(out, "[{}] ", line.path);
+        if line.level == Level::ERROR {
+            out.push_str("error: ");
+        } else if line.level == Level::WARN {
+            out.push_str("warning: ");
+        }
+        escape(line.message, out);
+        for (name, Field::Text(value) | Field::Bare(value)) in line.fields {
+            if !says(line.message, value) {
+                let _ = write!(out, " {name}=");
+                escape(value, out);
+            }
+        }
+    }
+
+    fn write_json(&self, line: &Line<'_>, out: &mut String) {
+        out.push('{');
+        if let Style::Plain = self.style {
+            out.push_str("\"time\":\"");
+            self.clock.append_now(TimeFormat::Log, out);
+            out.push_str("\",");
+        }
+        let level = line.level.as_str().to_ascii_lowercase();
+        let _ = write!(out, "\"level\":\"{level}\",\"service\":{},", json(line.path));
+        let _ = write!(out, "\"message\":{}", json(line.message));
+        for (name, value) in line.fields {
+            let _ = match value {
+                Field::Text(text) => write!(out, ",{}:{}", json(name), json(text)),
+                Field::Bare(text) => write!(out, ",{}:{text}", json(name)),
+            };
+        }
+        out.push('}');
+    }
+}
+
+/// Whether the message spells this value out, as a word of its own; then text need not repeat it.
+fn says(message: &str, value: &str) -> bool {
+    let within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    message.match_indices(value).any(|(at, _)| {
+        let (before, after) = (&message[..at], &message[at + value.len()..]);
+        !within_word(before.chars().next_back()) && !within_word(after.chars().next())
+    })
+}
+
+/// Control characters in what a peer sent must not be able to end a line or to move a terminal's cursor.
+fn escape(text: &str, out: &mut String) {
+    let mut clean = 0;
+    for (at, c) in text.char_indices().filter(|(_, c)| c.is_control()) {
+        out.push_str(&text[clean..at]);
+        out.extend(c.escape_default());
+        clean = at + c.len_utf8();
+    }
+    out.push_str(&text[clean..]);
+}
+
+fn json(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// The severity of syslog(3).
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}

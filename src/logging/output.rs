@@ -1,0 +1,259 @@
+//! The way of a line to its file: directly at first, through a thread later.
+
+use super::line::{Formatter, Line};
+use super::rotating::RotatingFile;
+use super::syslog::Syslog;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+use tracing::Level;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+
+/// How many lines may wait for the thread. What a stalled disk would hold up beyond that is counted
+/// instead of kept.
+const WAITING_LINES: usize = 65_536;
+
+/// How many bytes are collected before they are written. A batch ends earlier when no line is waiting.
+const BATCH: usize = 64 * 1024;
+
+/// How often a barrier is sent again, in case the channel was too full to take it.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// The first byte of what is sent to the thread but is not a line. No line starts with it.
+const COMMAND: u8 = 0;
+
+/// Where lines end up.
+pub(super) enum Sink {
+    Stdout,
+    File(RotatingFile),
+    Syslog(Syslog),
+}
+
+/// Lines that could not be written.
+pub(super) struct Lost {
+    pub(super) lines: usize,
+    pub(super) why: io::Error,
+}
+
+/// Takes lines from all threads.
+pub(super) struct Output {
+    /// The writer, until the thread takes it.
+    direct: Mutex<Option<Writer>>,
+    thread: OnceLock<(NonBlocking, WorkerGuard)>,
+    shared: Arc<Shared>,
+}
+
+/// What the writer is told past the channel.
+#[derive(Default)]
+struct Shared {
+    rotate: AtomicBool,
+    /// How many barriers have been asked for, and up to which everything is written.
+    barriers: Mutex<(u64, u64)>,
+    barrier_reached: Condvar,
+}
+
+impl Output {
+    pub(super) fn new(sink: Sink, formatter: Formatter) -> Self {
+        let shared = Arc::new(Shared::default());
+        let writer = Writer {
+            sink,
+            batch: Vec::new(),
+            formatter,
+            shared: shared.clone(),
+            channel: None,
+            lost: LostLines::default(),
+        };
+        Self { direct: Mutex::new(Some(writer)), thread: OnceLock::new(), shared }
+    }
+
+    /// Takes one line, or a command for the writer.
+    pub(super) fn write(&self, line: &[u8]) {
+        // Neither of the two writers below ever returns an error: each counts what it loses.
+        if let Some((channel, _)) = self.thread.get() {
+            let _ = channel.clone().write(line);
+        } else if let Some(writer) = &mut *lock(&self.direct) {
+            let _ = writer.write_all(line);
+            let _ = writer.flush();
+        }
+    }
+
+    pub(super) fn start_thread(&self) {
+        let Some(mut writer) = lock(&self.direct).take() else { return };
+        let counter: Arc<OnceLock<ErrorCounter>> = Arc::default();
+        writer.channel = Some(counter.clone());
+        let (channel, guard) = NonBlockingBuilder::default()
+            .buffered_lines_limit(WAITING_LINES)
+            .thread_name("log")
+            .finish(writer);
+        let _ = counter.set(channel.error_counter());
+        let _ = self.thread.set((channel, guard));
+    }
+
+    pub(super) fn rotate(&self) {
+        self.shared.rotate.store(true, Ordering::Release);
+        // Wakes the writer. If the channel is too full to take this, the writer is awake.
+        self.write(&[COMMAND]);
+    }
+
+    /// Returns whether everything written before this call reached the sink within `limit`.
+    pub(super) fn flush(&self, limit: Duration) -> bool {
+        if self.thread.get().is_none() {
+            return true;
+        }
+        let deadline = Instant::now() + limit;
+        let mut barriers = lock(&self.shared.barriers);
+        barriers.0 += 1;
+        let barrier = barriers.0;
+        while barriers.1 < barrier {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            drop(barriers);
+            let mut command = vec![COMMAND];
+            command.extend(barrier.to_le_bytes());
+            self.write(&command);
+            barriers = lock(&self.shared.barriers);
+            let not_yet = |barriers: &mut (u64, u64)| barriers.1 < barrier;
+            let waited = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
+            barriers = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+}
+
+/// Writes lines in batches, and says how many were lost. Its `Write` never fails: tracing-appender would
+/// drop the error, and the line with it.
+struct Writer {
+    sink: Sink,
+    batch: Vec<u8>,
+    formatter: Formatter,
+    shared: Arc<Shared>,
+    /// Counts the lines that the channel could not take.
+    channel: Option<Arc<OnceLock<ErrorCounter>>>,
+    lost: LostLines,
+}
+
+#[derive(Default)]
+struct LostLines {
+    /// Lines that could not be written, and why not, the last time.
+    unwritten: usize,
+    why: Option<io::Error>,
+    /// How many of the channel's lost lines have been reported.
+    channel_reported: usize,
+}
+
+impl Writer {
+    fn command(&mut self, argument: &[u8]) {
+        self.write_batch();
+        let Ok(barrier) = argument.try_into().map(u64::from_le_bytes) else { return };
+        let mut barriers = lock(&self.shared.barriers);
+        barriers.1 = barriers.1.max(barrier);
+        self.shared.barrier_reached.notify_all();
+    }
+
+    fn write_batch(&mut self) {
+        let batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.write_lines(&batch);
+        }
+        self.report_lost();
+        if self.shared.rotate.swap(false, Ordering::Acquire) {
+            if let Sink::File(file) = &mut self.sink {
+                file.rotate_or_reopen();
+            }
+            self.say_rotation_problem();
+        }
+        self.batch = batch;
+        self.batch.clear();
+    }
+
+    fn write_lines(&mut self, lines: &[u8]) {
+        let written = match &mut self.sink {
+            Sink::File(file) => file.write_lines(lines),
+            Sink::Syslog(syslog) => syslog.write_lines(lines),
+            Sink::Stdout => write_to_stdout(lines),
+        };
+        if let Err(Lost { lines, why }) = written {
+            self.lost.unwritten += lines;
+            self.lost.why = Some(why);
+        }
+        self.say_rotation_problem();
+    }
+
+    /// Says how many lines were lost, as soon as that line itself can be written.
+    fn report_lost(&mut self) {
+        let channel = self.channel.as_ref().and_then(|counter| counter.get());
+        let dropped = channel.map_or(0, ErrorCounter::dropped_lines);
+        if dropped > self.lost.channel_reported {
+            let lines = dropped - self.lost.channel_reported;
+            let why = "they came faster than they could be written";
+            if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
+                self.lost.channel_reported = dropped;
+            }
+        }
+        if let Some(why) = &self.lost.why {
+            let lines = self.lost.unwritten;
+            if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
+                (self.lost.unwritten, self.lost.why) = (0, None);
+            }
+        }
+    }
+
+    fn say_rotation_problem(&mut self) {
+        let Sink::File(file) = &mut self.sink else { return };
+        if let Some(problem) = file.take_problem() {
+            let _ = self.say(&problem);
+        }
+    }
+
+    fn say(&mut self, message: &str) -> Result<(), Lost> {
+        let mut line = String::new();
+        let facts = Line { level: Level::WARN, path: "-", message, fields: &[] };
+        self.formatter.write(&facts, &mut line);
+        match &mut self.sink {
+            Sink::File(file) => file.write_lines(line.as_bytes()),
+            Sink::Syslog(syslog) => syslog.write_lines(line.as_bytes()),
+            Sink::Stdout => write_to_stdout(line.as_bytes()),
+        }
+    }
+}
+
+impl Write for Writer {
+    /// Called by the thread for each line or command in the channel.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        if let Some((&COMMAND, argument)) = line.split_first() {
+            self.command(argument);
+            return Ok(());
+        }
+        self.batch.extend_from_slice(line);
+        if self.batch.len() >= BATCH {
+            self.write_batch();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    /// Called by the thread when the channel is empty.
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_batch();
+        Ok(())
+    }
+}
+
+fn write_to_stdout(lines: &[u8]) -> Result<(), Lost> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(lines).and_then(|()| stdout.flush());
+    written.map_err(|why| Lost { lines: count_lines(lines), why })
+}
+
+pub(super) fn count_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

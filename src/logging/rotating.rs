@@ -1,0 +1,198 @@
+//! A log file that is rotated by size or on request, and reopened when someone else has moved it.
+
+use super::numbered;
+use super::output::{Lost, count_lines};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// When a rotation failed, how long until the next attempt.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// When a log file is rotated: `poetryd.log` becomes `poetryd.log.1`, `.1` becomes `.2`, and so on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// A file is rotated before it would grow beyond this many bytes.
+    pub rotate_at: u64,
+    /// How many rotated files are kept.
+    pub keep: usize,
+}
+
+impl Default for Rotation {
+    /// At 1,000,000 bytes, as twistd does; ten files are kept.
+    fn default() -> Self {
+        Self { rotate_at: 1_000_000, keep: 10 }
+    }
+}
+
+/// A log file. It never stops: when it can't be rotated it goes on growing, and says so.
+pub(super) struct RotatingFile {
+    path: PathBuf,
+    file: File,
+    rotation: Rotation,
+    /// The file's length; `None` for what is not a regular file and only written to.
+    length: Option<u64>,
+    retry_at: Option<Instant>,
+    /// What to say about the last failed rotation.
+    problem: Option<String>,
+}
+
+impl RotatingFile {
+    pub(super) fn open(
+        path: &Path,
+        rotation: Rotation,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<Self> {
+        // Relative names must mean the same file for ever, whatever directory the process moves to.
+        let path = std::path::absolute(path)?;
+        let (file, length) = open_for_append(&path)?;
+        if let (Some((uid, gid)), Some(_)) = (owner, length) {
+            // A second link could belong to a file that somebody wants to have given to this user.
+            if file.metadata()?.nlink() == 1 {
+                fchown(&file, Some(uid), Some(gid))?;
+            }
+        }
+        Ok(Self { path, file, rotation, length, retry_at: None, problem: None })
+    }
+
+    /// Writes whole lines, rotating where the size demands it. No line is ever written in part.
+    pub(super) fn write_lines(&mut self, mut lines: &[u8]) -> Result<(), Lost> {
+        let mut lost = None;
+        while !lines.is_empty() {
+            let fitting = match self.fitting(lines) {
+                0 => {
+                    self.rotate();
+                    self.fitting(lines).max(first_line(lines))
+                }
+                fitting => fitting,
+            };
+            let (now, later) = lines.split_at(fitting);
+            if let Err(Lost { lines, why }) = self.write_or_undo(now) {
+                let before = lost.map_or(0, |lost: Lost| lost.lines);
+                lost = Some(Lost { lines: before + lines, why });
+            }
+            lines = later;
+        }
+        lost.map_or(Ok(()), Err)
+    }
+
+    /// On request: moves the file on, unless it is not the file of that name any more; then opens that.
+    pub(super) fn rotate_or_reopen(&mut self) {
+        let Some(_) = self.length else { return };
+        let same = |own: fs::Metadata, named: fs::Metadata| {
+            (own.dev(), own.ino()) == (named.dev(), named.ino())
+        };
+        let is_ours = match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(own), Ok(named)) => same(own, named),
+            _ => false,
+        };
+        self.retry_at = None;
+        if is_ours {
+            self.rotate();
+        } else if let Err(e) = self.reopen() {
+            self.cant_rotate(&format!("can't open {}: {e}", self.path.display()));
+        }
+    }
+
+    /// What went wrong with the last rotation, once.
+    pub(super) fn take_problem(&mut self) -> Option<String> {
+        self.problem.take()
+    }
+
+    /// How many bytes of whole lines can be written before the next rotation.
+    fn fitting(&self, lines: &[u8]) -> usize {
+        let Some(length) = self.length else { return lines.len() };
+        let waiting = self.retry_at.is_some_and(|at| Instant::now() < at);
+        let room = self.rotation.rotate_at.saturating_sub(length);
+        if waiting || lines.len() as u64 <= room {
+            return lines.len();
+        }
+        let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
+        let whole = lines[..room].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if length == 0 { whole.max(first_line(lines)) } else { whole }
+    }
+
+    fn write_or_undo(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        let mut written = 0;
+        let failure = loop {
+            match self.file.write(&lines[written..]) {
+                Ok(0) => break io::ErrorKind::WriteZero.into(),
+                Ok(n) => written += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => break e,
+            }
+            if written == lines.len() {
+                self.length = self.length.map(|length| length + written as u64);
+                return Ok(());
+            }
+        };
+        // What was written of the line that did not fit is taken back, so that the next one starts a line.
+        let whole = lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        if let Some(length) = &mut self.length {
+            *length += whole as u64;
+            let _ = self.file.set_len(*length);
+        }
+        Err(Lost { lines: count_lines(&lines[whole..]), why: failure })
+    }
+
+    fn rotate(&mut self) {
+        if let Err(e) = self.move_files().and_then(|()| self.reopen_or_move_back()) {
+            self.cant_rotate(&format!("can't rotate the log: {e}"));
+        } else {
+            self.retry_at = None;
+        }
+    }
+
+    /// `.9` to `.10`, ... `.1` to `.2`, the file itself to `.1`. What is moved over is gone: that is how
+    /// only so many are kept.
+    fn move_files(&self) -> io::Result<()> {
+        for number in (1..self.rotation.keep).rev() {
+            match fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1)) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+        }
+        fs::rename(&self.path, numbered(&self.path, 1))
+    }
+
+    fn reopen_or_move_back(&mut self) -> io::Result<()> {
+        self.reopen().inspect_err(|_| {
+            // The open file keeps its lines either way; with its old name it is where people look for it.
+            let _ = fs::rename(numbered(&self.path, 1), &self.path);
+        })
+    }
+
+    fn reopen(&mut self) -> io::Result<()> {
+        (self.file, self.length) = open_for_append(&self.path)?;
+        Ok(())
+    }
+
+    fn cant_rotate(&mut self, why: &str) {
+        if self.retry_at.is_none() {
+            self.problem = Some(format!("{why}; the log goes on in the file that is open"));
+        }
+        self.retry_at = Some(Instant::now() + RETRY);
+    }
+}
+
+/// Opens a file, and says how long it is if it is a regular one.
+fn open_for_append(path: &Path) -> io::Result<(File, Option<u64>)> {
+    let is_fifo = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
+    // Opened for writing only, a FIFO would block until somebody reads.
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .read(is_fifo)
+        .custom_flags(libc::O_NOCTTY)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    let length = metadata.is_file().then(|| metadata.len());
+    Ok((file, length))
+}
+
+/// The length of the first line, its newline included.
+fn first_line(lines: &[u8]) -> usize {
+    lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |at| at + 1)
+}

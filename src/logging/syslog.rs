@@ -1,0 +1,56 @@
+//! The system's log, in the form that syslog(3) sends: one datagram per line to `/dev/log`.
+
+use super::output::{Lost, count_lines};
+use std::io;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+/// Where syslogd listens; see syslog(3).
+const DEV_LOG: &str = "/dev/log";
+
+/// How long a syslogd that does not read may hold up the log.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// There is no system log to write to.
+#[derive(Debug, thiserror::Error)]
+#[error("can't reach the system log at {DEV_LOG}: {0}; is a syslog daemon or journald running?")]
+pub struct SyslogError(io::Error);
+
+/// A connection to the system log.
+pub(super) struct Syslog {
+    socket: UnixDatagram,
+}
+
+impl Syslog {
+    pub(super) fn connect() -> Result<Self, SyslogError> {
+        let connect = || -> io::Result<UnixDatagram> {
+            let socket = UnixDatagram::unbound()?;
+            socket.connect(DEV_LOG)?;
+            socket.set_write_timeout(Some(PATIENCE))?;
+            Ok(socket)
+        };
+        connect().map(|socket| Self { socket }).map_err(SyslogError)
+    }
+
+    pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        let mut rest = lines;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            if let Err(why) = self.send(&rest[..end]) {
+                return Err(Lost { lines: count_lines(rest), why });
+            }
+            rest = &rest[end + 1..];
+        }
+        Ok(())
+    }
+
+    /// A syslogd that was restarted has a new socket of the old name.
+    fn send(&mut self, line: &[u8]) -> io::Result<()> {
+        let Err(error) = self.socket.send(line) else { return Ok(()) };
+        let gone = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotConnected];
+        if !gone.contains(&error.kind()) {
+            return Err(error);
+        }
+        self.socket.connect(DEV_LOG)?;
+        self.socket.send(line).map(drop)
+    }
+}
