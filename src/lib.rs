@@ -58,6 +58,7 @@
 pub use async_trait::async_trait;
 
 pub mod config;
+pub mod daemon;
 pub mod logging;
 pub mod net;
 pub mod poetry;

@@ -1,0 +1,161 @@
+//! Steps 7 to 10 on the services' side: the threads they run on, and the task that starts and stops them.
+
+use crate::service::{Application, Resources, ServiceError, StopErrors, Workers};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::future::pending;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::sync::mpsc::{self, TryRecvError};
+use std::thread;
+use std::time::Instant;
+use tokio::runtime;
+use tokio::sync::oneshot;
+
+/// What happens to the application. The main thread waits for these beside signals.
+pub(super) enum Event {
+    /// Every service has started.
+    Started,
+    /// A service failed to start; nothing runs any more.
+    StartFailed(ServiceError),
+    /// A running service failed. The others still run.
+    Failed(ServiceError),
+    /// Everything has stopped, cleanly or not.
+    Stopped(Result<(), StopErrors>),
+}
+
+/// A running application, as the main thread sees it.
+pub(super) struct Conductor {
+    events: mpsc::Receiver<Event>,
+    wake: Arc<EventFd>,
+    stop: Option<oneshot::Sender<Instant>>,
+    workers: Workers,
+}
+
+/// The application's end: every event wakes the main thread.
+struct Events {
+    sender: mpsc::Sender<Event>,
+    wake: Arc<EventFd>,
+}
+
+impl Conductor {
+    /// Starts the application, on the first of the workers.
+    pub(super) fn start(
+        application: Application,
+        resources: Resources,
+        workers: Workers,
+    ) -> io::Result<Self> {
+        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
+        let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
+        let (sender, events) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let reporter = Events { sender, wake: wake.clone() };
+        workers.spawn_on(0, conduct(application, resources, workers.clone(), stopped, reporter));
+        Ok(Self { events, wake, stop: Some(stop), workers })
+    }
+
+    /// Asks for a stop, with a deadline. Only the first request counts.
+    pub(super) fn stop(&mut self, deadline: Instant) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(deadline);
+        }
+    }
+
+    /// The next event, if one has happened. The end of the application without an event is an error.
+    pub(super) fn next(&self) -> Result<Option<Event>, Vanished> {
+        let _ = self.wake.read(); // nothing to read: woken by something else
+        match self.events.try_recv() {
+            Ok(event) => Ok(Some(event)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Disconnected) => Err(Vanished),
+        }
+    }
+
+    /// Readable when an event has happened.
+    pub(super) fn readiness(&self) -> BorrowedFd<'_> {
+        self.wake.as_fd()
+    }
+
+    /// The threads that the services run on.
+    pub(super) fn workers(&self) -> &Workers {
+        &self.workers
+    }
+}
+
+/// The task that conducts the application is gone. Panics in services are caught, so this is a bug.
+#[derive(Debug, thiserror::Error)]
+#[error("the application ended without a word; this is a bug in its runner")]
+pub struct Vanished;
+
+impl Events {
+    fn send(&self, event: Event) {
+        // The main thread outlives the application.
+        let _ = self.sender.send(event);
+        let _ = self.wake.write(1);
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        let _ = self.wake.write(1);
+    }
+}
+
+/// One thread with one runtime per core that this process may run on.
+pub(super) fn start_workers() -> io::Result<Workers> {
+    let count = thread::available_parallelism().map_or(1, Into::into);
+    let mut handles = Vec::with_capacity(count);
+    for number in 0..count {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+        handles.push(runtime.handle().clone());
+        let name = format!("worker-{number}");
+        // Nobody waits for the threads: they end with the process, when the application has stopped.
+        thread::Builder::new().name(name).spawn(move || runtime.block_on(pending::<()>()))?;
+    }
+    Ok(Workers::new(handles))
+}
+
+/// The life of the application, from start to stop.
+async fn conduct(
+    mut application: Application,
+    resources: Resources,
+    workers: Workers,
+    mut stop: oneshot::Receiver<Instant>,
+    events: Events,
+) {
+    let start = tokio::select! {
+        biased;
+        deadline = &mut stop => Err(deadline),
+        started = application.start(&resources, workers) => Ok(started),
+    };
+    let deadline = match start {
+        Ok(Err(error)) => {
+            drop(application); // and with it the sockets of those that had not started yet
+            return events.send(Event::StartFailed(error));
+        }
+        Ok(Ok(())) => {
+            events.send(Event::Started);
+            serve(&mut application, &mut stop, &events).await
+        }
+        Err(interrupted) => interrupted,
+    };
+    let deadline = deadline.unwrap_or_else(|_| Instant::now());
+    application.close();
+    let stopped = application.stop(deadline.into()).await;
+    drop(application);
+    events.send(Event::Stopped(stopped));
+}
+
+async fn serve(
+    application: &mut Application,
+    stop: &mut oneshot::Receiver<Instant>,
+    events: &Events,
+) -> Result<Instant, oneshot::error::RecvError> {
+    loop {
+        tokio::select! {
+            biased;
+            deadline = &mut *stop => return deadline,
+            failure = application.failure() => events.send(Event::Failed(failure)),
+        }
+    }
+}

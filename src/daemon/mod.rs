@@ -1,0 +1,240 @@
+//! One process's life: from the shell that starts it to its last log line.
+//!
+//! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
+//! own: `environment.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file.rs` (3),
+//! `privileges.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs` throughout.
+//!
+//! ```no_run
+//! use poetryd::daemon::{self, Environment, Options};
+//! use poetryd::service::Application;
+//!
+//! fn main() -> std::process::ExitCode {
+//!     let environment = Environment::claim();
+//!     let mut source = || Ok(Application::new("nothing yet"));
+//!     match daemon::run("example", environment, &Options::default(), &mut source) {
+//!         Ok(()) => std::process::ExitCode::SUCCESS,
+//!         Err(error) => {
+//!             eprintln!("example: {error}");
+//!             error.exit_code()
+//!         }
+//!     }
+//! }
+//! ```
+
+mod conductor;
+mod control;
+mod detach;
+mod environment;
+mod options;
+mod pid_file;
+mod place;
+mod privileges;
+mod readiness;
+mod signals;
+mod watch;
+
+pub use conductor::Vanished;
+pub use control::{ControlError, running, stop};
+pub use detach::LaunchError;
+pub use environment::Environment;
+pub use options::{OptionError, Options, Settings};
+pub use pid_file::PidFileError;
+pub use place::PlaceError;
+pub use privileges::{IdentityError, PrivilegeError, Privileges};
+
+use crate::logging::{LogError, Logging, Outside};
+use crate::net::ConnectionLimit;
+use crate::service::{Application, BoxError, Resources, ServiceError, StopErrors};
+use crate::sockets::Sockets;
+use conductor::Conductor;
+use detach::{Report, Side};
+use pid_file::PidFile;
+use std::io;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing::{error, info, warn};
+use watch::Watch;
+
+/// How long the last log lines may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Where applications come from: asked at the start, before anything else happens, and again whenever the
+/// application is to be made anew.
+pub trait Source {
+    /// Makes the application. Nothing of it is started.
+    ///
+    /// # Errors
+    /// If it can't be made; the error's text is for the person who started the daemon.
+    fn application(&mut self) -> Result<Application, BoxError>;
+
+    /// Says in a few words, for the log, where the application came from: the name of a file, say.
+    fn origin(&self) -> String;
+}
+
+/// An application that is made by the program itself.
+impl<F: FnMut() -> Result<Application, BoxError>> Source for F {
+    fn application(&mut self) -> Result<Application, BoxError> {
+        self()
+    }
+
+    fn origin(&self) -> String {
+        "an application made by the program".into()
+    }
+}
+
+/// Why a daemon did not run, or did not end well.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // each says it itself
+pub enum RunError {
+    #[error(transparent)]
+    Options(#[from] OptionError),
+    #[error("{0}")]
+    Application(BoxError),
+    #[error(transparent)]
+    Launch(#[from] LaunchError),
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    #[error("while stopping: {0}")]
+    Stop(#[from] StopErrors),
+    #[error(
+        "some services did not stop, not even when their time was over: they block their threads"
+    )]
+    Stuck,
+    #[error("told to end at once; what was in progress is cut")]
+    EndedAtOnce,
+    #[error(transparent)]
+    Vanished(#[from] Vanished),
+    #[error("the system refuses what a daemon needs: {0}")]
+    System(#[from] io::Error),
+}
+
+impl RunError {
+    /// 2 where the command line or the configuration is wrong, 1 for everything else.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            RunError::Options(_) | RunError::Application(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Runs a program called `program` as a daemon, from the check of its options to the removal of its pid
+/// file.
+///
+/// In the daemon this returns when it has been told to stop and has stopped. In the launching process,
+/// unless [`Options::nodaemon`], it returns as soon as every service of the daemon has started.
+///
+/// # Errors
+/// Whatever keeps the daemon from running or from stopping cleanly, in the daemon as well as in the
+/// launching process. Nothing is left behind then: no pid file, no socket, no process.
+pub fn run(
+    program: &str,
+    environment: Environment,
+    options: &Options,
+    source: &mut dyn Source,
+) -> Result<(), RunError> {
+    // 1. Check everything that can be checked, while there is a terminal to report to.
+    let settings = options.check(program)?;
+    let application = source.application().map_err(RunError::Application)?;
+
+    // 2. Detach. Two processes go on from here.
+    let mut report = None;
+    if settings.detach {
+        match detach::detach()? {
+            Side::Launcher(launcher) => return Ok(launcher.wait(&environment.signals)?),
+            Side::Daemon(to_launcher) => report = Some(to_launcher),
+        }
+    }
+    let start = format!("{program} starts with pid {}: {}", std::process::id(), source.origin());
+    let outcome = live(&settings, environment, application, &start, &mut report);
+    if let Some(report) = report {
+        report.failed(&match &outcome {
+            Ok(()) => "the daemon was told to stop before it was ready".into(),
+            Err(error) => error.to_string(),
+        });
+    }
+    outcome
+}
+
+/// Steps 3 to 11, in the process that serves. `report` is taken when the daemon is ready.
+fn live(
+    settings: &Settings,
+    environment: Environment,
+    application: Application,
+    start: &str,
+    report: &mut Option<Report>,
+) -> Result<(), RunError> {
+    // 3. The place to live in. What lies outside a new root is reached before.
+    let outside = Outside::reach(&settings.log.target)?;
+    settings.place.enter()?;
+    let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
+
+    // 4. Log. From here on, what goes wrong is in the log as well.
+    let outcome = match Logging::open(&settings.log, outside, settings.privileges.owner()) {
+        Ok(logging) => {
+            info!("{start}");
+            let outcome = serve(settings, environment, application, &logging, report);
+            match &outcome {
+                Ok(()) => info!("ends, with everything stopped"),
+                Err(e) => error!("{e}"),
+            }
+            outcome.map(|()| logging.clone()).map_err(|e| (e, Some(logging)))
+        }
+        Err(e) => Err((e.into(), None)),
+    };
+
+    // 11. Leave nothing behind.
+    if let Some(Err(e)) = pid_file.map(PidFile::remove) {
+        warn!("can't remove the pid file, nor empty it: {e}");
+    }
+    let (logging, outcome) = match outcome {
+        Ok(logging) => (Some(logging), Ok(())),
+        Err((e, logging)) => (logging, Err(e)),
+    };
+    if let Some(logging) = logging {
+        logging.flush(LAST_LINES);
+    }
+    outcome
+}
+
+/// Steps 5 to 10.
+fn serve(
+    settings: &Settings,
+    environment: Environment,
+    mut application: Application,
+    logging: &Logging,
+    report: &mut Option<Report>,
+) -> Result<(), RunError> {
+    let Environment { sockets, mut supervisor, signals } = environment;
+    supervisor.report_problem();
+
+    // 5. What has to be done with privileges.
+    let resources = Resources::new();
+    resources.insert(Sockets::with_inherited(sockets));
+    application.privileged_start(&resources)?;
+    for unclaimed in resources.get::<Sockets>().iter().flat_map(|sockets| sockets.take_unclaimed())
+    {
+        warn!("no service wants the socket that was handed over: {unclaimed}; closed");
+    }
+
+    // 6. No privileges from here on. There is one thread so far, so this is the whole process.
+    settings.privileges.drop_to()?;
+
+    // 7. Threads, and every service on them.
+    logging.start_thread();
+    let signals = signals.reader()?;
+    let workers = conductor::start_workers()?;
+    resources.insert(ConnectionLimit::from_descriptors());
+    let conductor = Conductor::start(application, resources, workers)?;
+
+    // 8 to 10. Ready, serve, stop.
+    Watch::new(signals, conductor, supervisor, logging, settings.stop_timeout).run(report)
+}

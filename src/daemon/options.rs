@@ -1,0 +1,171 @@
+//! What can be said about how a daemon runs, and what is assumed where nothing is said.
+
+use super::place::Place;
+use super::privileges::{IdentityError, Privileges};
+use crate::logging::{Format, LogOptions, Rotation, Target};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tracing::Level;
+
+/// How long services have for stopping, unless said otherwise.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
+const DAEMON_UMASK: u32 = 0o077;
+
+/// How a daemon is to run, as far as somebody has said so. The fields have the names of poetryd's long
+/// options; `None` is "not said".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// Stay in the foreground, and log to standard output.
+    pub nodaemon: Option<bool>,
+    /// Where to log; `-` is standard output.
+    pub logfile: Option<PathBuf>,
+    /// Log to syslog.
+    pub syslog: Option<bool>,
+    /// The name in syslog.
+    pub prefix: Option<String>,
+    /// The pid file; an empty name is none.
+    pub pidfile: Option<PathBuf>,
+    /// The directory to run in.
+    pub rundir: Option<PathBuf>,
+    /// The directory to make the root of all file names.
+    pub chroot: Option<PathBuf>,
+    /// The user to run as, by name or number.
+    pub uid: Option<String>,
+    /// The group to run as, by name or number.
+    pub gid: Option<String>,
+    /// Change the effective user and group only, so that the process can go back.
+    pub euid: Option<bool>,
+    /// The permission bits that files are created without.
+    pub umask: Option<u32>,
+    /// How long services have for stopping.
+    pub stop_timeout: Option<Duration>,
+    /// The least important level that is logged.
+    pub log_level: Option<Level>,
+    /// Text or JSON.
+    pub log_format: Option<Format>,
+    /// The size at which the log file is rotated, in bytes.
+    pub rotate_at: Option<u64>,
+    /// How many rotated log files are kept.
+    pub keep: Option<usize>,
+}
+
+/// Options that can't be.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionError {
+    /// A daemon has no standard output.
+    #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
+    StdoutOfDaemon,
+    /// Two places for one log.
+    #[error("--logfile and --syslog are two places for one log; choose one")]
+    TwoLogs,
+    /// A wrong user or group.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+impl Options {
+    /// These options, and those of `others` where nothing is said here.
+    pub fn or(self, others: Options) -> Options {
+        // Where the log goes is one choice, though three options make it.
+        let log = if self.logfile.is_some() || self.syslog.is_some() { &self } else { &others };
+        Options {
+            logfile: log.logfile.clone(),
+            syslog: log.syslog,
+            nodaemon: self.nodaemon.or(others.nodaemon),
+            prefix: self.prefix.or(others.prefix),
+            pidfile: self.pidfile.or(others.pidfile),
+            rundir: self.rundir.or(others.rundir),
+            chroot: self.chroot.or(others.chroot),
+            uid: self.uid.or(others.uid),
+            gid: self.gid.or(others.gid),
+            euid: self.euid.or(others.euid),
+            umask: self.umask.or(others.umask),
+            stop_timeout: self.stop_timeout.or(others.stop_timeout),
+            log_level: self.log_level.or(others.log_level),
+            log_format: self.log_format.or(others.log_format),
+            rotate_at: self.rotate_at.or(others.rotate_at),
+            keep: self.keep.or(others.keep),
+        }
+    }
+
+    /// These options with file names that are relative to `directory` made absolute; but with a chroot
+    /// they are names inside it, except its own.
+    pub fn relative_to(mut self, directory: &Path) -> Options {
+        let inside = self.chroot.is_some();
+        let names = [&mut self.logfile, &mut self.pidfile, &mut self.rundir];
+        let names = names.into_iter().filter(|_| !inside).chain([&mut self.chroot]);
+        for name in
+            names.flatten().filter(|name| !name.as_os_str().is_empty() && *name != Path::new("-"))
+        {
+            *name = directory.join(&name);
+        }
+        self
+    }
+
+    /// Fills in what was not said, for a program called `program`, and checks the whole.
+    ///
+    /// # Errors
+    /// If options contradict each other, or name a user or group that does not exist.
+    pub fn check(&self, program: &str) -> Result<Settings, OptionError> {
+        let detach = !self.nodaemon.unwrap_or(false);
+        let privileges = Privileges::resolve(
+            self.uid.as_deref(),
+            self.gid.as_deref(),
+            self.euid.unwrap_or(false),
+        )?;
+        let rotation = Rotation::default();
+        Ok(Settings {
+            detach,
+            place: Place {
+                chroot: self.chroot.clone(),
+                umask: self.umask.or(detach.then_some(DAEMON_UMASK)),
+                rundir: self.rundir.clone().or(self.chroot.as_ref().map(|_| "/".into())),
+            },
+            pid_file: self.pid_file(program),
+            log: LogOptions {
+                target: self.log_target(program, detach)?,
+                level: self.log_level.unwrap_or(Level::INFO),
+                format: self.log_format.unwrap_or(Format::Text),
+                rotation: Rotation {
+                    rotate_at: self.rotate_at.unwrap_or(rotation.rotate_at),
+                    keep: self.keep.unwrap_or(rotation.keep),
+                },
+            },
+            privileges,
+            stop_timeout: self.stop_timeout.unwrap_or(STOP_TIMEOUT),
+        })
+    }
+
+    /// The pid file; relative to the rundir, unless it is absolute. `None`: there is to be none.
+    pub fn pid_file(&self, program: &str) -> Option<PathBuf> {
+        let default = || format!("{program}.pid").into();
+        Some(self.pidfile.clone().unwrap_or_else(default))
+            .filter(|name| !name.as_os_str().is_empty())
+    }
+
+    fn log_target(&self, program: &str, detach: bool) -> Result<Target, OptionError> {
+        let stdout = Path::new("-");
+        match (self.syslog.unwrap_or(false), &self.logfile) {
+            (true, Some(_)) => Err(OptionError::TwoLogs),
+            (true, None) => Ok(Target::Syslog(self.prefix.clone().unwrap_or(program.into()))),
+            (false, Some(file)) if file == stdout && detach => Err(OptionError::StdoutOfDaemon),
+            (false, Some(file)) if file == stdout => Ok(Target::Stdout),
+            (false, Some(file)) => Ok(Target::File(file.clone())),
+            (false, None) if detach => Ok(Target::File(format!("{program}.log").into())),
+            (false, None) => Ok(Target::Stdout),
+        }
+    }
+}
+
+/// How a daemon runs: every option decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub(super) detach: bool,
+    pub(super) place: Place,
+    pub(super) pid_file: Option<PathBuf>,
+    pub(super) log: LogOptions,
+    pub(super) privileges: Privileges,
+    pub(super) stop_timeout: Duration,
+}

@@ -1,0 +1,189 @@
+//! The pid file: who runs here, and the lock that makes it one.
+//!
+//! The lock is what counts, not the number: a file that nobody holds locked is stale, whatever is in it.
+//! It is an open-file-description lock (fcntl(2)), which belongs to the open file: it ends when the last
+//! descriptor is closed, so also when the process dies, and can be asked about without being taken.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::unistd::Pid;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long to wait for the number of a daemon that holds the lock but has not written it yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often a file may turn out not to be the one of that name any more, while it is being locked.
+const ATTEMPTS: usize = 100;
+
+/// A pid file that this process holds.
+#[derive(Debug)]
+pub(super) struct PidFile {
+    path: PathBuf,
+    file: File,
+}
+
+/// Why a pid file can't be had.
+#[derive(Debug, thiserror::Error)]
+pub enum PidFileError {
+    /// Another daemon holds it.
+    #[error("already running with pid {pid} (pid file {}); stop it with: kill {pid}", path.display())]
+    Running {
+        /// The pid in the file.
+        pid: Pid,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process holds it and does not say who it is.
+    #[error("another process holds the pid file {} and has not written its pid", path.display())]
+    Anonymous {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It can't be opened, locked or written.
+    #[error("can't use the pid file {}: {reason}", path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+        /// Whether another user might be allowed to.
+        permission: bool,
+    },
+}
+
+impl PidFileError {
+    pub(super) fn is_about_permission(&self) -> bool {
+        matches!(self, PidFileError::Unusable { permission: true, .. })
+    }
+}
+
+impl PidFile {
+    /// Creates the file, or takes over a stale one, and writes this process's pid and a newline into it.
+    ///
+    /// # Errors
+    /// If another process holds the lock. The file is then as it was.
+    pub(super) fn acquire(path: &Path) -> Result<Self, PidFileError> {
+        let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
+        for _ in 0..ATTEMPTS {
+            let file = open(&path).map_err(|e| unusable(&path, &e))?;
+            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
+                Ok(_) => {}
+                Err(Errno::EAGAIN | Errno::EACCES) => return Err(held(&path, file)),
+                Err(e) => return Err(unusable(&path, &e.into())),
+            }
+            // Between opening and locking, the last owner may have removed it.
+            if is_file_of_name(&file, &path) {
+                let mut pid_file = Self { path, file };
+                pid_file.write_pid().map_err(|e| unusable(&pid_file.path, &e))?;
+                return Ok(pid_file);
+            }
+        }
+        let reason = "it is being replaced all the time".into();
+        Err(PidFileError::Unusable { path, reason, permission: false })
+    }
+
+    fn write_pid(&mut self) -> io::Result<()> {
+        self.file.set_len(0)?;
+        // Everybody may read it, whatever the umask: `kill $(cat poetryd.pid)`.
+        self.file.set_permissions(Permissions::from_mode(0o644))?;
+        // In one write, so that a reader sees a whole line or none.
+        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+    }
+
+    /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
+    /// stale. The lock is given up last.
+    pub(super) fn remove(self) -> io::Result<()> {
+        if !is_file_of_name(&self.file, &self.path) {
+            return Ok(()); // somebody has removed it already, and perhaps put another one there
+        }
+        fs::remove_file(&self.path).or_else(|_| self.file.set_len(0))
+    }
+}
+
+/// The pid of the daemon that holds this pid file. `None`: nobody does.
+///
+/// # Errors
+/// If the file can't be read, or is held by a process that does not say who it is.
+pub(super) fn holder(path: &Path) -> Result<Option<Pid>, PidFileError> {
+    let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(unusable(&path, &e)),
+    };
+    let mut lock = whole_file(libc::F_WRLCK);
+    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|e| unusable(&path, &e.into()))?;
+    if lock.l_type == libc::F_UNLCK as i16 {
+        return Ok(None);
+    }
+    match held(&path, file) {
+        PidFileError::Running { pid, .. } => Ok(Some(pid)),
+        error => Err(error),
+    }
+}
+
+/// O_NOFOLLOW: a daemon started by root must not be led to write into a file elsewhere.
+fn open(path: &Path) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o644)
+        .custom_flags(flags)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+fn is_file_of_name(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+/// The error for a file that someone holds, after waiting a moment for a whole line.
+fn held(path: &Path, mut file: File) -> PidFileError {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let mut content = String::new();
+        let read = file.rewind().and_then(|()| file.read_to_string(&mut content));
+        let line = content.strip_suffix('\n').filter(|_| read.is_ok());
+        if let Some(pid) = line.and_then(|line| line.parse().ok()) {
+            return PidFileError::Running { pid: Pid::from_raw(pid), path: path.into() };
+        }
+        if Instant::now() >= deadline {
+            return PidFileError::Anonymous { path: path.into() };
+        }
+        sleep(Duration::from_millis(10));
+    }
+}
+
+fn whole_file(lock_type: libc::c_int) -> libc::flock {
+    libc::flock {
+        l_type: lock_type as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> PidFileError {
+    let reason = match error.raw_os_error() {
+        Some(libc::ELOOP) => "it is a symbolic link; name the file itself".into(),
+        _ => error.to_string(),
+    };
+    let permission = error.kind() == io::ErrorKind::PermissionDenied;
+    PidFileError::Unusable { path: path.into(), reason, permission }
+}

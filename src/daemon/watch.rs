@@ -1,0 +1,148 @@
+//! Steps 8 to 10 on the main thread, which runs no service: so no service that blocks can keep signals
+//! and deadlines from being honoured.
+
+use super::RunError;
+use super::conductor::{Conductor, Event};
+use super::detach::Report;
+use super::readiness::Supervisor;
+use super::signals::{SignalReader, asks_to_stop};
+use crate::logging::Logging;
+use crate::service::ServiceError;
+use nix::sys::signal::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tracing::{error, info, warn};
+
+/// How long after the deadline services are waited for. One that then still has not given up blocks its
+/// thread, and is left behind.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The main thread, between signals on one side and the application on the other.
+pub(super) struct Watch<'a> {
+    signals: SignalReader,
+    conductor: Conductor,
+    supervisor: Supervisor,
+    logging: &'a Logging,
+    stop_timeout: Duration,
+    /// Set once a stop has been asked for.
+    deadline: Option<Instant>,
+    /// The first service that failed while it ran.
+    failure: Option<ServiceError>,
+    /// How many workers have answered since the watchdog asked them last.
+    answers: Arc<AtomicUsize>,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        signals: SignalReader,
+        conductor: Conductor,
+        supervisor: Supervisor,
+        logging: &'a Logging,
+        stop_timeout: Duration,
+    ) -> Self {
+        let (deadline, failure) = (None, None);
+        let answers = Arc::new(AtomicUsize::new(conductor.workers().len()));
+        Self { signals, conductor, supervisor, logging, stop_timeout, deadline, failure, answers }
+    }
+
+    /// Watches over the application until it has stopped. Tells who waits for it when it serves.
+    pub(super) fn run(mut self, report: &mut Option<Report>) -> Result<(), RunError> {
+        loop {
+            self.signals.wait(self.conductor.readiness(), self.next_time())?;
+            while let Some(signal) = self.signals.next() {
+                self.signal(signal)?;
+            }
+            while let Some(event) = self.conductor.next()? {
+                match event {
+                    Event::Started => self.ready(report),
+                    Event::StartFailed(failure) => return Err(failure.into()),
+                    Event::Failed(failure) => self.service_failed(failure),
+                    Event::Stopped(Err(errors)) if self.failure.is_none() => {
+                        return Err(errors.into());
+                    }
+                    Event::Stopped(stopped) => {
+                        stopped.unwrap_or_else(|errors| error!("while stopping: {errors}"));
+                        return self.failure.map_or(Ok(()), |failure| Err(failure.into()));
+                    }
+                }
+            }
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline + PATIENCE) {
+                return Err(RunError::Stuck);
+            }
+            self.feed_watchdog();
+        }
+    }
+
+    /// When something is to be done that nobody will wake this thread for.
+    fn next_time(&self) -> Option<Instant> {
+        let watchdog = self.supervisor.watchdog.as_ref().map(|watchdog| watchdog.next);
+        self.deadline.map(|deadline| deadline + PATIENCE).into_iter().chain(watchdog).min()
+    }
+
+    fn signal(&mut self, signal: Signal) -> Result<(), RunError> {
+        match signal {
+            _ if asks_to_stop(signal) && self.deadline.is_some() => {
+                warn!("received {signal} again");
+                return Err(RunError::EndedAtOnce);
+            }
+            _ if asks_to_stop(signal) => {
+                info!("received {signal}, shutting down");
+                self.stop();
+            }
+            Signal::SIGUSR1 => {
+                info!("received SIGUSR1, rotating the log");
+                self.logging.rotate();
+            }
+            _ => info!("received {signal}, ignored: this version does not know how to honour it"),
+        }
+        Ok(())
+    }
+
+    fn ready(&self, report: &mut Option<Report>) {
+        if self.deadline.is_some() {
+            return; // told to stop at the last moment of the start
+        }
+        info!("ready");
+        if let Some(report) = report.take() {
+            report.ready();
+        }
+        self.supervisor.ready("serving");
+    }
+
+    fn service_failed(&mut self, failure: ServiceError) {
+        error!("{failure}; shutting down");
+        if self.deadline.is_none() {
+            self.stop();
+        }
+        self.failure.get_or_insert(failure);
+    }
+
+    fn stop(&mut self) {
+        self.supervisor.stopping();
+        let deadline = Instant::now() + self.stop_timeout;
+        self.deadline = Some(deadline);
+        self.conductor.stop(deadline);
+    }
+
+    /// Tells the service manager that the daemon lives, if every worker has answered since last time.
+    fn feed_watchdog(&mut self) {
+        let workers = self.conductor.workers();
+        let Some(watchdog) = self.supervisor.watchdog.as_mut() else { return };
+        if Instant::now() < watchdog.next {
+            return;
+        }
+        watchdog.rewind();
+        if self.answers.load(Ordering::Acquire) < workers.len() {
+            return warn!(
+                "a worker does not answer; the service manager is not told that all is well"
+            );
+        }
+        self.answers.store(0, Ordering::Release);
+        for worker in 0..workers.len() {
+            let answers = self.answers.clone();
+            workers.spawn_on(worker, async move { answers.fetch_add(1, Ordering::AcqRel) });
+        }
+        self.supervisor.alive();
+    }
+}
