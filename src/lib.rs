@@ -55,8 +55,12 @@
 
 #![deny(missing_docs)]
 
-pub use async_trait::async_trait;
+mod program;
 
+pub use async_trait::async_trait;
+pub use program::Program;
+
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod logging;

@@ -1,0 +1,33 @@
+//! Another service on the same runner: an echo server that is a complete daemon.
+//!
+//!     cargo run --example echo -- --nodaemon
+//!     echo hello | nc -N localhost 10007
+
+use poetryd::daemon::Environment;
+use poetryd::net::{Connection, Interface, Protocol, TcpServer};
+use poetryd::service::{Application, BoxError};
+use poetryd::{Program, async_trait};
+use std::process::ExitCode;
+
+struct Echo;
+
+#[async_trait]
+impl Protocol for Echo {
+    async fn converse(&self, connection: &mut Connection) -> std::io::Result<()> {
+        let (mut from, mut to) = tokio::io::split(connection);
+        tokio::io::copy(&mut from, &mut to).await.map(drop)
+    }
+}
+
+fn application() -> Result<Application, BoxError> {
+    let mut application = Application::new("echo");
+    let server = TcpServer::new(Interface::resolve("localhost")?, 10007, |_| Ok(Echo));
+    application.add("echo", server)?;
+    Ok(application)
+}
+
+fn main() -> ExitCode {
+    let environment = Environment::claim();
+    let program = Program::new("echod", "1.0", "Says what you say").built_in(application);
+    program.run(environment, std::env::args_os())
+}

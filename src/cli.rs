@@ -1,0 +1,204 @@
+//! The command line.
+
+use crate::config::read::{duration, parse_octal};
+use crate::daemon::Options;
+use crate::logging::Format;
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+use tracing::Level;
+
+/// A command line, taken apart.
+#[derive(Debug)]
+pub struct Invocation {
+    /// The runner's options, as far as they were given.
+    pub options: Options,
+    /// What is to be done.
+    pub action: Action,
+}
+
+/// What a command line asks for. Where no application file is named, the default one is meant.
+#[derive(Debug)]
+pub enum Action {
+    /// Run what the first word names, with the words after it.
+    Run {
+        /// The application file or plugin.
+        target: Option<OsString>,
+        /// What stood behind it.
+        arguments: Vec<OsString>,
+    },
+    /// Check an application file.
+    Check(Option<PathBuf>),
+    /// Say whether the daemon runs.
+    Status(Option<PathBuf>),
+    /// Stop the daemon.
+    Stop(Option<PathBuf>),
+}
+
+/// Takes a command line apart, the first word being the program's own name.
+///
+/// # Errors
+/// If it is wrong, or asks for help or the version: what `clap` has to print, and the exit status.
+pub fn parse(
+    name: &'static str,
+    version: &'static str,
+    about: &'static str,
+    args: impl IntoIterator<Item = OsString>,
+) -> Result<Invocation, clap::Error> {
+    let usage =
+        format!("{name} [OPTIONS] [CONFIG]\n       {name} [OPTIONS] check|status|stop [CONFIG]");
+    let command =
+        CommandLine::command().name(name).version(version).about(about).override_usage(usage);
+    let matches = command.try_get_matches_from(args)?;
+    let CommandLine { options, word } = CommandLine::from_arg_matches(&matches)?;
+    let action = match word {
+        None => Action::Run { target: None, arguments: Vec::new() },
+        Some(Word::Check { config }) => Action::Check(config),
+        Some(Word::Status { config }) => Action::Status(config),
+        Some(Word::Stop { config }) => Action::Stop(config),
+        Some(Word::Target(mut words)) => {
+            let arguments = words.split_off(1);
+            Action::Run { target: words.pop(), arguments }
+        }
+    };
+    Ok(Invocation { options: options.into(), action })
+}
+
+#[derive(Parser)]
+#[command(
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    subcommand_help_heading = "Commands, beside running CONFIG",
+    after_help = "CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, \
+                  the built-in application. Options stand before it.\n\
+                  Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission."
+)]
+struct CommandLine {
+    #[command(flatten)]
+    options: RunnerOptions,
+    #[command(subcommand)]
+    word: Option<Word>,
+}
+
+#[derive(Subcommand)]
+enum Word {
+    /// Check an application file and its poems, and say what it would run
+    Check { config: Option<PathBuf> },
+    /// Say whether the daemon is running, and with which pid
+    Status { config: Option<PathBuf> },
+    /// Stop the running daemon, and wait for its end
+    Stop { config: Option<PathBuf> },
+    #[command(external_subcommand)]
+    Target(Vec<OsString>),
+}
+
+/// The options of the runner; the long names are those of the `[daemon]` table, and twistd's.
+#[derive(Args)]
+struct RunnerOptions {
+    /// Stay in the foreground and log to standard output
+    #[arg(short, long, global = true)]
+    nodaemon: bool,
+    /// Log to FILE; '-' is standard output [default: NAME.log in the rundir, or '-' in the foreground]
+    #[arg(short, long, global = true, value_name = "FILE")]
+    logfile: Option<PathBuf>,
+    /// Log to syslog
+    #[arg(long, global = true)]
+    syslog: bool,
+    /// The name that syslog shows
+    #[arg(long, global = true, value_name = "NAME")]
+    prefix: Option<String>,
+    /// The pid file; '' is none [default: NAME.pid in the rundir]
+    #[arg(long, global = true, value_name = "FILE", value_parser = file_or_none())]
+    pidfile: Option<PathBuf>,
+    /// Run in DIR [default: the current directory]
+    #[arg(short = 'd', long, global = true, value_name = "DIR")]
+    rundir: Option<PathBuf>,
+    /// Make DIR the root directory before running; the other paths are then inside it
+    #[arg(long, global = true, value_name = "DIR")]
+    chroot: Option<PathBuf>,
+    /// Become this user, for good, once the listening sockets are open
+    #[arg(short, long, global = true, value_name = "USER|ID")]
+    uid: Option<String>,
+    /// Become this group
+    #[arg(short, long, global = true, value_name = "GROUP|ID")]
+    gid: Option<String>,
+    /// Change only the effective user and group, so that the process can go back
+    #[arg(long, global = true)]
+    euid: bool,
+    /// The file permissions that are withheld [default: 077, or unchanged in the foreground]
+    #[arg(long, global = true, value_name = "OCTAL", value_parser = umask)]
+    umask: Option<u32>,
+    /// How long connections may take to finish when the daemon stops [default: 30]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    stop_timeout: Option<Duration>,
+    /// The least important level that is logged [default: info]
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<LevelName>,
+    /// How log lines are written [default: text]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<FormatName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LevelName {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum FormatName {
+    Text,
+    Json,
+}
+
+impl From<RunnerOptions> for Options {
+    fn from(given: RunnerOptions) -> Options {
+        let flag = |set: bool| set.then_some(true);
+        Options {
+            nodaemon: flag(given.nodaemon),
+            logfile: given.logfile,
+            syslog: flag(given.syslog),
+            prefix: given.prefix,
+            pidfile: given.pidfile,
+            rundir: given.rundir,
+            chroot: given.chroot,
+            uid: given.uid,
+            gid: given.gid,
+            euid: flag(given.euid),
+            umask: given.umask,
+            stop_timeout: given.stop_timeout,
+            log_level: given.log_level.map(|level| match level {
+                LevelName::Error => Level::ERROR,
+                LevelName::Warn => Level::WARN,
+                LevelName::Info => Level::INFO,
+                LevelName::Debug => Level::DEBUG,
+                LevelName::Trace => Level::TRACE,
+            }),
+            log_format: given.log_format.map(|format| match format {
+                FormatName::Text => Format::Text,
+                FormatName::Json => Format::Json,
+            }),
+            rotate_at: None,
+            keep: None,
+        }
+    }
+}
+
+fn umask(text: &str) -> Result<u32, &'static str> {
+    parse_octal(text).ok_or("expected octal digits, from 000 to 777")
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(duration);
+    seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
+}
+
+/// Unlike clap's own parser for paths, this one takes an empty name.
+fn file_or_none() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}

@@ -1,0 +1,58 @@
+//! `poetryd status` and `poetryd stop`.
+
+use super::Failure;
+use super::check::rundir_from_outside;
+use crate::daemon::{self, ControlError, Options};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit statuses of their own.
+const NOT_RUNNING: u8 = 3;
+const NO_PERMISSION: u8 = 4;
+
+pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failure> {
+    let pid_file = pid_file(program, options)?;
+    match daemon::running(&pid_file).map_err(failure)? {
+        Some(pid) => {
+            println!("{program} runs with pid {pid}");
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Err(not_running(&pid_file)),
+    }
+}
+
+pub(super) fn stop(program: &str, options: &Options) -> Result<ExitCode, Failure> {
+    let pid_file = pid_file(program, options)?;
+    match daemon::stop(&pid_file).map_err(failure)? {
+        Some(pid) => {
+            println!("{program} with pid {pid} has stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        None => Err(not_running(&pid_file)),
+    }
+}
+
+/// The pid file's name as it is seen from outside a chroot.
+fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
+    let Some(pid_file) = options.pid_file(program) else {
+        return Err(Failure::Other("there is no pid file to find the daemon by".into(), 2));
+    };
+    match &options.chroot {
+        Some(root) if pid_file.is_absolute() => {
+            Ok(root.join(pid_file.strip_prefix("/").unwrap_or(&pid_file)))
+        }
+        _ => Ok(rundir_from_outside(options).join(pid_file)),
+    }
+}
+
+fn not_running(pid_file: &std::path::Path) -> Failure {
+    Failure::Other(
+        format!("not running: nobody holds the pid file {}", pid_file.display()),
+        NOT_RUNNING,
+    )
+}
+
+fn failure(e: ControlError) -> Failure {
+    let status = if e.is_about_permission() { NO_PERMISSION } else { 1 };
+    Failure::Other(e.to_string(), status)
+}

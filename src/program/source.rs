@@ -1,0 +1,70 @@
+//! Applications from a file, or built in.
+
+use super::{BuiltIn, tables};
+use crate::config::{self, Registry};
+use crate::daemon::{Options, Source};
+use crate::service::{Application, BoxError};
+use std::path::PathBuf;
+
+/// A file, or the built-in application where there is none.
+pub(super) struct FileSource<'a> {
+    registry: &'a Registry,
+    from: From,
+    /// The application that was made when the options were read.
+    first: Option<Application>,
+}
+
+enum From {
+    File(PathBuf),
+    BuiltIn(BuiltIn, &'static str),
+}
+
+impl<'a> FileSource<'a> {
+    /// Reads the file, for its options as well as its application.
+    pub(super) fn new(
+        registry: &'a Registry,
+        file: Option<PathBuf>,
+        built_in: Option<BuiltIn>,
+        program: &'static str,
+    ) -> Result<(Self, Options), BoxError> {
+        let from = match (file, built_in) {
+            (Some(file), _) => From::File(file),
+            (None, Some(built_in)) => From::BuiltIn(built_in, program),
+            (None, None) => {
+                return Err(format!(
+                    "say which application file to run; there is no {program}.toml here"
+                )
+                .into());
+            }
+        };
+        let mut source = Self { registry, from, first: None };
+        let (application, options) = source.read()?;
+        source.first = Some(application);
+        Ok((source, options))
+    }
+
+    fn read(&self) -> Result<(Application, Options), BoxError> {
+        match &self.from {
+            From::File(file) => Ok(config::load(file, self.registry, tables::read)?),
+            From::BuiltIn(make, _) => Ok((make()?, Options::default())),
+        }
+    }
+}
+
+impl Source for FileSource<'_> {
+    fn application(&mut self) -> Result<Application, BoxError> {
+        match self.first.take() {
+            Some(application) => Ok(application),
+            None => Ok(self.read()?.0),
+        }
+    }
+
+    fn origin(&self) -> String {
+        match &self.from {
+            From::File(file) => file.display().to_string(),
+            From::BuiltIn(_, program) => {
+                format!("the built-in application, since there is no {program}.toml here")
+            }
+        }
+    }
+}
