@@ -14,8 +14,12 @@ struct Echo;
 #[async_trait]
 impl Protocol for Echo {
     async fn converse(&self, connection: &mut Connection) -> std::io::Result<()> {
+        let stopping = connection.stopping();
         let (mut from, mut to) = tokio::io::split(connection);
-        tokio::io::copy(&mut from, &mut to).await.map(drop)
+        tokio::select! {
+            copied = tokio::io::copy(&mut from, &mut to) => copied.map(drop),
+            () = stopping => Ok(()),
+        }
     }
 }
 

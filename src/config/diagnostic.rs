@@ -75,7 +75,8 @@ impl Diagnostics {
             return None;
         }
         list.sort_by_key(|diagnostic| diagnostic.span.start);
-        let report: Vec<String> = list.iter().map(|d| show(file, text, d)).collect();
+        let page = Page::new(file, text);
+        let report: Vec<String> = list.iter().map(|mistake| page.show(mistake)).collect();
         Some(ConfigError::Mistakes { report: report.join("\n\n"), count: list.len() })
     }
 }
@@ -86,29 +87,44 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let text = String::from_utf8_lossy(error.as_bytes());
     let message = format!("byte {:#04x} is not UTF-8; TOML files are UTF-8", error.as_bytes()[at]);
     let diagnostic = Diagnostic { span: at..at, message, absence: false };
-    ConfigError::Mistakes { report: show(file, &text, &diagnostic), count: 1 }
+    ConfigError::Mistakes { report: Page::new(file, &text).show(&diagnostic), count: 1 }
 }
 
-/// `FILE:LINE:COLUMN: message`, and the line with carets under the place.
-fn show(file: &str, text: &str, diagnostic: &Diagnostic) -> String {
-    let Diagnostic { span, message, .. } = diagnostic;
-    let start = span.start.min(text.len());
-    let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
-    let number = text[..start].matches('\n').count() + 1;
-    let column = text[line_start..start].chars().count() + 1;
+/// A file, laid out in lines.
+struct Page<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// Where each line starts, in bytes.
+    lines: Vec<usize>,
+}
 
-    // A tab before the place stays a tab, so that the caret stands under it on any terminal.
-    let blank: String =
-        text[line_start..start].chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
-    let marked = &text[start..span.end.clamp(start, line_end)];
-    let carets = "^".repeat(marked.chars().count().max(1));
-    let gutter = " ".repeat(number.to_string().len());
-    let line = text[line_start..line_end].trim_end();
+impl<'a> Page<'a> {
+    fn new(file: &'a str, text: &'a str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { file, text, lines }
+    }
 
-    let mut shown = format!("{file}:{number}:{column}: {message}\n");
-    let _ = write!(shown, "{gutter} |\n{number} | {line}\n{gutter} | {blank}{carets}");
-    shown
+    /// `FILE:LINE:COLUMN: message`, and the line with carets under the place.
+    fn show(&self, Diagnostic { span, message, .. }: &Diagnostic) -> String {
+        let start = self.text.floor_char_boundary(span.start);
+        let number = self.lines.partition_point(|line| *line <= start);
+        let line_start = self.lines[number - 1];
+        let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
+        let before = &self.text[line_start..start];
+        let end = self.text.floor_char_boundary(span.end.clamp(start, line_end.max(start)));
+
+        // A tab before the place stays a tab, so that the caret stands under it on any terminal.
+        let blank: String = before.chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
+        let carets = "^".repeat(self.text[start..end].chars().count().max(1));
+        let gutter = " ".repeat(number.to_string().len());
+        let line = self.text[line_start..line_end].trim_end();
+        let column = before.chars().count() + 1;
+
+        let mut shown = format!("{}:{number}:{column}: {message}\n", self.file);
+        let _ = write!(shown, "{gutter} |\n{number} | {line}\n{gutter} | {blank}{carets}");
+        shown
+    }
 }
 
 /// The one of `words` that `word` was probably meant to be.
@@ -117,7 +133,7 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
         .into_iter()
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
         .map(|(_, candidate)| candidate)
 }
 

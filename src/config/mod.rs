@@ -69,13 +69,28 @@ pub fn load<T>(
     registry: &Registry,
     runner: impl FnOnce(&mut Section<'_>) -> T,
 ) -> Result<(Application, T), ConfigError> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path)
-        .map_err(|source| ConfigError::Unreadable { file: name.clone(), source })?;
-    match String::from_utf8(bytes) {
-        Ok(text) => parse(&name, &text, registry, runner),
-        Err(e) => Err(diagnostic::not_utf8(&name, &e)),
-    }
+    let (name, text) = read_text(path)?;
+    parse(&name, &text, registry, runner)
+}
+
+/// Reads only the tables that `runner` asks for. Mistakes elsewhere in the file don't matter.
+///
+/// # Errors
+/// If the file can't be read, or has mistakes in these tables.
+pub fn load_tables<T>(
+    path: &Path,
+    registry: &Registry,
+    runner: impl FnOnce(&mut Section<'_>) -> T,
+) -> Result<T, ConfigError> {
+    let (name, text) = read_text(path)?;
+    let (document, _) = DeTable::parse_recoverable(&text);
+    let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(Vec::new()));
+    let root = ServicePath::root();
+    let result = Section::read(document.get_ref(), 0..0, "the file", root, &mut notes, |top| {
+        top.allow_any_key();
+        runner(top)
+    });
+    notes.diagnostics.into_error(&name, &text).map_or(Ok(result), Err)
 }
 
 /// Reads an application from the text of a file called `name`. As [`load`], otherwise.
@@ -105,5 +120,15 @@ pub fn parse<T>(
         (None, Some(application), Some(runner)) => Ok((application, runner)),
         (Some(error), ..) => Err(error),
         (None, ..) => unreachable!("an application that can't be made leaves a diagnostic"),
+    }
+}
+
+/// The name of a file, as it is shown to a person, and its text.
+fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
+    let name = path.display().to_string();
+    match std::fs::read(path).map(String::from_utf8) {
+        Ok(Ok(text)) => Ok((name, text)),
+        Ok(Err(e)) => Err(diagnostic::not_utf8(&name, &e)),
+        Err(source) => Err(ConfigError::Unreadable { file: name, source }),
     }
 }

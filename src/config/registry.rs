@@ -3,6 +3,7 @@
 use super::{Section, tcp::Tcp};
 use crate::net::Protocol;
 use crate::service::{BoxError, Context, Service, Settings};
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,6 +19,12 @@ pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
 
     /// Makes the service. It has no effect on anything yet.
     fn service(&self) -> Box<dyn Service>;
+
+    /// The type of what the service shows to others by its [`Service::handle`], so that references to it
+    /// can be checked before anything starts: `Some(TypeId::of::<PoemHandle>())`.
+    fn handle() -> Option<TypeId> {
+        None
+    }
 }
 
 /// The checked settings of one protocol, which stand in the table of the service that speaks it.
@@ -62,10 +69,16 @@ pub(super) type Made = (Box<dyn Service>, Box<dyn Settings>);
 type ReadKind = fn(&mut Section<'_>) -> Option<Made>;
 type ReadProtocol = fn(&mut Section<'_>) -> Option<AnyProtocol>;
 
+#[derive(Clone)]
+struct KindEntry {
+    read: ReadKind,
+    handle: Option<TypeId>,
+}
+
 /// The kinds of service and the protocols that an application file may name.
 #[derive(Clone)]
 pub struct Registry {
-    kinds: BTreeMap<&'static str, ReadKind>,
+    kinds: BTreeMap<&'static str, KindEntry>,
     protocols: BTreeMap<&'static str, ReadProtocol>,
 }
 
@@ -83,7 +96,7 @@ impl Registry {
             let settings = K::read(section)?;
             Some((settings.service(), Box::new(settings)))
         };
-        self.kinds.insert(name, read);
+        self.kinds.insert(name, KindEntry { read, handle: K::handle() });
         self
     }
 
@@ -105,7 +118,11 @@ impl Registry {
     }
 
     pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {
-        self.kinds.get(name).copied()
+        self.kinds.get(name).map(|kind| kind.read)
+    }
+
+    pub(super) fn handle_of(&self, kind: &str) -> Option<TypeId> {
+        self.kinds.get(kind)?.handle
     }
 
     pub(super) fn protocol_named(&self, name: &str) -> Option<ReadProtocol> {

@@ -3,6 +3,7 @@
 use super::diagnostic::{Diagnostics, nearest, suggestion};
 use super::registry::{AnyProtocol, Registry};
 use crate::service::ServicePath;
+use std::any::TypeId;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -33,7 +34,7 @@ pub struct Value<'a>(&'a DeValue<'a>);
 pub(super) struct Notes {
     pub(super) diagnostics: Diagnostics,
     registry: Arc<Registry>,
-    kinds: HashMap<ServicePath, String>,
+    services: HashMap<ServicePath, Known>,
     references: Vec<Reference>,
     listeners: HashMap<u16, Vec<(SocketAddr, ServicePath)>>,
 }
@@ -44,7 +45,14 @@ struct Reference {
     span: Range<usize>,
     key: &'static str,
     name: String,
-    kind: &'static str,
+    what: &'static str,
+    handle: TypeId,
+}
+
+/// What is known of a service that others may refer to.
+struct Known {
+    kind: String,
+    handle: Option<TypeId>,
 }
 
 impl<'a> Section<'a> {
@@ -97,12 +105,13 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The name, in a key that must be there, of another service of the given kind: looked for among
-    /// the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
-    pub fn service(&mut self, key: &'static str, kind: &'static str) -> Option<String> {
+    /// The name, in a key that must be there, of another service: one whose handle is a `T`. It is looked
+    /// for among the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
+    /// `what` is such a service's name in messages: `"poem"`.
+    pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
         let name = self.required(key, super::read::word)?;
-        let (from, span) = (self.path.clone(), self.span_of(key));
-        self.notes.references.push(Reference { from, span, key, name: name.clone(), kind });
+        let (from, span, handle) = (self.path.clone(), self.span_of(key), TypeId::of::<T>());
+        self.notes.references.push(Reference { from, span, key, name: name.clone(), what, handle });
         Some(name)
     }
 
@@ -213,14 +222,15 @@ impl<'a> Section<'a> {
         Some(())
     }
 
-    /// What kind of service this is, and how such a one is read; noted for those who refer to it.
+    /// What kind of service this is; noted for those who refer to it.
     pub(super) fn kind(&mut self) -> Option<String> {
-        let kind = self.required("kind", super::read::word);
-        match &kind {
-            Some(kind) => drop(self.notes.kinds.insert(self.path.clone(), kind.clone())),
-            None => self.any_key = true,
-        }
-        kind
+        let Some(kind) = self.required("kind", super::read::word) else {
+            self.any_key = true;
+            return None;
+        };
+        let handle = self.notes.registry.handle_of(&kind);
+        self.notes.services.insert(self.path.clone(), Known { kind: kind.clone(), handle });
+        Some(kind)
     }
 
     pub(super) fn registry(&self) -> Arc<Registry> {
@@ -233,6 +243,11 @@ impl<'a> Section<'a> {
             "kind",
             format!("unknown kind of service {kind:?}; {}", suggestion(kind, kinds)),
         );
+    }
+
+    /// For a reader that is not responsible for the whole table.
+    pub(super) fn allow_any_key(&mut self) {
+        self.any_key = true;
     }
 
     fn span_of(&self, key: &str) -> Range<usize> {
@@ -283,43 +298,51 @@ impl Value<'_> {
 
 impl Notes {
     pub(super) fn new(registry: Arc<Registry>, diagnostics: Diagnostics) -> Self {
-        let (kinds, references, listeners) = Default::default();
-        Self { diagnostics, registry, kinds, references, listeners }
+        let (services, references, listeners) = Default::default();
+        Self { diagnostics, registry, services, references, listeners }
     }
 
-    /// Checks that every service that another one names is there, and of the right kind. Possible only
+    /// Checks that every service that another one names is there, and has the right handle. Possible only
     /// when the whole tree has been read, because a name may stand before what it names.
     pub(super) fn check_references(&mut self) {
-        for reference in std::mem::take(&mut self.references) {
-            let Reference { from, span, key, name, kind } = reference;
+        let mut suggestions = 0;
+        for Reference { from, span, key, name, what, handle } in
+            std::mem::take(&mut self.references)
+        {
             let groups = std::iter::successors(from.parent(), ServicePath::parent);
-            let found =
-                groups.map(|group| group.child(&name)).find(|path| self.kinds.contains_key(path));
+            let found = groups.map(|group| group.child(&name)).find_map(|path| {
+                let known = self.services.get(&path)?;
+                Some((path, known))
+            });
             match found {
-                Some(path) if self.kinds[&path] == kind => {}
-                Some(path) => {
-                    let other = &self.kinds[&path];
-                    let message = format!(
-                        "{key}: expected a service of kind {kind:?}; {path} is of kind {other:?}"
-                    );
+                Some((_, known)) if known.handle == Some(handle) => {}
+                Some((path, Known { kind, .. })) => {
+                    let message = format!("{key}: expected a {what}; {path} is of kind {kind:?}");
                     self.diagnostics.wrong(span, message);
                 }
                 None => {
-                    let right_kind = self.kinds.iter().filter(|(_, k)| *k == kind);
-                    let mut names: Vec<&str> = right_kind.map(|(path, _)| path.name()).collect();
-                    names.sort_unstable();
+                    suggestions += 1;
                     let near =
-                        nearest(&name, names).map(|near| format!("; did you mean {near:?}?"));
-                    let message = format!(
-                        "{key}: there is no {kind} called {name:?} here{}",
-                        near.unwrap_or_default()
-                    );
+                        if suggestions <= SUGGESTIONS { self.nearest(&name, handle) } else { None };
+                    let near =
+                        near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+                    let message = format!("{key}: there is no {what} called {name:?} here{near}");
                     self.diagnostics.missing(span, message);
                 }
             }
         }
     }
+
+    /// The most similar name of a service with the right handle.
+    fn nearest(&self, name: &str, handle: TypeId) -> Option<&str> {
+        let right = self.services.iter().filter(|(_, known)| known.handle == Some(handle));
+        nearest(name, right.map(|(path, _)| path.name()))
+    }
 }
+
+/// For how many unknown names a similar one is looked for: that takes a look at all names each time, and
+/// nobody reads more.
+const SUGGESTIONS: usize = 50;
 
 /// Whether two sockets can't listen on these addresses at the same time.
 fn overlap(a: SocketAddr, b: SocketAddr) -> bool {

@@ -20,10 +20,10 @@ fn read_children(section: &mut Section<'_>, parent: &mut MultiService) -> bool {
     let mut found = false;
     let services = section.services(|name, service| {
         found = true;
-        if let Some((made, settings)) = read_service(service) {
-            if let Err(e) = parent.add_with_settings(name, made, settings) {
-                service.wrong_name(e.to_string());
-            }
+        if let Some((made, settings)) = read_service(service)
+            && let Err(e) = parent.add_with_settings(name, made, settings)
+        {
+            service.wrong_name(e.to_string());
         }
     });
     services.is_some() && found

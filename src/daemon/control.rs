@@ -1,10 +1,9 @@
 //! Talking to a running daemon, found through its pid file.
 
 use super::pid_file::{self, PidFileError};
-use nix::errno::Errno;
+use super::process::Process;
 use nix::unistd::Pid;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 
 /// Why a daemon can't be told.
@@ -53,7 +52,7 @@ pub fn running(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
 /// If the daemon can't be found out or may not be stopped by this user.
 pub fn stop(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
     let Some(pid) = running(pid_file)? else { return Ok(None) };
-    let process = match open_process(pid) {
+    let process = match Process::open(pid) {
         Ok(process) => process,
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(None), // ended meanwhile
         Err(source) => return Err(ControlError::Refused { pid, source }),
@@ -63,7 +62,7 @@ pub fn stop(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
     if running(pid_file)? != Some(pid) {
         return Ok(None);
     }
-    match terminate(&process) {
+    match process.terminate() {
         Ok(()) => {}
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(Some(pid)),
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
@@ -71,39 +70,6 @@ pub fn stop(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
         }
         Err(source) => return Err(ControlError::Refused { pid, source }),
     }
-    wait_for_end(&process).map_err(|source| ControlError::Refused { pid, source })?;
+    process.wait_for_end().map_err(|source| ControlError::Refused { pid, source })?;
     Ok(Some(pid))
-}
-
-/// pidfd_open(2): a way to a process that does not lead to its successor of the same number.
-fn open_process(pid: Pid) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes two numbers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
-    let fd = i32::try_from(fd).map_err(io::Error::other)?;
-    if fd < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just made this descriptor for us.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn terminate(process: &OwnedFd) -> io::Result<()> {
-    let no_info = std::ptr::null::<libc::siginfo_t>();
-    let fd = process.as_raw_fd();
-    // SAFETY: the descriptor is open; a null siginfo means the same as in kill(2).
-    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGTERM, no_info, 0) };
-    if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
-/// A pidfd is readable when its process has ended.
-fn wait_for_end(process: &OwnedFd) -> io::Result<()> {
-    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-    let mut fds = [PollFd::new(process.as_fd(), PollFlags::POLLIN)];
-    loop {
-        match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) => return Ok(()),
-            Err(Errno::EINTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
 }

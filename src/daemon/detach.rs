@@ -1,5 +1,6 @@
 //! Step 2: from the launching process to the daemon, and the word that comes back.
 
+use super::process;
 use super::signals::{Signals, asks_to_stop};
 use daemonize::{Daemonize, Outcome};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -85,21 +86,24 @@ impl Launcher {
             }
             let ended = self.hear(&mut heard)?;
             let said = Said::parse(&heard);
-            if said.ready && interrupts == 0 {
-                return Ok(());
-            }
-            if ended {
-                return Err(match said.failure {
-                    _ if interrupts > 0 => LaunchError::Interrupted,
-                    Some(failure) => LaunchError::Daemon(failure),
-                    None => LaunchError::Died,
-                });
-            }
             if let Some(daemon) = said.pid {
-                for _ in passed_on..interrupts {
-                    let _ = kill(daemon, Signal::SIGTERM); // it may have ended by itself
+                for interrupt in passed_on..interrupts {
+                    pass_on(interrupt, daemon);
                 }
                 passed_on = interrupts;
+            }
+            match (said, interrupts) {
+                (Said { ready: true, .. }, 0) => return Ok(()),
+                (Said { ready: true, pid: Some(daemon), .. }, _) => {
+                    // It was just ready; its end is no longer to be heard through the pipe.
+                    process::wait_for_end(daemon)?;
+                    return Err(LaunchError::Interrupted);
+                }
+                (Said { failure, .. }, 0) if ended => {
+                    return Err(failure.map_or(LaunchError::Died, LaunchError::Daemon));
+                }
+                _ if ended => return Err(LaunchError::Interrupted),
+                _ => {}
             }
         }
     }
@@ -112,6 +116,12 @@ impl Launcher {
             Err(e) => Err(e),
         }
     }
+}
+
+/// Two interrupts are for the daemon to honour; after that it has had its chances.
+fn pass_on(interrupt: usize, daemon: Pid) {
+    let signal = if interrupt < 2 { Signal::SIGTERM } else { Signal::SIGKILL };
+    let _ = kill(daemon, signal); // it may have ended by itself
 }
 
 /// The daemon's report so far: its pid in a line, then `ready`, or `failed` and an error to the end.

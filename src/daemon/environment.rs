@@ -39,6 +39,8 @@ impl Environment {
     ///   here on and honoured when it serves, so that none is lost while it starts; others are unblocked.
     /// - The soft limit of open descriptors is raised to the hard one.
     ///
+    /// It takes over the whole process: nothing may have been opened before, or it is closed.
+    ///
     /// # Panics
     /// If the process has more than one thread. Tokio's runtime, for example, must not have been started:
     /// a daemon forks, and threads don't survive that.
@@ -55,7 +57,8 @@ impl Environment {
 
         let names = variable("LISTEN_FDNAMES").unwrap_or_default();
         let watchdog = variable("WATCHDOG_USEC").filter(|_| mine("WATCHDOG_PID"));
-        let watchdog = watchdog.and_then(|usec| usec.parse().ok()).map(Duration::from_micros);
+        let watchdog = watchdog.and_then(|usec| usec.parse().ok()).filter(|usec| *usec > 0);
+        let watchdog = watchdog.map(Duration::from_micros);
         let supervisor =
             Supervisor::connect(variable("NOTIFY_SOCKET"), watchdog.map(Watchdog::new));
         for name in CLAIMED {
@@ -65,6 +68,12 @@ impl Environment {
         raise_descriptor_limit();
         let sockets = inherited(LISTEN_FDS_START..first_foreign, &names);
         Self { sockets, supervisor, signals: Signals::hold() }
+    }
+
+    /// Gives up what only a daemon needs: signals do again what they do by default. For a program that was
+    /// asked for something else, `poetryd status` for example.
+    pub fn release(self) {
+        self.signals.release();
     }
 }
 

@@ -29,6 +29,7 @@ mod options;
 mod pid_file;
 mod place;
 mod privileges;
+mod process;
 mod readiness;
 mod signals;
 mod watch;
@@ -50,6 +51,7 @@ use conductor::Conductor;
 use detach::{Report, Side};
 use pid_file::PidFile;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -112,6 +114,11 @@ pub enum RunError {
     EndedAtOnce,
     #[error(transparent)]
     Vanished(#[from] Vanished),
+    #[error("panicked; the log says where and why")]
+    Panicked,
+    /// An error that standard error has seen already, because the log goes there too.
+    #[error("{0}")]
+    Said(Box<RunError>),
     #[error("the system refuses what a daemon needs: {0}")]
     System(#[from] io::Error),
 }
@@ -121,6 +128,7 @@ impl RunError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             RunError::Options(_) | RunError::Application(_) => ExitCode::from(2),
+            RunError::Said(error) => error.exit_code(),
             _ => ExitCode::FAILURE,
         }
     }
@@ -178,31 +186,25 @@ fn live(
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
 
     // 4. Log. From here on, what goes wrong is in the log as well.
-    let outcome = match Logging::open(&settings.log, outside, settings.privileges.owner()) {
-        Ok(logging) => {
-            info!("{start}");
-            let outcome = serve(settings, environment, application, &logging, report);
-            match &outcome {
-                Ok(()) => info!("ends, with everything stopped"),
-                Err(e) => error!("{e}"),
-            }
-            outcome.map(|()| logging.clone()).map_err(|e| (e, Some(logging)))
-        }
-        Err(e) => Err((e.into(), None)),
-    };
+    let logging = Logging::open(&settings.log, outside, settings.privileges.owner())?;
+    panic::set_hook(Box::new(|panic| error!("{}", panic.to_string().replace('\n', " "))));
+    info!("{start}");
+
+    let serving = AssertUnwindSafe(|| serve(settings, environment, application, &logging, report));
+    let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
+    match &outcome {
+        Ok(()) => info!("ends, with everything stopped"),
+        Err(e) => error!("{e}"),
+    }
 
     // 11. Leave nothing behind.
     if let Some(Err(e)) = pid_file.map(PidFile::remove) {
         warn!("can't remove the pid file, nor empty it: {e}");
     }
-    let (logging, outcome) = match outcome {
-        Ok(logging) => (Some(logging), Ok(())),
-        Err((e, logging)) => (logging, Err(e)),
-    };
-    if let Some(logging) = logging {
-        logging.flush(LAST_LINES);
+    if let Err(e) = logging.flush(LAST_LINES) {
+        eprintln!("{e}");
     }
-    outcome
+    outcome.map_err(|e| if logging.goes_to_stderr() { RunError::Said(Box::new(e)) } else { e })
 }
 
 /// Steps 5 to 10.

@@ -90,12 +90,11 @@ impl Options {
         }
     }
 
-    /// These options with file names that are relative to `directory` made absolute; but with a chroot
-    /// they are names inside it, except its own.
-    pub fn relative_to(mut self, directory: &Path) -> Options {
-        let inside = self.chroot.is_some();
+    /// These options, with file names made absolute that are relative to `directory`. When there will be a
+    /// chroot, all but its own are names inside it, and stay as they are.
+    pub fn relative_to(mut self, directory: &Path, inside_root: bool) -> Options {
         let names = [&mut self.logfile, &mut self.pidfile, &mut self.rundir];
-        let names = names.into_iter().filter(|_| !inside).chain([&mut self.chroot]);
+        let names = names.into_iter().filter(|_| !inside_root).chain([&mut self.chroot]);
         for name in
             names.flatten().filter(|name| !name.as_os_str().is_empty() && *name != Path::new("-"))
         {

@@ -25,6 +25,7 @@ const ATTEMPTS: usize = 100;
 pub(super) struct PidFile {
     path: PathBuf,
     file: File,
+    removed: bool,
 }
 
 /// Why a pid file can't be had.
@@ -78,7 +79,7 @@ impl PidFile {
             }
             // Between opening and locking, the last owner may have removed it.
             if is_file_of_name(&file, &path) {
-                let mut pid_file = Self { path, file };
+                let mut pid_file = Self { path, file, removed: false };
                 pid_file.write_pid().map_err(|e| unusable(&pid_file.path, &e))?;
                 return Ok(pid_file);
             }
@@ -97,11 +98,27 @@ impl PidFile {
 
     /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
     /// stale. The lock is given up last.
-    pub(super) fn remove(self) -> io::Result<()> {
-        if !is_file_of_name(&self.file, &self.path) {
-            return Ok(()); // somebody has removed it already, and perhaps put another one there
+    pub(super) fn remove(mut self) -> io::Result<()> {
+        self.removed = true;
+        self.remove_or_empty()
+    }
+
+    fn remove_or_empty(&self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()), // somebody has removed it already
+            Ok(_) if !is_file_of_name(&self.file, &self.path) => Ok(()), // and put another one there
+            Ok(_) => fs::remove_file(&self.path).or_else(|_| self.file.set_len(0)),
+            Err(_) => self.file.set_len(0), // this user may not even look
         }
-        fs::remove_file(&self.path).or_else(|_| self.file.set_len(0))
+    }
+}
+
+/// However the daemon ends, short of being killed, no wrong pid stays behind.
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        if !self.removed {
+            let _ = self.remove_or_empty();
+        }
     }
 }
 
@@ -159,7 +176,8 @@ fn held(path: &Path, mut file: File) -> PidFileError {
         let mut content = String::new();
         let read = file.rewind().and_then(|()| file.read_to_string(&mut content));
         let line = content.strip_suffix('\n').filter(|_| read.is_ok());
-        if let Some(pid) = line.and_then(|line| line.parse().ok()) {
+        let pid = line.and_then(|line| line.parse().ok());
+        if let Some(pid) = pid.filter(|pid| *pid > 0) {
             return PidFileError::Running { pid: Pid::from_raw(pid), path: path.into() };
         }
         if Instant::now() >= deadline {

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{
-    Gid, Group, Uid, User, geteuid, getresgid, getresuid, initgroups, setgroups, setresgid,
+    Gid, Group, Uid, User, geteuid, getgrouplist, getresgid, getresuid, setgroups, setresgid,
     setresuid,
 };
 use std::ffi::CString;
@@ -16,6 +16,8 @@ const UNCHANGED: u32 = u32::MAX;
 pub struct Privileges {
     user: Option<UserIds>,
     group: Option<Gid>,
+    /// The supplementary groups, looked up outside any chroot: what a file inside says is not to decide.
+    groups: Vec<Gid>,
     effective_only: bool,
 }
 
@@ -98,7 +100,8 @@ impl Privileges {
             }
             user = Some(ids);
         }
-        Ok(Self { user, group, effective_only })
+        let groups = supplementary_groups(user.as_ref(), group)?;
+        Ok(Self { user, group, groups, effective_only })
     }
 
     /// Whose the files are that the daemon will write. `None`: no change of user or group.
@@ -120,7 +123,8 @@ impl Privileges {
         if self.is_reached() {
             return Ok(());
         }
-        self.set_supplementary_groups(gid)?;
+        // Root's groups would otherwise stay with the daemon.
+        setgroups(&self.groups).map_err(|e| self.refused("setgroups", e))?;
         let keep = |id: u32| if self.effective_only { UNCHANGED } else { id };
         let (g, kept) = (gid, Gid::from_raw(keep(gid.as_raw())));
         setresgid(kept, g, kept).map_err(|e| self.refused("setresgid", e))?;
@@ -141,32 +145,26 @@ impl Privileges {
         !user.is_root() && all_uids && all_gids
     }
 
-    /// Root's groups would otherwise stay with the daemon.
-    fn set_supplementary_groups(&self, gid: Gid) -> Result<(), PrivilegeError> {
-        match self.user.as_ref().and_then(|user| user.name.as_ref()) {
-            Some(name) => initgroups(name, gid).map_err(|e| self.refused("initgroups", e)),
-            None => setgroups(&[gid]).map_err(|e| self.refused("setgroups", e)),
-        }
-    }
-
-    /// Believes nothing: going back must fail.
+    /// Believes nothing: the ids must be those asked for, and going back must fail.
     fn prove(&self) -> Result<(), PrivilegeError> {
-        let Some(user) = self.user.as_ref().filter(|user| !user.uid.is_root()) else {
-            return Ok(());
-        };
-        if self.effective_only {
-            return Ok(()); // the way back stays open
-        }
-        let root = Uid::from_raw(0);
-        let regained = setresuid(root, root, root).is_ok()
-            || setresuid(Uid::from_raw(UNCHANGED), root, Uid::from_raw(UNCHANGED)).is_ok();
-        let entered =
-            getresuid().is_ok_and(|ids| [ids.real, ids.effective, ids.saved] == [user.uid; 3]);
-        if regained || !entered {
-            Err(PrivilegeError::StillThere(self.to_string()))
+        let (uids, gids) = (getresuid(), getresgid());
+        let user = self.user.as_ref().map(|user| user.uid);
+        let is_user = |id| user.is_none_or(|user| user == id);
+        let is_group = |id| self.group.is_none_or(|group| group == id);
+        let entered = if self.effective_only {
+            uids.is_ok_and(|ids| is_user(ids.effective))
+                && gids.is_ok_and(|ids| is_group(ids.effective))
         } else {
-            Ok(())
+            uids.is_ok_and(|ids| [ids.real, ids.effective, ids.saved].into_iter().all(is_user))
+                && gids
+                    .is_ok_and(|ids| [ids.real, ids.effective, ids.saved].into_iter().all(is_group))
+        };
+        let for_good = !self.effective_only && user.is_some_and(|user| !user.is_root());
+        let root = Uid::from_raw(0);
+        if !entered || (for_good && setresuid(root, root, root).is_ok()) {
+            return Err(PrivilegeError::StillThere(self.to_string()));
         }
+        Ok(())
     }
 
     fn refused(&self, call: &'static str, source: Errno) -> PrivilegeError {
@@ -212,6 +210,19 @@ fn find_group(name: &str) -> Result<Gid, IdentityError> {
     let entry = Group::from_name(name);
     let entry = entry.map_err(|source| IdentityError::LookUp { name: name.into(), source })?;
     entry.map(|group| group.gid).ok_or_else(|| IdentityError::NoGroup(name.into()))
+}
+
+/// All groups of a user, its own included; for a user without a name, or no user, just the group.
+fn supplementary_groups(
+    user: Option<&UserIds>,
+    group: Option<Gid>,
+) -> Result<Vec<Gid>, IdentityError> {
+    match (user.and_then(|user| user.name.as_ref()), group) {
+        (Some(name), Some(gid)) => getgrouplist(name, gid).map_err(|source| {
+            IdentityError::LookUp { name: name.to_string_lossy().into_owned(), source }
+        }),
+        _ => Ok(group.into_iter().collect()),
+    }
 }
 
 /// The number that means "unchanged" is nobody's.

@@ -44,6 +44,12 @@ impl Signals {
         Self(())
     }
 
+    /// Lets the signals do what they do by default: for a process that turns out to be no daemon.
+    pub(super) fn release(&self) {
+        let held: SigSet = UNDERSTOOD.into_iter().collect();
+        let _ = held.thread_unblock();
+    }
+
     /// A reader for this process's signals; to be made after the last fork.
     pub(super) fn reader(&self) -> io::Result<SignalReader> {
         let held: SigSet = UNDERSTOOD.into_iter().collect();

@@ -91,8 +91,12 @@ impl<'a> Watch<'a> {
                 self.stop();
             }
             Signal::SIGUSR1 => {
-                info!("received SIGUSR1, rotating the log");
-                self.logging.rotate();
+                if self.logging.is_file() {
+                    info!("received SIGUSR1, rotating the log");
+                    self.logging.rotate();
+                } else {
+                    info!("received SIGUSR1, ignored: the log is not a file that could be rotated");
+                }
             }
             _ => info!("received {signal}, ignored: this version does not know how to honour it"),
         }

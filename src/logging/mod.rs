@@ -23,9 +23,9 @@ pub use syslog::SyslogError;
 
 use layer::LogLayer;
 use line::{Formatter, Style};
+use nix::sys::stat::{FileStat, fstat};
 use output::Output;
 use rotating::RotatingFile;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +77,17 @@ pub enum LogError {
     Twice,
 }
 
+/// The end of a log is lost.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LostLines {
+    /// So many lines could not be written.
+    #[error("the last {0} log lines are lost: they could not be written")]
+    Unwritten(usize),
+    /// The log takes nothing any more, and how much is missing can't be known.
+    #[error("the last log lines are lost: the log took too long")]
+    Stuck,
+}
+
 /// What has to be reached before the process enters a chroot: the time zone, and the system's log.
 pub struct Outside {
     clock: clock::Clock,
@@ -101,6 +112,7 @@ impl Outside {
 #[derive(Clone)]
 pub struct Logging {
     output: Arc<Output>,
+    target: Target,
 }
 
 impl Logging {
@@ -138,7 +150,7 @@ impl Logging {
         let layer = LogLayer::new(options.level, formatter, output.clone());
         tracing::subscriber::set_global_default(Registry::default().with(layer))
             .map_err(|_| LogError::Twice)?;
-        Ok(Self { output })
+        Ok(Self { output, target: options.target.clone() })
     }
 
     /// From now on a thread does the writing. Called when privileges have been dropped for good: a thread
@@ -147,18 +159,32 @@ impl Logging {
         self.output.start_thread();
     }
 
+    /// Whether the log goes to a file of its own.
+    pub fn is_file(&self) -> bool {
+        matches!(self.target, Target::File(_))
+    }
+
     /// Asks for a rotation of the log file; or, if someone has moved the file away, for a new one in its
     /// place. Takes effect in order with the lines logged. Does nothing to other targets.
     pub fn rotate(&self) {
         self.output.rotate();
     }
 
-    /// Waits until everything logged before this call has been written, or `limit` is over; then says on
-    /// standard error that lines were lost.
-    pub fn flush(&self, limit: Duration) {
-        if !self.output.flush(limit) {
-            eprintln!("poetryd: the log could not be written in time; its last lines are lost");
-        }
+    /// Whether what is logged is seen on standard error as well: a terminal, or the journal.
+    pub fn goes_to_stderr(&self) -> bool {
+        let (out, err) = (fstat(std::io::stdout()), fstat(std::io::stderr()));
+        let same =
+            |out: FileStat, err: FileStat| (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino);
+        self.target == Target::Stdout
+            && out.and_then(|out| err.map(|err| same(out, err))).unwrap_or(false)
+    }
+
+    /// Waits until everything logged before this call has been written, or `limit` is over.
+    ///
+    /// # Errors
+    /// If lines are lost of which the log itself does not say so.
+    pub fn flush(&self, limit: Duration) -> Result<(), LostLines> {
+        self.output.flush(limit)
     }
 }
 
@@ -166,7 +192,7 @@ impl Logging {
 /// standard output or standard error is connected to it.
 fn stdout_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    nix::sys::stat::fstat(std::io::stdout().as_fd())
+    fstat(std::io::stdout())
         .is_ok_and(|stdout| stream == format!("{}:{}", stdout.st_dev, stdout.st_ino))
 }
 

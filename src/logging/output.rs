@@ -1,10 +1,11 @@
 //! The way of a line to its file: directly at first, through a thread later.
 
+use super::LostLines;
 use super::line::{Formatter, Line};
 use super::rotating::RotatingFile;
 use super::syslog::Syslog;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -48,9 +49,19 @@ pub(super) struct Output {
 #[derive(Default)]
 struct Shared {
     rotate: AtomicBool,
-    /// How many barriers have been asked for, and up to which everything is written.
-    barriers: Mutex<(u64, u64)>,
+    barriers: Mutex<Barriers>,
     barrier_reached: Condvar,
+    /// How many commands went into the channel: it counts those that it drops as lines.
+    commands_sent: AtomicUsize,
+    /// How many lines are lost without a word in the log, as far as the writer knows.
+    unreported: AtomicUsize,
+}
+
+/// How many barriers have been asked for, and how many of them the writer has come to.
+#[derive(Default)]
+struct Barriers {
+    asked: u64,
+    reached: u64,
 }
 
 impl Output {
@@ -62,7 +73,8 @@ impl Output {
             formatter,
             shared: shared.clone(),
             channel: None,
-            lost: LostLines::default(),
+            commands_seen: 0,
+            lost: LostCount::default(),
         };
         Self { direct: Mutex::new(Some(writer)), thread: OnceLock::new(), shared }
     }
@@ -93,32 +105,45 @@ impl Output {
     pub(super) fn rotate(&self) {
         self.shared.rotate.store(true, Ordering::Release);
         // Wakes the writer. If the channel is too full to take this, the writer is awake.
-        self.write(&[COMMAND]);
+        self.command(&[]);
     }
 
-    /// Returns whether everything written before this call reached the sink within `limit`.
-    pub(super) fn flush(&self, limit: Duration) -> bool {
+    /// Waits until everything written before this call has been dealt with, for `limit` at most.
+    pub(super) fn flush(&self, limit: Duration) -> Result<(), LostLines> {
         if self.thread.get().is_none() {
-            return true;
+            return self.shared.unreported();
         }
         let deadline = Instant::now() + limit;
         let mut barriers = lock(&self.shared.barriers);
-        barriers.0 += 1;
-        let barrier = barriers.0;
-        while barriers.1 < barrier {
+        barriers.asked += 1;
+        let barrier = barriers.asked;
+        while barriers.reached < barrier {
             if Instant::now() >= deadline {
-                return false;
+                return Err(LostLines::Stuck);
             }
             drop(barriers);
-            let mut command = vec![COMMAND];
-            command.extend(barrier.to_le_bytes());
-            self.write(&command);
+            self.command(&barrier.to_le_bytes());
             barriers = lock(&self.shared.barriers);
-            let not_yet = |barriers: &mut (u64, u64)| barriers.1 < barrier;
+            let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
             let waited = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
             barriers = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        drop(barriers);
+        self.shared.unreported()
+    }
+
+    fn command(&self, argument: &[u8]) {
+        self.shared.commands_sent.fetch_add(1, Ordering::AcqRel);
+        self.write(&[&[COMMAND], argument].concat());
+    }
+}
+
+impl Shared {
+    fn unreported(&self) -> Result<(), LostLines> {
+        match self.unreported.load(Ordering::Acquire) {
+            0 => Ok(()),
+            lines => Err(LostLines::Unwritten(lines)),
+        }
     }
 }
 
@@ -131,24 +156,26 @@ struct Writer {
     shared: Arc<Shared>,
     /// Counts the lines that the channel could not take.
     channel: Option<Arc<OnceLock<ErrorCounter>>>,
-    lost: LostLines,
+    commands_seen: usize,
+    lost: LostCount,
 }
 
 #[derive(Default)]
-struct LostLines {
+struct LostCount {
     /// Lines that could not be written, and why not, the last time.
     unwritten: usize,
     why: Option<io::Error>,
-    /// How many of the channel's lost lines have been reported.
-    channel_reported: usize,
+    /// How many of the lines that the channel could not take have been reported.
+    dropped_reported: usize,
 }
 
 impl Writer {
     fn command(&mut self, argument: &[u8]) {
+        self.commands_seen += 1;
         self.write_batch();
         let Ok(barrier) = argument.try_into().map(u64::from_le_bytes) else { return };
         let mut barriers = lock(&self.shared.barriers);
-        barriers.1 = barriers.1.max(barrier);
+        barriers.reached = barriers.reached.max(barrier);
         self.shared.barrier_reached.notify_all();
     }
 
@@ -183,13 +210,12 @@ impl Writer {
 
     /// Says how many lines were lost, as soon as that line itself can be written.
     fn report_lost(&mut self) {
-        let channel = self.channel.as_ref().and_then(|counter| counter.get());
-        let dropped = channel.map_or(0, ErrorCounter::dropped_lines);
-        if dropped > self.lost.channel_reported {
-            let lines = dropped - self.lost.channel_reported;
+        let dropped = self.dropped_by_channel();
+        if dropped > self.lost.dropped_reported {
+            let lines = dropped - self.lost.dropped_reported;
             let why = "they came faster than they could be written";
             if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
-                self.lost.channel_reported = dropped;
+                self.lost.dropped_reported = dropped;
             }
         }
         if let Some(why) = &self.lost.why {
@@ -198,6 +224,16 @@ impl Writer {
                 (self.lost.unwritten, self.lost.why) = (0, None);
             }
         }
+        let unreported = self.lost.unwritten + dropped.saturating_sub(self.lost.dropped_reported);
+        self.shared.unreported.store(unreported, Ordering::Release);
+    }
+
+    /// How many lines the channel could not take. Commands that are still in it count as dropped for a
+    /// moment, and make this number smaller than it will be.
+    fn dropped_by_channel(&self) -> usize {
+        let counter = self.channel.as_ref().and_then(|counter| counter.get());
+        let unseen = self.shared.commands_sent.load(Ordering::Acquire) - self.commands_seen;
+        counter.map_or(0, ErrorCounter::dropped_lines).saturating_sub(unseen)
     }
 
     fn say_rotation_problem(&mut self) {

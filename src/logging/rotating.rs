@@ -2,6 +2,7 @@
 
 use super::numbered;
 use super::output::{Lost, count_lines};
+use nix::unistd::geteuid;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
@@ -31,6 +32,7 @@ impl Default for Rotation {
 pub(super) struct RotatingFile {
     path: PathBuf,
     file: File,
+    owner: Option<(u32, u32)>,
     rotation: Rotation,
     /// The file's length; `None` for what is not a regular file and only written to.
     length: Option<u64>,
@@ -40,6 +42,8 @@ pub(super) struct RotatingFile {
 }
 
 impl RotatingFile {
+    /// Opens the file. With an `owner`, one user and group opens what another will write: a regular file is
+    /// then given to the owner, and must not be a link that the owner could have set.
     pub(super) fn open(
         path: &Path,
         rotation: Rotation,
@@ -47,17 +51,11 @@ impl RotatingFile {
     ) -> io::Result<Self> {
         // Relative names must mean the same file for ever, whatever directory the process moves to.
         let path = std::path::absolute(path)?;
-        let (file, length) = open_for_append(&path)?;
-        if let (Some((uid, gid)), Some(_)) = (owner, length) {
-            // A second link could belong to a file that somebody wants to have given to this user.
-            if file.metadata()?.nlink() == 1 {
-                fchown(&file, Some(uid), Some(gid))?;
-            }
-        }
-        Ok(Self { path, file, rotation, length, retry_at: None, problem: None })
+        let (file, length) = open_for_append(&path, owner)?;
+        Ok(Self { path, file, owner, rotation, length, retry_at: None, problem: None })
     }
 
-    /// Writes whole lines, rotating where the size demands it. No line is ever written in part.
+    /// Writes whole lines, rotating where the size demands it. A regular file never has a part of a line.
     pub(super) fn write_lines(&mut self, mut lines: &[u8]) -> Result<(), Lost> {
         let mut lost = None;
         while !lines.is_empty() {
@@ -80,19 +78,9 @@ impl RotatingFile {
 
     /// On request: moves the file on, unless it is not the file of that name any more; then opens that.
     pub(super) fn rotate_or_reopen(&mut self) {
-        let Some(_) = self.length else { return };
-        let same = |own: fs::Metadata, named: fs::Metadata| {
-            (own.dev(), own.ino()) == (named.dev(), named.ino())
-        };
-        let is_ours = match (self.file.metadata(), fs::metadata(&self.path)) {
-            (Ok(own), Ok(named)) => same(own, named),
-            _ => false,
-        };
         self.retry_at = None;
-        if is_ours {
+        if self.length.is_some() {
             self.rotate();
-        } else if let Err(e) = self.reopen() {
-            self.cant_rotate(&format!("can't open {}: {e}", self.path.display()));
         }
     }
 
@@ -132,27 +120,40 @@ impl RotatingFile {
         let whole = lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if let Some(length) = &mut self.length {
             *length += whole as u64;
-            let _ = self.file.set_len(*length);
+            let in_part = (written - whole) as u64;
+            // By the file's own account, since somebody else may have cut it meanwhile.
+            let _ = self.file.metadata().and_then(|now| self.file.set_len(now.len() - in_part));
         }
         Err(Lost { lines: count_lines(&lines[whole..]), why: failure })
     }
 
+    /// Moves the file on and opens a new one; or opens the one that somebody has put in its place.
     fn rotate(&mut self) {
-        if let Err(e) = self.move_files().and_then(|()| self.reopen_or_move_back()) {
-            self.cant_rotate(&format!("can't rotate the log: {e}"));
+        let moved = if self.is_file_of_name() {
+            self.move_files().and_then(|()| self.reopen_or_move_back())
         } else {
-            self.retry_at = None;
+            self.reopen()
+        };
+        match moved {
+            Ok(()) => self.retry_at = None,
+            Err(e) => self.cant_rotate(&format!("can't rotate the log: {e}")),
         }
     }
 
-    /// `.9` to `.10`, ... `.1` to `.2`, the file itself to `.1`. What is moved over is gone: that is how
-    /// only so many are kept.
+    fn is_file_of_name(&self) -> bool {
+        match (self.file.metadata(), fs::metadata(&self.path)) {
+            (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
+            _ => false,
+        }
+    }
+
+    /// The file itself to `.1`, `.1` to `.2`, and so on to the first free number; from the highest down.
+    /// The last is moved over: that is how only so many are kept.
     fn move_files(&self) -> io::Result<()> {
-        for number in (1..self.rotation.keep).rev() {
-            match fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1)) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
-                _ => {}
-            }
+        let keep = self.rotation.keep;
+        let free = (1..keep).find(|number| !numbered(&self.path, *number).exists()).unwrap_or(keep);
+        for number in (1..free).rev() {
+            fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1))?;
         }
         fs::rename(&self.path, numbered(&self.path, 1))
     }
@@ -165,7 +166,7 @@ impl RotatingFile {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        (self.file, self.length) = open_for_append(&self.path)?;
+        (self.file, self.length) = open_for_append(&self.path, self.owner)?;
         Ok(())
     }
 
@@ -178,18 +179,36 @@ impl RotatingFile {
 }
 
 /// Opens a file, and says how long it is if it is a regular one.
-fn open_for_append(path: &Path) -> io::Result<(File, Option<u64>)> {
+fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, Option<u64>)> {
     let is_fifo = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
-    // Opened for writing only, a FIFO would block until somebody reads.
+    let no_link = if owner.is_some() { libc::O_NOFOLLOW } else { 0 };
     let file = OpenOptions::new()
         .append(true)
         .create(true)
-        .read(is_fifo)
-        .custom_flags(libc::O_NOCTTY)
-        .open(path)?;
+        .read(is_fifo) // for writing only, it would block until somebody reads
+        .custom_flags(libc::O_NOCTTY | no_link)
+        .open(path)
+        .map_err(|e| match e.raw_os_error() {
+            Some(libc::ELOOP) => io::Error::other(
+                "it is a symbolic link, which is not followed with --uid or --gid; name the file itself",
+            ),
+            _ => e,
+        })?;
     let metadata = file.metadata()?;
-    let length = metadata.is_file().then(|| metadata.len());
-    Ok((file, length))
+    if !metadata.is_file() {
+        return Ok((file, None));
+    }
+    if let Some((uid, gid)) = owner
+        && (metadata.uid(), metadata.gid()) != (uid, gid)
+        // A second link could belong to a file that somebody wants to have given to this user.
+        && metadata.nlink() == 1
+    {
+        let given = fchown(&file, Some(uid), Some(gid));
+        if geteuid().is_root() {
+            given?; // without root's rights it is the user itself that opens, and need not own it
+        }
+    }
+    Ok((file, Some(metadata.len())))
 }
 
 /// The length of the first line, its newline included.

@@ -33,17 +33,23 @@ impl Syslog {
     }
 
     pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        let mut lost = None;
         let mut rest = lines;
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             if let Err(why) = self.send(&rest[..end]) {
-                return Err(Lost { lines: count_lines(rest), why });
+                let before = lost.map_or(0, |lost: Lost| lost.lines);
+                if why.raw_os_error() != Some(libc::EMSGSIZE) {
+                    return Err(Lost { lines: before + count_lines(rest), why });
+                }
+                lost = Some(Lost { lines: before + 1, why }); // only this line was too long
             }
             rest = &rest[end + 1..];
         }
-        Ok(())
+        lost.map_or(Ok(()), Err)
     }
 
-    /// A syslogd that was restarted has a new socket of the old name.
+    /// A syslogd that was restarted has a new socket of the old name. (In a chroot it can't be reached, and
+    /// the lost lines are counted.)
     fn send(&mut self, line: &[u8]) -> io::Result<()> {
         let Err(error) = self.socket.send(line) else { return Ok(()) };
         let gone = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotConnected];

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::task::{JoinError, JoinSet};
+use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
@@ -59,11 +59,15 @@ pub(super) async fn accept_loop(
         resting: None,
         shared: shared.clone(),
     };
-    tokio::select! {
-        () = shared.closed.cancelled() => {}
-        () = cx.all_started() => accepting.serve().await?,
+    let all_started = tokio::select! {
+        biased;
+        () = shared.closed.cancelled() => false, // nobody is served by half an application
+        () = cx.all_started() => true,
+    };
+    if all_started {
+        accepting.serve().await?;
+        accepting.empty_the_queue().await;
     }
-    accepting.empty_the_queue();
     let AcceptLoop { listener, closing, tasks, .. } = accepting;
     drop(listener); // from here on, connecting is refused
     let unfinished = drain(&shared.cut, closing, tasks).await;
@@ -83,40 +87,73 @@ struct AcceptLoop {
 }
 
 impl AcceptLoop {
+    /// Serves until the service is closed.
     async fn serve(&mut self) -> Result<(), BoxError> {
         let shared = self.shared.clone();
         let mut closed = pin!(shared.closed.cancelled());
-        let mut place = None;
         loop {
-            let accepting = place.is_some();
             tokio::select! {
                 biased;
                 () = &mut closed => return Ok(()),
                 () = until(self.closing.due()) => self.closing.sweep(),
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
-                free = wait_for_client(&self.listener, &shared.limit),
-                    if !accepting && self.resting.is_none() => place = Some(free?),
-                () = std::future::ready(()), if accepting => {
-                    self.accept_batch(place.take());
-                    tokio::task::yield_now().await;
+                place = wait_for_client(&self.listener, &shared.limit), if self.resting.is_none() => {
+                    let _ = self.accept_batch(place?);
                 }
             }
+            yield_now().await;
         }
     }
 
-    /// Accepts until nobody waits, there is no place, or the batch is full. The first client gets the
-    /// place that was waited for.
-    fn accept_batch(&mut self, mut place: Option<Place>) {
-        for _ in 0..BATCH {
-            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else { return };
+    /// Accepts until nobody waits, there is no place, or the batch is full. Returns how many were accepted,
+    /// and whether nobody waits any more.
+    fn accept_batch(&mut self, place: Place) -> (usize, bool) {
+        let mut place = Some(place);
+        let (mut accepted, mut gone) = (0, 0);
+        while accepted < BATCH {
+            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else { break };
             // When nobody waits, try_io tells the reactor so.
             match self.listener.try_io(Interest::READABLE, |listener| accept(listener)) {
-                Ok((stream, peer)) => self.receive(stream, peer, free),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if is_transient(&e) => {}
-                Err(e) => return self.rest(&e),
+                Ok((stream, peer)) => {
+                    self.receive(stream, peer, free);
+                    accepted += 1;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return (accepted, true),
+                // That client is gone again. Some systems say so for ever, though.
+                Err(e) if is_transient(&e) && gone < BATCH => gone += 1,
+                Err(e) => {
+                    self.rest(&e);
+                    break;
+                }
             }
+        }
+        (accepted, false)
+    }
+
+    /// Serves those who were waiting when the service was closed: closing the socket would reset them.
+    async fn empty_the_queue(&mut self) {
+        // With a backlog of none, nobody new gets in while these are served.
+        let _ = socket2::SockRef::from(self.listener.get_ref()).listen(0);
+        let shared = self.shared.clone();
+        let mut cut = pin!(shared.cut.cancelled());
+        let mut most = shared.options.backlog as usize + 1;
+        while most > 0 {
+            tokio::select! {
+                biased;
+                () = &mut cut => return,
+                () = until(self.closing.due()) => self.closing.sweep(),
+                Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
+                () = until(self.resting), if self.resting.is_some() => self.resting = None,
+                place = shared.limit.place(), if self.resting.is_none() => {
+                    let (accepted, nobody_waits) = self.accept_batch(place);
+                    if nobody_waits {
+                        return;
+                    }
+                    most = most.saturating_sub(accepted);
+                }
+            }
+            yield_now().await;
         }
     }
 
@@ -137,46 +174,32 @@ impl AcceptLoop {
             reset_when_dropped(&stream, true);
             return error!("the protocol panicked; {peer} was dropped");
         };
-        let write_timeout = self.shared.options.write_timeout;
         let Some(bytes) = monologue else {
-            let protocol = protocol.clone();
-            let conversation = async move {
-                let finished = converse(protocol, stream, peer, write_timeout).await;
-                finished.map(|stream| (stream, place))
-            };
-            return self.spawn(conversation);
+            reset_when_dropped(&stream, true);
+            return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
         match send_at_once(&stream, &bytes) {
             Ok(sent) if sent == bytes.len() => self.closing.push(stream, place),
-            Ok(sent) => self.spawn(async move {
-                let delivered = deliver(stream, peer, bytes, sent, write_timeout).await;
-                delivered.map(|stream| (stream, place))
-            }),
-            Err(e) => info!("{peer} went away before anything was sent: {e}"),
-        }
-    }
-
-    fn spawn(&mut self, task: impl Future<Output = Option<(TcpStream, Place)>> + Send + 'static) {
-        self.tasks.spawn(task.instrument(Span::current()));
-    }
-
-    /// Serves those who were waiting when the service was closed: closing the socket would reset them.
-    /// They are not held back by the connection limit, since there is no later for them.
-    fn empty_the_queue(&mut self) {
-        loop {
-            match accept(self.listener.get_ref()) {
-                Ok((stream, peer)) => {
-                    let place = self.shared.limit.try_place();
-                    let place = place.or_else(|| ConnectionLimit::new(1).try_place());
-                    if let Some(place) = place {
-                        self.receive(stream, peer, place);
-                    }
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if is_transient(&e) => {}
-                Err(e) => return warn!("clients that were still waiting are turned away: {e}"),
+            Ok(sent) => {
+                // Before anything else can happen to it: until the rest is sent, this is a cut answer.
+                reset_when_dropped(&stream, true);
+                let write_timeout = self.shared.options.write_timeout;
+                self.spawn(deliver(stream, peer, bytes, sent, write_timeout), place);
+            }
+            Err(e) => {
+                reset_when_dropped(&stream, true);
+                info!("{peer} went away before anything was sent: {e}");
             }
         }
+    }
+
+    fn spawn(
+        &mut self,
+        task: impl Future<Output = Option<TcpStream>> + Send + 'static,
+        place: Place,
+    ) {
+        let task = async move { task.await.map(|stream| (stream, place)) };
+        self.tasks.spawn(task.instrument(Span::current()));
     }
 }
 
@@ -219,21 +242,18 @@ async fn drain(
             () = until(closing.due()) => closing.sweep(),
             Some(ended) = tasks.join_next() => finished(&mut closing, ended),
         }
+        yield_now().await;
     }
     let unfinished = tasks.len();
     tasks.shutdown().await;
     unfinished
 }
 
-async fn converse(
-    protocol: Arc<dyn Protocol>,
-    stream: TcpStream,
-    peer: Peer,
-    write_timeout: Duration,
-) -> Option<TcpStream> {
+async fn converse(shared: Arc<Shared>, stream: TcpStream, peer: Peer) -> Option<TcpStream> {
     let conversation = async {
-        let mut connection = Connection::new(stream, peer, write_timeout)?;
-        protocol.converse(&mut connection).await?;
+        let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
+        let mut connection = Connection::new(stream, peer, write_timeout, closed)?;
+        shared.protocol.converse(&mut connection).await?;
         connection.finish()
     };
     conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
@@ -255,7 +275,7 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
     let address =
         address.as_socket().ok_or_else(|| io::Error::other("a client without an address"))?;
-    Ok((TcpStream::from(fd), Peer(address)))
+    Ok((TcpStream::from(fd), address.into()))
 }
 
 /// Errors that concern the one client that is gone again; see "Error handling" in accept(2).

@@ -5,7 +5,7 @@
 
 use super::limit::Place;
 use std::collections::VecDeque;
-use std::io::{self, Read};
+use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -14,16 +14,18 @@ use tracing::info;
 
 /// How long after the FIN a socket is looked at, and after each further look: most clients have closed by
 /// the first, and those that take their time cost little.
-const PAUSES: [Duration; 5] = [
+const PAUSES: [Duration; 4] = [
     Duration::from_millis(4),
     Duration::from_millis(16),
     Duration::from_millis(64),
     Duration::from_millis(256),
-    Duration::from_millis(1024),
 ];
 
-/// How much of what a client sends is discarded at one look. One that sends faster waits, as do its own
-/// sends; it can't keep the others waiting.
+/// How many sockets are looked at before the worker's other tasks get their turn.
+const SWEEP: usize = 128;
+
+/// How many bytes of what a client sends are discarded at one look. One that sends faster waits for the
+/// next look, as its own sends do.
 const DISCARD: usize = 256 * 1024;
 
 /// The sockets of one accept loop that are closing.
@@ -75,11 +77,16 @@ impl Closing {
         self.levels.iter().filter_map(|level| level.front()).map(|socket| socket.due).min()
     }
 
-    /// Looks at every socket that is due; lets go of those whose clients have closed.
+    /// Looks at the sockets that are due, a bounded number of them; lets go of those whose clients have
+    /// closed.
     pub(super) fn sweep(&mut self) {
         let now = Instant::now();
+        let mut looks = 0;
         for level in 0..self.levels.len() {
-            while self.levels[level].front().is_some_and(|socket| socket.due <= now) {
+            while looks < SWEEP
+                && self.levels[level].front().is_some_and(|socket| socket.due <= now)
+            {
+                looks += 1;
                 let Some(mut socket) = self.levels[level].pop_front() else { break };
                 if let Look::ClientClosed = socket.look() {
                     continue;
@@ -117,36 +124,42 @@ impl Closing {
 }
 
 impl Socket {
-    fn look(&mut self) -> Look {
-        match discard_input(&mut self.stream) {
+    fn look(&self) -> Look {
+        match discard_input(&self.stream) {
             Ok(Input::Ended) | Err(_) => Look::ClientClosed,
-            Ok(Input::Open) => Look::StillOpen,
+            Ok(Input::Open | Input::Empty) => Look::StillOpen,
         }
     }
 }
 
 /// What [`discard_input`] found after what it discarded.
 pub(super) enum Input {
-    /// The client may send more.
+    /// The client has sent something, and there may be more.
     Open,
+    /// The client has sent nothing since.
+    Empty,
     /// The client has closed its side.
     Ended,
 }
 
-/// Reads what the client has sent, a bounded amount at a time, and forgets it.
-pub(super) fn discard_input(mut stream: impl Read) -> io::Result<Input> {
-    let mut buffer = [0; 4096];
-    let mut discarded = 0;
-    while discarded < DISCARD {
-        match stream.read(&mut buffer) {
-            Ok(0) => return Ok(Input::Ended),
-            Ok(n) => discarded += n,
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
+/// Takes what the client has sent, a bounded amount of it, and forgets it.
+///
+/// With MSG_TRUNC a TCP socket drops the bytes instead of copying them; see tcp(7).
+pub(super) fn discard_input(stream: &TcpStream) -> io::Result<Input> {
+    loop {
+        let (fd, nowhere) = (stream.as_raw_fd(), std::ptr::null_mut());
+        let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+        // SAFETY: with MSG_TRUNC on a TCP socket, nothing is written to the buffer.
+        let discarded = unsafe { libc::recv(fd, nowhere, DISCARD, flags) };
+        if discarded >= 0 {
+            return Ok(if discarded == 0 { Input::Ended } else { Input::Open });
+        }
+        match io::Error::last_os_error() {
+            e if e.kind() == io::ErrorKind::WouldBlock => return Ok(Input::Empty),
+            e if e.kind() == io::ErrorKind::Interrupted => {}
+            e => return Err(e),
         }
     }
-    Ok(Input::Open)
 }
 
 /// Whether dropping this socket resets the connection, so that the client knows its answer to be
@@ -157,8 +170,8 @@ pub(super) fn reset_when_dropped(stream: &TcpStream, reset: bool) {
     let _ = socket2::SockRef::from(stream).set_linger(linger);
 }
 
-/// How many bytes the client has not acknowledged: SIOCOUTQ of tcp(7).
-fn unacknowledged(stream: &TcpStream) -> usize {
+/// How many bytes the client has not acknowledged: SIOCOUTQ of tcp(7). While this falls, it is reading.
+pub(super) fn unacknowledged(stream: &impl AsRawFd) -> usize {
     let mut bytes: libc::c_int = 0;
     // SAFETY: the request writes one int to the address that it is given, and `bytes` is one.
     let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };

@@ -1,16 +1,17 @@
 //! A connection that a protocol converses on.
 
 use super::Peer;
-use super::closing::reset_when_dropped;
+use super::closing::{reset_when_dropped, unacknowledged};
 use std::future::Future;
 use std::io;
 use std::net;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+use tokio_util::sync::CancellationToken;
 
 /// One client's connection, read and written through Tokio's `AsyncRead` and `AsyncWrite`.
 ///
@@ -21,25 +22,39 @@ pub struct Connection {
     stream: TcpStream,
     peer: Peer,
     write_timeout: Duration,
-    /// Runs while a write waits for the client.
-    stalled: Option<Pin<Box<Sleep>>>,
+    closed: CancellationToken,
+    /// Set while a write waits for the client.
+    stall: Option<Stall>,
+}
+
+struct Stall {
+    timeout: Pin<Box<Sleep>>,
+    /// How many bytes the client had not acknowledged when it began.
+    unread: usize,
 }
 
 impl Connection {
-    /// Registers the socket with the reactor of the worker that this is called on.
+    /// Registers the socket, which [is reset when dropped](reset_when_dropped), with the reactor of the
+    /// worker that this is called on.
     pub(super) fn new(
         stream: net::TcpStream,
         peer: Peer,
         write_timeout: Duration,
+        closed: CancellationToken,
     ) -> io::Result<Self> {
-        reset_when_dropped(&stream, true);
         let stream = TcpStream::from_std(stream)?;
-        Ok(Self { stream, peer, write_timeout, stalled: None })
+        Ok(Self { stream, peer, write_timeout, closed, stall: None })
     }
 
     /// The other end.
     pub fn peer(&self) -> &Peer {
         &self.peer
+    }
+
+    /// Waits until the service is told to stop. A conversation that could go on for ever should come to
+    /// its end then; it has until the deadline.
+    pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.closed.clone().cancelled_owned()
     }
 
     /// Ends the conversation in order: gives back the socket, for the orderly close.
@@ -52,19 +67,26 @@ impl Connection {
     fn check_stall<T>(
         &mut self,
         cx: &mut Context<'_>,
-        progress: Poll<io::Result<T>>,
+        written: Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
-        if progress.is_ready() {
-            self.stalled = None;
-            return progress;
+        if written.is_ready() {
+            self.stall = None;
+            return written;
         }
-        let write_timeout = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(write_timeout)));
-        stalled.as_mut().poll(cx).map(|()| {
-            let seconds = write_timeout.as_secs_f64();
-            let why = format!("{} took nothing for {seconds} seconds", self.peer);
-            Err(io::Error::new(io::ErrorKind::TimedOut, why))
-        })
+        loop {
+            let stall = self.stall.get_or_insert_with(|| Stall {
+                timeout: Box::pin(sleep(self.write_timeout)),
+                unread: unacknowledged(&self.stream),
+            });
+            ready!(stall.timeout.as_mut().poll(cx));
+            let unread = stall.unread;
+            self.stall = None;
+            if unacknowledged(&self.stream) >= unread {
+                let seconds = self.write_timeout.as_secs_f64();
+                let why = format!("{} took nothing for {seconds} seconds", self.peer);
+                return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
+            }
+        }
     }
 }
 
@@ -74,7 +96,12 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if buffer.filled().len() > before {
+            self.stall = None; // a client that speaks is there
+        }
+        read
     }
 }
 

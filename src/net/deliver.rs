@@ -1,7 +1,7 @@
 //! The rest of a monologue that did not fit the socket's buffer.
 
 use super::Peer;
-use super::closing::{Input, discard_input, reset_when_dropped};
+use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
 use bytes::Bytes;
 use socket2::SockRef;
 use std::io;
@@ -37,7 +37,8 @@ pub(super) fn send_at_once(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize
 
 /// Sends `bytes` from `sent` on, as fast as the client reads; what the client sends is discarded.
 ///
-/// Returns the socket when everything is sent. `None`: the client went away, or took nothing for
+/// The stream comes here [to be reset when dropped](reset_when_dropped), and is returned when everything
+/// is sent, to be closed in order. `None`: the client went away, or took nothing for
 /// `write_timeout`; the connection has been reset and the log says why.
 pub(super) async fn deliver(
     stream: TcpStream,
@@ -46,7 +47,6 @@ pub(super) async fn deliver(
     mut sent: usize,
     write_timeout: Duration,
 ) -> Option<TcpStream> {
-    reset_when_dropped(&stream, true);
     let total = bytes.len();
     match send_rest(stream, &bytes, &mut sent, write_timeout).await {
         Ok(stream) => {
@@ -75,12 +75,14 @@ async fn send_rest(
     let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
     while *sent < bytes.len() {
         let before = *sent;
+        let unread = unacknowledged(socket.get_ref());
         let progress = async {
             while *sent == before {
                 let mut ready = socket.ready(interest).await?;
                 if interest.is_readable() && ready.ready().is_readable() {
                     match discard_input(socket.get_ref())? {
-                        Input::Open => ready.clear_ready_matching(Ready::READABLE),
+                        Input::Open => {}
+                        Input::Empty => ready.clear_ready_matching(Ready::READABLE),
                         Input::Ended => interest = Interest::WRITABLE, // it still reads
                     }
                 }
@@ -92,11 +94,16 @@ async fn send_rest(
                         ready.clear_ready_matching(Ready::WRITABLE);
                     }
                 }
+                yield_now().await;
             }
             io::Result::Ok(())
         };
-        timeout(write_timeout, progress).await??;
-        yield_now().await;
+        match timeout(write_timeout, progress).await {
+            Ok(progress) => progress?,
+            // A slow reader makes room in the kernel for the next bytes only now and then.
+            Err(_) if unacknowledged(socket.get_ref()) < unread => {}
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        }
     }
     Ok(socket.into_inner())
 }

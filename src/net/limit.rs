@@ -54,12 +54,11 @@ impl ConnectionLimit {
         if let Some(place) = self.try_place() {
             return place;
         }
-        if let Some(unmentioned) = self.full.event() {
+        if self.full.event().is_some() {
+            let max = self.max;
             warn!(
-                max = self.max,
-                unmentioned,
-                "all {} places for connections are taken; further clients wait in the backlog",
-                self.max
+                max,
+                "all {max} places for connections are taken; further clients wait in the backlog"
             );
         }
         match self.places.clone().acquire_owned().await {

@@ -9,7 +9,20 @@ use std::net::SocketAddr;
 
 /// The other end of a connection, as it appears in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub(super) SocketAddr);
+pub struct Peer(SocketAddr);
+
+impl Peer {
+    /// The address.
+    pub fn address(&self) -> SocketAddr {
+        self.0
+    }
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

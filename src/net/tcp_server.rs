@@ -4,12 +4,11 @@ use super::accept::{Shared, accept_loop};
 use super::burst::Burst;
 use super::deliver::UNSENT;
 use super::{ConnectionLimit, Interface, Protocol};
-use crate::service::{BoxError, Context, PrivilegedContext, Service};
+use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
 use crate::sockets::{ListenError, Sockets};
 use async_trait::async_trait;
 use futures::future::join_all;
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -73,6 +72,14 @@ struct Running {
     addresses: Vec<(String, SocketAddr)>,
 }
 
+/// A server that is dropped while it runs serves nobody any more.
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.closed.cancel();
+        self.shared.cut.cancel();
+    }
+}
+
 impl TcpServer {
     /// A server for `port` on `interface`; 0 is one free port for all addresses. `make_protocol` is
     /// called at every start.
@@ -133,7 +140,8 @@ impl TcpServer {
         for mut address in self.interface.addresses(port) {
             address.set_port(port);
             match sockets.listen_tcp(name, address, self.options.backlog) {
-                Ok(listener) => {
+                Ok(None) => {}
+                Ok(Some(listener)) => {
                     port = listener.local_addr().map_or(port, |bound| bound.port());
                     listeners.push(listener);
                 }
@@ -166,6 +174,9 @@ impl Service for TcpServer {
     }
 
     async fn start(&mut self, cx: &Context) -> Result<(), BoxError> {
+        if self.listeners.is_empty() {
+            return Err("it has no socket: its privileged start has not been called".into());
+        }
         let limit = match self.options.max_connections {
             Some(max) => ConnectionLimit::new(max),
             None => match cx.resource::<ConnectionLimit>() {
@@ -214,19 +225,20 @@ impl Service for TcpServer {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        let Some(Running { shared, mut loops, .. }) = self.running.take() else { return Ok(()) };
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let shared = running.shared.clone();
         shared.closed.cancel();
-        let ended = join_all(&mut loops);
-        if timeout_at(deadline, ended).await.is_err() {
+        let mut ended = join_all(std::mem::take(&mut running.loops));
+        if timeout_at(deadline, &mut ended).await.is_err() {
             shared.cut.cancel();
-            join_all(&mut loops).await;
+            ended.await;
             let unfinished = shared.unfinished.load(Ordering::Relaxed);
             warn!(connections = unfinished, "cut {unfinished} connections at the deadline");
         }
         Ok(())
     }
 
-    fn check(&self, _rundir: &Path) -> Result<String, BoxError> {
+    fn check(&self, _files: &Files) -> Result<String, BoxError> {
         let addresses: Vec<String> =
             self.interface.addresses(self.port).map(|address| address.to_string()).collect();
         Ok(format!("would listen on {}", addresses.join(" and ")))

@@ -18,7 +18,7 @@ pub struct FastSettings {
 
 impl ProtocolKind for FastSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        Some(Self { poem: section.service("poem", "poem")? })
+        Some(Self { poem: section.service::<PoemHandle>("poem", "poem")? })
     }
 
     fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {

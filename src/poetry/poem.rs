@@ -2,12 +2,12 @@
 
 use super::BUILT_IN_POEM;
 use crate::config::{Kind, Section, read};
-use crate::service::{BoxError, Context, Handle, Service};
+use crate::service::{BoxError, Context, Files, Handle, Service};
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use bytes::Bytes;
-use std::fs::File;
-use std::io::{self, Read};
+use std::any::TypeId;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::time::Instant;
@@ -26,6 +26,10 @@ impl Kind for PoemSettings {
 
     fn service(&self) -> Box<dyn Service> {
         Box::new(Poem::from_file(&self.file))
+    }
+
+    fn handle() -> Option<TypeId> {
+        Some(TypeId::of::<PoemHandle>())
     }
 }
 
@@ -69,9 +73,7 @@ impl Poem {
 impl Service for Poem {
     async fn start(&mut self, _cx: &Context) -> Result<(), BoxError> {
         let (poem, origin) = match &self.source {
-            Source::File(file) => {
-                (Bytes::from(read_poem(Path::new(""), file)?), file.display().to_string())
-            }
+            Source::File(file) => (Bytes::from(read_poem(file)?), file.display().to_string()),
             Source::BuiltIn => (Bytes::from_static(BUILT_IN_POEM), "the program itself".to_owned()),
         };
         info!(
@@ -93,10 +95,10 @@ impl Service for Poem {
         Some(Handle::new(self.handle.clone()))
     }
 
-    fn check(&self, rundir: &Path) -> Result<String, BoxError> {
+    fn check(&self, files: &Files) -> Result<String, BoxError> {
         Ok(match &self.source {
             Source::File(file) => {
-                let bytes = read_poem(rundir, file)?.len();
+                let bytes = read_poem(&files.find(file))?.len();
                 format!("would load a poem from {} ({bytes} bytes)", file.display())
             }
             Source::BuiltIn => {
@@ -107,23 +109,20 @@ impl Service for Poem {
 }
 
 /// Reads a poem, refusing what has no end or would wait for a writer: a device, a FIFO.
-fn read_poem(rundir: &Path, file: &Path) -> Result<Vec<u8>, BoxError> {
+fn read_poem(file: &Path) -> Result<Vec<u8>, BoxError> {
     let read = || -> io::Result<Vec<u8>> {
-        let path = rundir.join(file);
-        let kind = std::fs::metadata(&path)?.file_type();
+        let kind = std::fs::metadata(file)?.file_type();
         if kind.is_dir() {
             return Err(io::Error::other("it is a directory"));
         }
         if !kind.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
-        let mut poem = Vec::new();
-        File::open(&path)?.read_to_end(&mut poem)?;
-        Ok(poem)
+        std::fs::read(file)
     };
     read().map_err(|e| {
-        let here = std::env::current_dir().unwrap_or_default();
-        let path = here.join(rundir).join(file);
+        // In full, since a relative name may well be relative to another directory than expected.
+        let path = std::path::absolute(file).unwrap_or(file.into());
         format!("can't load the poem {}: {e}", path.display()).into()
     })
 }

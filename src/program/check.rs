@@ -1,10 +1,9 @@
 //! `poetryd check`: what would be run, and what could not be.
 
-use super::Failure;
 use super::source::FileSource;
+use super::{Failure, say};
 use crate::daemon::{Options, RunError, Source};
-use crate::service::{MultiService, ServicePath};
-use std::path::{Path, PathBuf};
+use crate::service::{Files, MultiService, ServicePath};
 use std::process::ExitCode;
 
 /// Prints what each service would do to standard output, and what it could not do to standard error.
@@ -15,39 +14,36 @@ pub(super) fn check(
 ) -> Result<ExitCode, Failure> {
     options.check(program).map_err(|e| Failure::Run(RunError::Options(e)))?;
     let application = source.application().map_err(|e| Failure::Run(RunError::Application(e)))?;
-    let rundir = rundir_from_outside(options);
-    println!("{}: application {:?}", source.origin(), application.name());
-    match check_children(&application, &ServicePath::root(), &rundir) {
+    say(&format!("{}: application {:?}", source.origin(), application.name()))?;
+    match check_children(&application, &ServicePath::root(), &files(options))? {
         0 => Ok(ExitCode::SUCCESS),
-        problems => {
-            let services = if problems == 1 { "service" } else { "services" };
-            Err(Failure::Other(format!("{problems} {services} would not start"), 2))
-        }
+        1 => Err(Failure::Other("1 service would not start".into(), 2)),
+        problems => Err(Failure::Other(format!("{problems} services would not start"), 2)),
     }
 }
 
 /// Returns how many services would not start.
-fn check_children(parent: &MultiService, path: &ServicePath, rundir: &Path) -> usize {
+fn check_children(
+    parent: &MultiService,
+    path: &ServicePath,
+    files: &Files,
+) -> Result<usize, Failure> {
     let mut problems = 0;
     for (name, service) in parent.iter() {
         let path = path.child(name);
-        match (service.children(), service.check(rundir)) {
-            (Some(children), _) => problems += check_children(children, &path, rundir),
-            (None, Ok(would)) => println!("[{path}] {would}"),
+        match (service.children(), service.check(files)) {
+            (Some(children), _) => problems += check_children(children, &path, files)?,
+            (None, Ok(would)) => say(&format!("[{path}] {would}"))?,
             (None, Err(e)) => {
-                eprintln!("[{path}] {e}");
+                super::complain(&format!("[{path}] {e}"));
                 problems += 1;
             }
         }
     }
-    problems
+    Ok(problems)
 }
 
-/// The rundir as it is seen before any change of root.
-pub(super) fn rundir_from_outside(options: &Options) -> PathBuf {
-    let rundir = options.rundir.clone().unwrap_or_default();
-    match &options.chroot {
-        Some(root) => root.join(rundir.strip_prefix("/").unwrap_or(&rundir)),
-        None => rundir,
-    }
+/// The daemon's files, as they are seen before any change of root.
+pub(super) fn files(options: &Options) -> Files {
+    Files::new(options.chroot.clone(), options.rundir.clone().unwrap_or_default())
 }

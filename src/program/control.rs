@@ -1,9 +1,9 @@
 //! `poetryd status` and `poetryd stop`.
 
-use super::Failure;
-use super::check::rundir_from_outside;
+use super::check::files;
+use super::{Failure, say};
 use crate::daemon::{self, ControlError, Options};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Exit statuses of their own.
@@ -14,7 +14,7 @@ pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failu
     let pid_file = pid_file(program, options)?;
     match daemon::running(&pid_file).map_err(failure)? {
         Some(pid) => {
-            println!("{program} runs with pid {pid}");
+            say(&format!("{program} runs with pid {pid}"))?;
             Ok(ExitCode::SUCCESS)
         }
         None => Err(not_running(&pid_file)),
@@ -25,7 +25,7 @@ pub(super) fn stop(program: &str, options: &Options) -> Result<ExitCode, Failure
     let pid_file = pid_file(program, options)?;
     match daemon::stop(&pid_file).map_err(failure)? {
         Some(pid) => {
-            println!("{program} with pid {pid} has stopped");
+            say(&format!("{program} with pid {pid} has stopped"))?;
             Ok(ExitCode::SUCCESS)
         }
         None => Err(not_running(&pid_file)),
@@ -37,15 +37,10 @@ fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
     let Some(pid_file) = options.pid_file(program) else {
         return Err(Failure::Other("there is no pid file to find the daemon by".into(), 2));
     };
-    match &options.chroot {
-        Some(root) if pid_file.is_absolute() => {
-            Ok(root.join(pid_file.strip_prefix("/").unwrap_or(&pid_file)))
-        }
-        _ => Ok(rundir_from_outside(options).join(pid_file)),
-    }
+    Ok(files(options).find(&pid_file))
 }
 
-fn not_running(pid_file: &std::path::Path) -> Failure {
+fn not_running(pid_file: &Path) -> Failure {
     Failure::Other(
         format!("not running: nobody holds the pid file {}", pid_file.display()),
         NOT_RUNNING,

@@ -9,12 +9,13 @@ mod source;
 mod tables;
 
 use crate::cli::{self, Action, Invocation};
-use crate::config::{ConfigError, Registry};
+use crate::config::{self, ConfigError, Registry};
 use crate::daemon::{self, Environment, Options, RunError};
 use crate::service::{Application, BoxError};
 use source::FileSource;
 use std::env;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -64,39 +65,51 @@ impl Program {
         environment: Environment,
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
-        match self.try_run(environment, args) {
-            Ok(status) => status,
-            Err(failure) => failure.report(self.name),
-        }
+        let invocation = match cli::parse(self.name, self.version, self.about, args) {
+            Ok(invocation) => invocation,
+            Err(e) => return Failure::Options(e).report(self.name),
+        };
+        let Invocation { options, action } = invocation;
+        let done = match action {
+            Action::Run { target, arguments } => {
+                self.run_application(environment, options, target.map(PathBuf::from), &arguments)
+            }
+            other => {
+                environment.release();
+                self.talk_about(options, other)
+            }
+        };
+        done.unwrap_or_else(|failure| failure.report(self.name))
     }
 
-    fn try_run(
+    fn run_application(
         &self,
         environment: Environment,
-        args: impl IntoIterator<Item = OsString>,
+        options: Options,
+        target: Option<PathBuf>,
+        arguments: &[OsString],
     ) -> Result<ExitCode, Failure> {
-        let Invocation { options, action } = cli::parse(self.name, self.version, self.about, args)?;
-        let here = env::current_dir()
-            .map_err(|e| Failure::Other(format!("can't find out the current directory: {e}"), 1))?;
-        let options = options.relative_to(&here);
+        let file = self.application_file(target, &options)?;
+        if let Some(argument) = arguments.first() {
+            return Err(misplaced(argument, file.as_deref()));
+        }
+        let (mut source, from_file) = self.source(file)?;
+        let options = complete(options, from_file)?;
+        daemon::run(self.name, environment, &options, &mut source).map_err(Failure::Run)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Everything but running.
+    fn talk_about(&self, options: Options, action: Action) -> Result<ExitCode, Failure> {
         match action {
-            Action::Run { target, arguments } => {
-                let file = self.application_file(target.map(PathBuf::from), &options)?;
-                if let Some(argument) = arguments.first() {
-                    return Err(misplaced(self.name, argument, file.as_deref()));
-                }
-                let (mut source, from_file) = self.source(file)?;
-                let options = options.or(from_file);
-                daemon::run(self.name, environment, &options, &mut source).map_err(Failure::Run)?;
-                Ok(ExitCode::SUCCESS)
-            }
             Action::Check(file) => {
                 let file = self.application_file(file, &options)?;
                 let (source, from_file) = self.source(file)?;
-                check::check(self.name, source, &options.or(from_file))
+                check::check(self.name, source, &complete(options, from_file)?)
             }
-            Action::Status(file) => control::status(self.name, &self.options_with(file, options)?),
-            Action::Stop(file) => control::stop(self.name, &self.options_with(file, options)?),
+            Action::Status(file) => control::status(self.name, &self.find_daemon(file, options)?),
+            Action::Stop(file) => control::stop(self.name, &self.find_daemon(file, options)?),
+            Action::Run { .. } => unreachable!("handled by run_application"),
         }
     }
 
@@ -106,16 +119,19 @@ impl Program {
         named: Option<PathBuf>,
         options: &Options,
     ) -> Result<Option<PathBuf>, Failure> {
+        let exists = |file: &Path| match file.symlink_metadata() {
+            Err(e) => e.kind() != io::ErrorKind::NotFound, // a file that can't be read is one all the same
+            Ok(_) => true,
+        };
         let Some(named) = named else {
-            let name = format!("{}.toml", self.name);
             // With a chroot, the rundir is a name inside it, while this file is read outside.
             let rundir = options.rundir.clone().filter(|_| options.chroot.is_none());
-            let default = rundir.map_or(name.clone().into(), |rundir| rundir.join(name));
-            return Ok(default.exists().then_some(default));
+            let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
+            return Ok(Some(default).filter(|file| exists(file)));
         };
-        if !named.exists() && !named.as_os_str().as_encoded_bytes().contains(&b'/') {
+        if !exists(&named) && named.parent().is_none_or(|parent| parent.as_os_str().is_empty()) {
             let word = named.display().to_string();
-            let near = crate::config::nearest(&word, ["check", "status", "stop"]);
+            let near = config::nearest(&word, ["check", "status", "stop"]);
             let near = near.map(|near| format!("; did you mean the command {near:?}?"));
             let message =
                 format!("there is no application file {word:?} here{}", near.unwrap_or_default());
@@ -132,28 +148,49 @@ impl Program {
         })
     }
 
-    fn options_with(&self, file: Option<PathBuf>, options: Options) -> Result<Options, Failure> {
-        let file = self.application_file(file, &options)?;
-        if file.is_none() || options.pidfile.is_some() {
-            return Ok(options);
-        }
-        let (_, from_file) = self.source(file)?;
-        Ok(options.or(from_file))
+    /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it.
+    fn find_daemon(&self, file: Option<PathBuf>, options: Options) -> Result<Options, Failure> {
+        let from_file = match self.application_file(file, &options)? {
+            Some(file) => {
+                config::load_tables(&file, &self.registry, tables::read).map_err(Failure::Config)?
+            }
+            None => Options::default(),
+        };
+        complete(options, from_file)
     }
 }
 
+/// The options of the command line, which are relative to the current directory, and those of the file.
+fn complete(given: Options, from_file: Options) -> Result<Options, Failure> {
+    let here = env::current_dir()
+        .map_err(|e| Failure::Other(format!("can't find out the current directory: {e}"), 1))?;
+    let inside_root = given.chroot.is_some() || from_file.chroot.is_some();
+    Ok(given.relative_to(&here, inside_root).or(from_file))
+}
+
 /// A word after the application file.
-fn misplaced(name: &str, argument: &OsString, file: Option<&Path>) -> Failure {
+fn misplaced(argument: &OsString, file: Option<&Path>) -> Failure {
     let file = file.map(|file| file.display().to_string()).unwrap_or_default();
     let argument = argument.to_string_lossy();
     let message = if argument.starts_with('-') {
-        format!("options stand before the application file: {name} {argument} {file}")
+        format!("{argument} stands after the application file {file}; options stand before it")
     } else {
         format!(
             "there is one application file at a time; {argument:?} is one too many after {file}"
         )
     };
     Failure::Other(message, 2)
+}
+
+/// Prints a line to standard output.
+fn say(line: &str) -> Result<(), Failure> {
+    let said = writeln!(io::stdout(), "{line}");
+    said.map_err(|e| Failure::Other(format!("can't write to standard output: {e}"), 1))
+}
+
+/// Prints a line to standard error. Where that is closed, the exit status has to say it all.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl Failure {
@@ -165,27 +202,22 @@ impl Failure {
             }
             // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.
             Failure::Config(e @ ConfigError::Mistakes { .. }) => {
-                eprintln!("{e}");
+                complain(&e.to_string());
                 ExitCode::from(2)
             }
             Failure::Config(e) => {
-                eprintln!("{program}: {e}");
+                complain(&format!("{program}: {e}"));
                 ExitCode::from(2)
             }
+            Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
             Failure::Run(e) => {
-                eprintln!("{program}: {e}");
+                complain(&format!("{program}: {e}"));
                 e.exit_code()
             }
             Failure::Other(message, status) => {
-                eprintln!("{program}: {message}");
+                complain(&format!("{program}: {message}"));
                 ExitCode::from(status)
             }
         }
-    }
-}
-
-impl From<clap::Error> for Failure {
-    fn from(e: clap::Error) -> Self {
-        Failure::Options(e)
     }
 }

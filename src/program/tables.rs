@@ -1,7 +1,7 @@
 //! The `[daemon]` and `[log]` tables of an application file.
 
 use crate::config::{Section, Value, read};
-use crate::daemon::{Options, Privileges};
+use crate::daemon::{IdentityError, Options, Privileges};
 use crate::logging::Format;
 use std::path::PathBuf;
 use tracing::Level;
@@ -47,14 +47,12 @@ fn read_daemon(daemon: &mut Section<'_>) -> Options {
     if let (Some(_), Some(true)) = (&options.logfile, options.syslog) {
         daemon.mistake("syslog", "syslog: there is a logfile already; choose one of the two");
     }
-    if let (Some(gid), Err(e)) =
-        (&options.gid, Privileges::resolve(None, options.gid.as_deref(), false))
-    {
-        daemon.mistake("gid", format!("gid: {gid:?}: {e}"));
-    } else if let Err(e) =
-        Privileges::resolve(options.uid.as_deref(), options.gid.as_deref(), false)
-    {
-        daemon.mistake("uid", format!("uid: {e}"));
+    if let Err(e) = Privileges::resolve(None, options.gid.as_deref(), false) {
+        daemon.mistake("gid", format!("gid: {e}"));
+    }
+    match Privileges::resolve(options.uid.as_deref(), None, false) {
+        Ok(_) | Err(IdentityError::NoGroupOfUser(_)) => {} // the command line may say which group
+        Err(e) => daemon.mistake("uid", format!("uid: {e}")),
     }
     options
 }

@@ -57,18 +57,24 @@ impl Application {
     /// If the future is dropped half-way, the services started so far run until [`stop`](Self::stop).
     ///
     /// # Errors
-    /// The first service that failed; its elders have been stopped, in reverse order.
+    /// The first service that failed, to start or already while it ran; those that had started have been
+    /// stopped, in reverse order.
     pub async fn start(
         &mut self,
         resources: &Resources,
         workers: Workers,
     ) -> Result<(), ServiceError> {
-        let (cx, failures) = Context::root(resources.clone(), workers);
+        let (cx, mut failures) = Context::root(resources.clone(), workers);
+        let started = tokio::select! {
+            started = self.services.start(&cx) => started,
+            Some(failure) = failures.recv() => Err(failure.into()),
+        };
         self.failures = Some(failures);
-        self.services
-            .start(&cx)
-            .await
-            .map_err(|cause| ServiceError::locate(cx.path(), Step::Start, cause))?;
+        if let Err(cause) = started {
+            // Where it was the start of a service that failed, nothing is left to be stopped.
+            self.services.undo_start().await;
+            return Err(ServiceError::locate(cx.path(), Step::Start, cause));
+        }
         cx.say_all_started();
         Ok(())
     }

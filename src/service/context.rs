@@ -245,9 +245,10 @@ impl Context {
         handles.insert(path, handle);
     }
 
+    /// Forgets the handles of a service and of all below it.
     pub(crate) fn withdraw(&self, path: &ServicePath) {
         let mut handles = self.tree.handles.write().unwrap_or_else(PoisonError::into_inner);
-        handles.remove(path);
+        handles.retain(|published, _| !published.is_within(path));
     }
 
     pub(crate) fn say_all_started(&self) {

@@ -10,6 +10,7 @@
 mod application;
 mod context;
 mod error;
+mod files;
 mod multi;
 mod path;
 mod settings;
@@ -20,13 +21,13 @@ mod workers;
 pub use application::Application;
 pub use context::{Context, FindError, Handle, PrivilegedContext, Resources};
 pub use error::{AddError, ServiceError, Step, StopErrors};
+pub use files::Files;
 pub use multi::MultiService;
 pub use path::ServicePath;
 pub use settings::Settings;
 pub use workers::Workers;
 
 use async_trait::async_trait;
-use std::path::Path;
 use tokio::time::Instant;
 
 /// Any error, boxed. What a service's own code returns; `?` turns every error type into it,
@@ -45,8 +46,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub trait Service: Send + 'static {
     /// Does what must be done before privileges are dropped, such as binding a port below 1024.
     ///
-    /// Called on the main thread, while the process has no other. There is no Tokio runtime yet: hold
-    /// sockets as `std::net` types until [`start`](Self::start).
+    /// Called on the main thread, while the process has no other, and there is no Tokio runtime yet: hold
+    /// sockets as `std::net` types until [`start`](Self::start). (A service that is added to a running
+    /// tree gets this call right before its start, with the privileges that the process then has.)
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let _ = cx;
         Ok(())
@@ -78,10 +80,10 @@ pub trait Service: Send + 'static {
 
     /// Says in a line what this service would do if it were started, or why it could not.
     ///
-    /// Called instead of a start, by `poetryd check`; must leave nothing behind. Relative file names are
-    /// relative to `rundir`.
-    fn check(&self, rundir: &Path) -> Result<String, BoxError> {
-        let _ = rundir;
+    /// Called instead of a start, by `poetryd check`; must leave nothing behind. `files` finds the files
+    /// that the service would see from where it would run.
+    fn check(&self, files: &Files) -> Result<String, BoxError> {
+        let _ = files;
         Ok("would start".into())
     }
 

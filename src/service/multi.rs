@@ -2,15 +2,14 @@
 
 use super::error::panicked;
 use super::{
-    AddError, BoxError, Context, PrivilegedContext, Service, ServiceError, ServicePath, Settings,
-    Step, StopErrors,
+    AddError, BoxError, Context, Files, PrivilegedContext, Service, ServiceError, ServicePath,
+    Settings, Step, StopErrors,
 };
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
 use indexmap::IndexMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, debug, error, info};
@@ -90,17 +89,20 @@ impl MultiService {
             return self.add(name, service);
         };
         self.refuse(&name)?;
-        let mut child = Child::new(Box::new(service), None);
-        cx.publish(cx.path().child(&name), child.service.handle());
+        let path = cx.path().child(&name);
+        let child = Child::new(Box::new(service), None);
+        cx.publish(path.clone(), child.service.handle());
+        // It is a child from now on, so that it is stopped even if this future is dropped half-way.
+        let child = self.children.entry(name.clone()).or_insert(child);
         let started = async {
             child.privileged_start(&cx.privileged().child(&name))?;
             child.start(&cx.child(&name)).await
         };
         if let Err(error) = started.await {
-            cx.withdraw(&cx.path().child(&name));
+            self.children.shift_remove(&name);
+            cx.withdraw(&path);
             return Err(error.into());
         }
-        self.children.insert(name, child);
         Ok(())
     }
 
@@ -153,7 +155,7 @@ impl MultiService {
         self.children.is_empty()
     }
 
-    /// Whether all children have been started successfully and not stopped since.
+    /// Whether all children have been started successfully, and not closed or stopped since.
     pub fn running(&self) -> bool {
         self.running.is_some()
     }
@@ -170,6 +172,14 @@ impl MultiService {
         }
         self.children.insert(name, Child::new(service, settings));
         Ok(())
+    }
+
+    /// Stops the children that have been started, when others can't be.
+    pub(super) async fn undo_start(&mut self) {
+        self.close();
+        if let Err(errors) = self.stop(Instant::now() + TIME_TO_UNDO).await {
+            error!("while undoing the start: {errors}");
+        }
     }
 
     /// Refuses names that are taken or that would not fit into a path.
@@ -209,14 +219,12 @@ impl Service for MultiService {
             self.running = Some(cx.clone());
             return Ok(());
         };
-        self.close();
-        if let Err(errors) = self.stop(Instant::now() + TIME_TO_UNDO).await {
-            error!("while undoing the start: {errors}");
-        }
+        self.undo_start().await;
         Err(error.into())
     }
 
     fn close(&mut self) {
+        self.running = None;
         for child in self.children.values_mut().rev() {
             child.close();
         }
@@ -229,7 +237,7 @@ impl Service for MultiService {
         if errors.is_empty() { Ok(()) } else { Err(StopErrors(errors).into()) }
     }
 
-    fn check(&self, _rundir: &Path) -> Result<String, BoxError> {
+    fn check(&self, _files: &Files) -> Result<String, BoxError> {
         Ok(format!("would start its {} services", self.children.len()))
     }
 

@@ -32,6 +32,12 @@ impl ServicePath {
         Some(Self(self.0.rsplit_once('.').map_or("", |(parent, _)| parent).into()))
     }
 
+    /// Whether this is `other`, or a service somewhere below it.
+    pub fn is_within(&self, other: &ServicePath) -> bool {
+        let below = self.0.strip_prefix(&*other.0);
+        below.is_some_and(|rest| rest.is_empty() || other.0.is_empty() || rest.starts_with('.'))
+    }
+
     /// The last name of the path: what the parent calls this service. Empty for the root.
     pub fn name(&self) -> &str {
         self.0.rsplit_once('.').map_or(&self.0, |(_, name)| name)

@@ -3,32 +3,55 @@
 //! [`/proc`]: https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// The state number of listening sockets in /proc/net/tcp.
 const LISTEN: &str = "0A";
 
 /// Describes the process that listens on `address`, as far as this user may know.
 pub(super) fn of_tcp(address: SocketAddr) -> Option<String> {
-    let (inode, uid) = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listener_in(&table, address.port()))?;
-    Some(match process_with_socket(&inode) {
-        Some((pid, name)) => format!("process {pid} ({name})"),
-        None => format!("a process of the user with id {uid}"),
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.iter().filter_map(|table| fs::read_to_string(table).ok());
+    let holder = tables.filter_map(|table| listener_in(&table, address)).next()?;
+    Some(match process_with_socket(&holder.inode) {
+        Some((pid, _)) if pid == std::process::id() => "this process itself".into(),
+        Some((pid, name)) => format!("process {pid} ({})", name.escape_debug()),
+        None => format!("a process of the user with id {}", holder.uid),
     })
 }
 
-/// The inode and the owner's id of the socket that listens on `port`.
-fn listener_in(table: &str, port: u16) -> Option<(String, String)> {
-    let suffix = format!(":{port:04X}");
+struct Holder {
+    inode: String,
+    uid: String,
+}
+
+/// The socket in a table that keeps others from listening on `address`.
+fn listener_in(table: &str, address: SocketAddr) -> Option<Holder> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (&local, &state) = (fields.get(1)?, fields.get(3)?);
         let (&uid, &inode) = (fields.get(7)?, fields.get(9)?);
-        (local.ends_with(&suffix) && state == LISTEN).then(|| (inode.into(), uid.into()))
+        let local = parse_address(local)?;
+        let same = local.ip() == address.ip()
+            || local.ip().is_unspecified() && (local.is_ipv6() || address.is_ipv4())
+            || address.ip().is_unspecified() && local.is_ipv4() == address.is_ipv4();
+        let holds = state == LISTEN && local.port() == address.port() && same;
+        holds.then(|| Holder { inode: inode.into(), uid: uid.into() })
     })
+}
+
+/// `0100007F:2710`: the address in words of the machine's byte order, the port as a number.
+fn parse_address(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let words: Option<Vec<u8>> = (0..ip.len() / 8)
+        .map(|word| u32::from_str_radix(ip.get(word * 8..word * 8 + 8)?, 16).ok())
+        .try_fold(Vec::new(), |bytes, word| Some([bytes, word?.to_ne_bytes().to_vec()].concat()));
+    let bytes = words?;
+    let ip: IpAddr = match bytes.len() {
+        4 => <[u8; 4]>::try_from(bytes).ok()?.into(),
+        _ => <[u8; 16]>::try_from(bytes).ok()?.into(),
+    };
+    Some(SocketAddr::new(ip, u16::from_str_radix(port, 16).ok()?))
 }
 
 fn process_with_socket(inode: &str) -> Option<(u32, String)> {
@@ -53,10 +76,22 @@ mod tests {
     use std::net::TcpListener;
 
     #[test]
-    fn names_the_process_that_listens() {
+    fn finds_the_process_that_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let holder = of_tcp(listener.local_addr().unwrap()).unwrap();
-        assert!(holder.starts_with(&format!("process {} (", std::process::id())), "{holder}");
+        let address = listener.local_addr().unwrap();
+        assert_eq!(of_tcp(address).as_deref(), Some("this process itself"));
+        let all = SocketAddr::new([0, 0, 0, 0].into(), address.port());
+        assert_eq!(of_tcp(all).as_deref(), Some("this process itself"));
+        let other = SocketAddr::new([127, 0, 0, 9].into(), address.port());
+        assert_eq!(of_tcp(other), None);
+    }
+
+    #[test]
+    fn reads_addresses_as_the_kernel_writes_them() {
+        assert_eq!(parse_address("0100007F:2710"), Some("127.0.0.1:10000".parse().unwrap()));
+        let six = "00000000000000000000000001000000:0011";
+        assert_eq!(parse_address(six), Some("[::1]:17".parse().unwrap()));
+        assert_eq!(parse_address("nonsense"), None);
     }
 
     #[test]

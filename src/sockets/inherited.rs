@@ -36,6 +36,13 @@ impl Inherited {
         self.tcp_address().is_some_and(|own| own.is_ipv4() == address.is_ipv4())
     }
 
+    /// Whether this is an IPv6 socket for all addresses that is not for IPv6 only: what systemd opens for
+    /// `ListenStream=` with nothing but a port.
+    pub(super) fn takes_ipv4_too(&self) -> bool {
+        let all = self.tcp_address().is_some_and(|own| own.is_ipv6() && own.ip().is_unspecified());
+        all && SockRef::from(&self.fd).only_v6().is_ok_and(|only| !only)
+    }
+
     pub(super) fn into_tcp_listener(self) -> TcpListener {
         let listener = TcpListener::from(self.fd);
         // Can't fail on an open socket; were it to, accepting would report it.

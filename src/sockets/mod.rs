@@ -26,6 +26,8 @@ pub struct Sockets {
 struct State {
     unclaimed: Vec<Inherited>,
     listening: Vec<Listening>,
+    /// Services and ports with an inherited IPv6 socket that takes IPv4 clients, too.
+    dual_stack: Vec<(String, u16)>,
 }
 
 /// One listening socket, as [`Sockets::list`] shows it.
@@ -51,12 +53,14 @@ impl Sockets {
 
     /// The sockets of a process that was handed these.
     pub fn with_inherited(unclaimed: Vec<Inherited>) -> Self {
-        Self { state: Mutex::new(State { unclaimed, listening: Vec::new() }) }
+        Self { state: Mutex::new(State { unclaimed, ..State::default() }) }
     }
 
     /// A non-blocking TCP listener for `service` at `address`: the inherited socket named after the
     /// service, else the inherited one of that address, else a new one with a queue of `backlog`
-    /// connections. IPv6 sockets are IPv6 only.
+    /// connections. New IPv6 sockets are IPv6 only.
+    ///
+    /// `None`: an inherited IPv6 socket that the service has got already takes IPv4 clients, too.
     ///
     /// # Errors
     /// If the address can't be bound. "In use" comes with the process that holds it, where that can be
@@ -66,15 +70,18 @@ impl Sockets {
         service: &str,
         address: SocketAddr,
         backlog: u32,
-    ) -> Result<TcpListener, ListenError> {
+    ) -> Result<Option<TcpListener>, ListenError> {
         let mut state = self.lock();
+        if address.is_ipv4() && state.dual_stack.contains(&(service.into(), address.port())) {
+            return Ok(None);
+        }
         let listener = match state.claim_tcp(service, address) {
             Some(listener) => listener,
             None => bind::tcp(address, backlog)?,
         };
         let address = listener.local_addr().map_err(|e| ListenError::new(address, e))?;
         state.listening.push(Listening { service: service.into(), address });
-        Ok(listener)
+        Ok(Some(listener))
     }
 
     /// Forgets a socket that its service has closed.
@@ -106,6 +113,10 @@ impl State {
             .iter()
             .position(by_name)
             .or_else(|| self.unclaimed.iter().position(by_address))?;
-        Some(self.unclaimed.remove(at).into_tcp_listener())
+        let inherited = self.unclaimed.remove(at);
+        if inherited.takes_ipv4_too() {
+            self.dual_stack.push((service.into(), address.port()));
+        }
+        Some(inherited.into_tcp_listener())
     }
 }
