@@ -170,6 +170,21 @@ pub fn run(mut command: Command) -> Output {
     Output { status, stdout: content(out), stderr: content(err) }
 }
 
+/// The same command, started by another program which becomes it: `unshare -n`, `setpriv`, `sh -c` with
+/// `exec "$0" "$@"`. Not for a command that is to run as another user.
+pub fn through(outer: &[&str], command: &Command) -> Command {
+    let mut whole = Command::new(outer[0]);
+    whole.args(&outer[1..]).arg(command.get_program()).args(command.get_args());
+    whole.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => whole.env(name, value),
+            None => whole.env_remove(name),
+        };
+    }
+    whole
+}
+
 pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
@@ -330,6 +345,20 @@ pub fn fetch(address: SocketAddr) -> io::Result<Vec<u8>> {
     let mut poem = Vec::new();
     stream.read_to_end(&mut poem)?;
     Ok(poem)
+}
+
+/// Connects. No read waits longer than [`LIMIT`].
+pub fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream
+}
+
+/// Reads to the end, and returns what came; and the error, where it ended in one instead of a FIN.
+pub fn receive(stream: &mut TcpStream) -> (Vec<u8>, Option<io::ErrorKind>) {
+    let mut bytes = Vec::new();
+    let error = stream.read_to_end(&mut bytes).err();
+    (bytes, error.map(|e| e.kind()))
 }
 
 /// How many descriptors a process has open.
