@@ -40,21 +40,18 @@ pub enum ConfigError {
 
 /// The mistakes found so far.
 pub(super) struct Diagnostics {
+    syntax: Vec<Diagnostic>,
     list: Vec<Diagnostic>,
-    syntax_errors: bool,
 }
 
 impl Diagnostics {
     pub(super) fn new(syntax: Vec<toml::de::Error>) -> Self {
-        let list: Vec<Diagnostic> = syntax
-            .into_iter()
-            .map(|error| Diagnostic {
-                span: error.span().unwrap_or(0..0),
-                message: error.message().replace('\n', ", "),
-                absence: false,
-            })
-            .collect();
-        Self { syntax_errors: !list.is_empty(), list }
+        let syntax = syntax.into_iter().map(|error| Diagnostic {
+            span: error.span().unwrap_or(0..0),
+            message: error.message().replace('\n', ", "),
+            absence: false,
+        });
+        Self { syntax: syntax.collect(), list: Vec::new() }
     }
 
     pub(super) fn wrong(&mut self, span: Range<usize>, message: String) {
@@ -65,17 +62,24 @@ impl Diagnostics {
         self.list.push(Diagnostic { span, message, absence: true });
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
     /// `None`: there are no mistakes.
     pub(super) fn into_error(self, file: &str, text: &str) -> Option<ConfigError> {
-        let Self { mut list, syntax_errors } = self;
-        if syntax_errors {
-            list.retain(|diagnostic| !diagnostic.absence);
+        let Self { mut syntax, mut list } = self;
+        let page = Page::new(file, text);
+        syntax.dedup_by_key(|mistake| page.line_of(mistake));
+        if !syntax.is_empty() {
+            let unread: Vec<Range<usize>> = syntax.iter().map(|m| page.rest_of_table(m)).collect();
+            list.retain(|m| !m.absence && !unread.iter().any(|part| part.contains(&m.span.start)));
+            list.append(&mut syntax);
         }
         if list.is_empty() {
             return None;
         }
-        list.sort_by_key(|diagnostic| diagnostic.span.start);
-        let page = Page::new(file, text);
+        list.sort_by_key(|mistake| mistake.span.start);
         let report: Vec<String> = list.iter().map(|mistake| page.show(mistake)).collect();
         Some(ConfigError::Mistakes { report: report.join("\n\n"), count: list.len() })
     }
@@ -89,6 +93,9 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let diagnostic = Diagnostic { span: at..at, message, absence: false };
     ConfigError::Mistakes { report: Page::new(file, &text).show(&diagnostic), count: 1 }
 }
+
+/// What some editors put before the first character.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A file, laid out in lines.
 struct Page<'a> {
@@ -105,11 +112,28 @@ impl<'a> Page<'a> {
         Self { file, text, lines }
     }
 
+    /// The number of the line that a mistake is in, counted from 1.
+    fn line_of(&self, mistake: &Diagnostic) -> usize {
+        self.lines.partition_point(|line| *line <= mistake.span.start)
+    }
+
+    /// From the line of a syntax error to the next table's header: the part whose meaning is not certain.
+    fn rest_of_table(&self, mistake: &Diagnostic) -> Range<usize> {
+        let line = self.line_of(mistake);
+        let is_header =
+            |start: &&usize| self.text[**start..].trim_start_matches([' ', '\t']).starts_with('[');
+        let end = self.lines[line..].iter().find(is_header);
+        self.lines[line - 1]..end.copied().unwrap_or(usize::MAX)
+    }
+
     /// `FILE:LINE:COLUMN: message`, and the line with carets under the place.
     fn show(&self, Diagnostic { span, message, .. }: &Diagnostic) -> String {
         let start = self.text.floor_char_boundary(span.start);
         let number = self.lines.partition_point(|line| *line <= start);
-        let line_start = self.lines[number - 1];
+        let mut line_start = self.lines[number - 1];
+        if number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
+            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // nobody sees it
+        }
         let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
         let before = &self.text[line_start..start];
         let end = self.text.floor_char_boundary(span.end.clamp(start, line_end.max(start)));

@@ -113,7 +113,7 @@ pub fn parse<T>(
         let default_name = || Path::new(name).file_stem().map(|s| s.to_string_lossy().into_owned());
         let application_name = application_name.or_else(default_name).unwrap_or_default();
         runner_result = Some(runner(top));
-        application = tree::read(top, application_name);
+        application = Some(tree::read(top, application_name));
     });
     notes.check_references();
     match (notes.diagnostics.into_error(name, text), application, runner_result) {

@@ -1,6 +1,6 @@
 //! Which kinds of service and which protocols an application file may name.
 
-use super::{Section, tcp::Tcp};
+use super::{Section, section::Offer, tcp::Tcp};
 use crate::net::Protocol;
 use crate::service::{BoxError, Context, Service, Settings};
 use std::any::TypeId;
@@ -121,8 +121,13 @@ impl Registry {
         self.kinds.get(name).map(|kind| kind.read)
     }
 
-    pub(super) fn handle_of(&self, kind: &str) -> Option<TypeId> {
-        self.kinds.get(kind)?.handle
+    pub(super) fn offer_of(&self, kind: &str) -> Offer {
+        match self.kinds.get(kind) {
+            None if kind == "group" => Offer::Nothing,
+            None => Offer::Unknown,
+            Some(KindEntry { handle: None, .. }) => Offer::Nothing,
+            Some(KindEntry { handle: Some(handle), .. }) => Offer::Handle(*handle),
+        }
     }
 
     pub(super) fn protocol_named(&self, name: &str) -> Option<ReadProtocol> {

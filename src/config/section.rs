@@ -52,7 +52,16 @@ struct Reference {
 /// What is known of a service that others may refer to.
 struct Known {
     kind: String,
-    handle: Option<TypeId>,
+    offer: Offer,
+}
+
+/// What the services of a kind show to others.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Offer {
+    Nothing,
+    Handle(TypeId),
+    /// Its kind is a mistake, which is enough to say.
+    Unknown,
 }
 
 impl<'a> Section<'a> {
@@ -132,22 +141,28 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Notes that the service will listen on an address, which no other may.
-    pub fn listens_on(&mut self, key: &'static str, address: SocketAddr) {
-        if address.port() == 0 {
-            return;
+    /// Notes that the service will listen on these addresses, which no other may.
+    pub fn listens_on(
+        &mut self,
+        key: &'static str,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) {
+        for address in addresses.into_iter().filter(|address| address.port() != 0) {
+            let others = self.notes.listeners.entry(address.port()).or_default();
+            if let Some((other, service)) =
+                others.iter().find(|(other, _)| overlap(*other, address))
+            {
+                let message = if *other == address {
+                    format!("{address} is listened on by {service} already")
+                } else {
+                    format!(
+                        "{address} can't be listened on beside {other}, which {service} listens on"
+                    )
+                };
+                return self.mistake(key, message);
+            }
+            others.push((address, self.path.clone()));
         }
-        let others = self.notes.listeners.entry(address.port()).or_default();
-        if let Some((other, service)) = others.iter().find(|(other, _)| overlap(*other, address)) {
-            let message = if *other == address {
-                format!("{address} is listened on by {service} already")
-            } else {
-                format!("{address} can't be listened on beside {other}, which {service} listens on")
-            };
-            self.mistake(key, message);
-            return;
-        }
-        others.push((address, self.path.clone()));
     }
 
     /// Notes a mistake in the value of a key.
@@ -159,6 +174,11 @@ impl<'a> Section<'a> {
     /// Notes that something is missing from this table.
     pub fn missing(&mut self, message: impl Into<String>) {
         self.notes.diagnostics.missing(self.header.clone(), message.into());
+    }
+
+    /// How many mistakes have been noted so far, in the whole file.
+    pub(super) fn mistakes(&self) -> usize {
+        self.notes.diagnostics.count()
     }
 
     /// Notes that the table's own name is wrong.
@@ -194,17 +214,22 @@ impl<'a> Section<'a> {
         Some(Section::read(table, name.span(), &title, self.path.clone(), self.notes, read))
     }
 
-    /// Reads the services in the table `services`, in order. `None`: there is no such table.
-    pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> Option<()> {
+    /// Reads the services in the table `services`, in order. Returns whether there are any, right or wrong;
+    /// a key that was probably meant to be `services` counts.
+    pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> bool {
         self.known.push("services");
-        let services = self.table.get("services")?;
+        let Some(services) = self.table.get("services") else {
+            let keys = self.table.keys().map(|key| key.get_ref().as_ref());
+            let mut unknown = keys.filter(|key| !self.known.contains(key));
+            return unknown.any(|key| nearest(key, self.known.iter().copied()) == Some("services"));
+        };
         let Some(services) = services.get_ref().as_table() else {
             let found = describe(services.get_ref());
             self.mistake(
                 "services",
                 format!("services: expected tables [services.NAME], found {found}"),
             );
-            return Some(());
+            return true;
         };
         for (name, value) in services {
             let Some(table) = value.get_ref().as_table() else {
@@ -219,18 +244,20 @@ impl<'a> Section<'a> {
             let read = |section: &mut Section<'_>| read(name.get_ref(), section);
             Section::read(table, name.span(), &title, path, self.notes, read);
         }
-        Some(())
+        !services.is_empty()
     }
 
     /// What kind of service this is; noted for those who refer to it.
     pub(super) fn kind(&mut self) -> Option<String> {
-        let Some(kind) = self.required("kind", super::read::word) else {
-            self.any_key = true;
-            return None;
+        let kind = self.required("kind", super::read::word);
+        let offer = match &kind {
+            Some(kind) => self.notes.registry.offer_of(kind),
+            None => Offer::Unknown,
         };
-        let handle = self.notes.registry.handle_of(&kind);
-        self.notes.services.insert(self.path.clone(), Known { kind: kind.clone(), handle });
-        Some(kind)
+        let known = Known { kind: kind.clone().unwrap_or_default(), offer };
+        self.notes.services.insert(self.path.clone(), known);
+        self.any_key |= kind.is_none();
+        kind
     }
 
     pub(super) fn registry(&self) -> Arc<Registry> {
@@ -310,33 +337,46 @@ impl Notes {
             std::mem::take(&mut self.references)
         {
             let groups = std::iter::successors(from.parent(), ServicePath::parent);
+            let groups = groups.filter(|_| !name.contains('.')); // a path is not a name
             let found = groups.map(|group| group.child(&name)).find_map(|path| {
                 let known = self.services.get(&path)?;
                 Some((path, known))
             });
             match found {
-                Some((_, known)) if known.handle == Some(handle) => {}
+                Some((_, known))
+                    if [Offer::Handle(handle), Offer::Unknown].contains(&known.offer) => {}
                 Some((path, Known { kind, .. })) => {
                     let message = format!("{key}: expected a {what}; {path} is of kind {kind:?}");
                     self.diagnostics.wrong(span, message);
                 }
                 None => {
                     suggestions += 1;
-                    let near =
-                        if suggestions <= SUGGESTIONS { self.nearest(&name, handle) } else { None };
-                    let near =
-                        near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-                    let message = format!("{key}: there is no {what} called {name:?} here{near}");
+                    let advice = match suggestions {
+                        ..=SUGGESTIONS => self.nearest(&name, &from, Offer::Handle(handle)),
+                        _ => String::new(),
+                    };
+                    let message = format!("{key}: there is no {what} called {name:?} here{advice}");
                     self.diagnostics.missing(span, message);
                 }
             }
         }
     }
 
-    /// The most similar name of a service with the right handle.
-    fn nearest(&self, name: &str, handle: TypeId) -> Option<&str> {
-        let right = self.services.iter().filter(|(_, known)| known.handle == Some(handle));
-        nearest(name, right.map(|(path, _)| path.name()))
+    /// What to say of the service that was probably meant: the one of the most similar name within reach,
+    /// or one of the same name elsewhere.
+    fn nearest(&self, name: &str, from: &ServicePath, offer: Offer) -> String {
+        let right = || self.services.iter().filter(|(_, known)| known.offer == offer);
+        let in_reach =
+            |path: &ServicePath| path.parent().is_some_and(|group| from.is_within(&group));
+        let near = right().map(|(path, _)| path).filter(|path| in_reach(path));
+        if let Some(near) = nearest(name, near.map(ServicePath::name)) {
+            return format!("; did you mean {near:?}?");
+        }
+        let elsewhere = right().map(|(path, _)| path).filter(|path| path.name() == name).min();
+        match elsewhere.and_then(|path| Some((path, path.parent()?))) {
+            Some((path, group)) => format!("; {path} can be named only from within {group}"),
+            None => String::new(),
+        }
     }
 }
 

@@ -38,9 +38,7 @@ impl Kind for Tcp {
                 return None;
             }
         };
-        for address in interface.addresses(port?) {
-            section.listens_on("port", address);
-        }
+        section.listens_on("port", interface.addresses(port?));
         Some(Self { interface, port: port?, options, protocol: protocol? })
     }
 

@@ -2,7 +2,9 @@
 //!
 //! The lock is what counts, not the number: a file that nobody holds locked is stale, whatever is in it.
 //! It is an open-file-description lock (fcntl(2)), which belongs to the open file: it ends when the last
-//! descriptor is closed, so also when the process dies, and can be asked about without being taken.
+//! descriptor is closed, so also when the process dies, and can be asked about without being taken. It is
+//! a write lock until the number is written, then a read lock. Both keep others out; the second says that
+//! the number is true.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
@@ -74,7 +76,10 @@ impl PidFile {
             let file = open(&path).map_err(|e| unusable(&path, &e))?;
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
                 Ok(_) => {}
-                Err(Errno::EAGAIN | Errno::EACCES) => return Err(held(&path, file)),
+                Err(Errno::EAGAIN | Errno::EACCES) => match wait_for_pid(&path, &file)? {
+                    Some(pid) => return Err(PidFileError::Running { pid, path }),
+                    None => continue, // its owner has just ended
+                },
                 Err(e) => return Err(unusable(&path, &e.into())),
             }
             // Between opening and locking, the last owner may have removed it.
@@ -93,7 +98,9 @@ impl PidFile {
         // Everybody may read it, whatever the umask: `kill $(cat poetryd.pid)`.
         self.file.set_permissions(Permissions::from_mode(0o644))?;
         // In one write, so that a reader sees a whole line or none.
-        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())
+        self.file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
+        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK)))?;
+        Ok(())
     }
 
     /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
@@ -133,15 +140,7 @@ pub(super) fn holder(path: &Path) -> Result<Option<Pid>, PidFileError> {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unusable(&path, &e)),
     };
-    let mut lock = whole_file(libc::F_WRLCK);
-    fcntl(&file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|e| unusable(&path, &e.into()))?;
-    if lock.l_type == libc::F_UNLCK as i16 {
-        return Ok(None);
-    }
-    match held(&path, file) {
-        PidFileError::Running { pid, .. } => Ok(Some(pid)),
-        error => Err(error),
-    }
+    wait_for_pid(&path, &file)
 }
 
 /// O_NOFOLLOW: a daemon started by root must not be led to write into a file elsewhere.
@@ -169,19 +168,25 @@ fn is_file_of_name(file: &File, path: &Path) -> bool {
     }
 }
 
-/// The error for a file that someone holds, after waiting a moment for a whole line.
-fn held(path: &Path, mut file: File) -> PidFileError {
+/// The pid of the process that holds the lock, after waiting a moment for it to be written. `None`: nobody
+/// holds the lock.
+fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<Pid>, PidFileError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
+        let mut lock = whole_file(libc::F_WRLCK);
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|e| unusable(path, &e.into()))?;
+        if lock.l_type == libc::F_UNLCK as i16 {
+            return Ok(None);
+        }
         let mut content = String::new();
         let read = file.rewind().and_then(|()| file.read_to_string(&mut content));
         let line = content.strip_suffix('\n').filter(|_| read.is_ok());
-        let pid = line.and_then(|line| line.parse().ok());
-        if let Some(pid) = pid.filter(|pid| *pid > 0) {
-            return PidFileError::Running { pid: Pid::from_raw(pid), path: path.into() };
+        let pid = line.and_then(|line| line.parse().ok()).filter(|pid| *pid > 0);
+        if let (Some(pid), true) = (pid, lock.l_type == libc::F_RDLCK as i16) {
+            return Ok(Some(Pid::from_raw(pid)));
         }
         if Instant::now() >= deadline {
-            return PidFileError::Anonymous { path: path.into() };
+            return Err(PidFileError::Anonymous { path: path.into() });
         }
         sleep(Duration::from_millis(10));
     }

@@ -111,6 +111,12 @@ impl Visit for Facts {
         self.fields.push((field.name(), Field::Bare(value.to_string())));
     }
 
+    fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
+        let text = value.to_string();
+        let field_value = if value.is_finite() { Field::Bare(text) } else { Field::Text(text) };
+        self.fields.push((field.name(), field_value)); // JSON has no infinities
+    }
+
     fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
         self.fields.push((field.name(), Field::Bare(value.to_string())));
     }

@@ -142,8 +142,14 @@ fn escape(text: &str, out: &mut String) {
     out.push_str(&text[clean..]);
 }
 
+/// A JSON string, with all control characters escaped: JSON itself demands it only of those below U+0020.
 fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    let quoted = serde_json::Value::from(text).to_string();
+    if !quoted.contains(char::is_control) {
+        return quoted;
+    }
+    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", c as u32) } else { c.into() };
+    quoted.chars().map(escape).collect()
 }
 
 /// The severity of syslog(3).

@@ -13,6 +13,7 @@ mod layer;
 mod line;
 mod output;
 mod rotating;
+mod standard_output;
 mod syslog;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,8 @@ use line::{Formatter, Style};
 use nix::sys::stat::{FileStat, fstat};
 use output::Output;
 use rotating::RotatingFile;
+use standard_output::StandardOutput;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,9 +144,9 @@ impl Logging {
                 (output::Sink::Syslog(Syslog::connect()?), Style::syslog(name))
             }
             (Target::Stdout, _) if stdout_is_the_journal() => {
-                (output::Sink::Stdout, Style::Journal)
+                (output::Sink::Stdout(StandardOutput::default()), Style::Journal)
             }
-            (Target::Stdout, _) => (output::Sink::Stdout, Style::Plain),
+            (Target::Stdout, _) => (output::Sink::Stdout(StandardOutput::default()), Style::Plain),
         };
         let formatter = Formatter::new(options.format, style, clock);
         let output = Arc::new(Output::new(sink, formatter.clone()));
@@ -196,9 +199,9 @@ fn stdout_is_the_journal() -> bool {
         .is_ok_and(|stdout| stream == format!("{}:{}", stdout.st_dev, stdout.st_ino))
 }
 
-/// The name of the file that the log is moved to: `poetryd.log.1`.
-fn numbered(path: &Path, number: usize) -> PathBuf {
+/// The name of a file beside the log: `poetryd.log.1`.
+fn named_after(path: &Path, suffix: impl Display) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{number}"));
+    name.push(format!(".{suffix}"));
     name.into()
 }

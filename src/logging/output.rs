@@ -3,9 +3,10 @@
 use super::LostLines;
 use super::line::{Formatter, Line};
 use super::rotating::RotatingFile;
+use super::standard_output::StandardOutput;
 use super::syslog::Syslog;
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -23,12 +24,25 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// The first byte of what is sent to the thread but is not a line. No line starts with it.
 const COMMAND: u8 = 0;
+/// The commands: each is followed by a number.
+const ROTATE: u8 = b'r';
+const BARRIER: u8 = b'b';
 
 /// Where lines end up.
 pub(super) enum Sink {
-    Stdout,
+    Stdout(StandardOutput),
     File(RotatingFile),
     Syslog(Syslog),
+}
+
+impl Sink {
+    fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        match self {
+            Sink::Stdout(stdout) => stdout.write_lines(lines),
+            Sink::File(file) => file.write_lines(lines),
+            Sink::Syslog(syslog) => syslog.write_lines(lines),
+        }
+    }
 }
 
 /// Lines that could not be written.
@@ -48,7 +62,10 @@ pub(super) struct Output {
 /// What the writer is told past the channel.
 #[derive(Default)]
 struct Shared {
-    rotate: AtomicBool,
+    /// How many rotations have been asked for.
+    rotations_asked: AtomicU64,
+    /// The number of a rotation whose command may have been dropped by the channel.
+    rotate_soon: AtomicU64,
     barriers: Mutex<Barriers>,
     barrier_reached: Condvar,
     /// How many commands went into the channel: it counts those that it drops as lines.
@@ -74,6 +91,7 @@ impl Output {
             shared: shared.clone(),
             channel: None,
             commands_seen: 0,
+            rotations_done: 0,
             lost: LostCount::default(),
         };
         Self { direct: Mutex::new(Some(writer)), thread: OnceLock::new(), shared }
@@ -103,9 +121,17 @@ impl Output {
     }
 
     pub(super) fn rotate(&self) {
-        self.shared.rotate.store(true, Ordering::Release);
-        // Wakes the writer. If the channel is too full to take this, the writer is awake.
-        self.command(&[]);
+        let request = self.shared.rotations_asked.fetch_add(1, Ordering::AcqRel) + 1;
+        let dropped = self.dropped();
+        self.command(ROTATE, request);
+        if self.dropped() > dropped {
+            // The channel was full, perhaps for this command: the writer is awake, and will look here.
+            self.shared.rotate_soon.store(request, Ordering::Release);
+        }
+    }
+
+    fn dropped(&self) -> usize {
+        self.thread.get().map_or(0, |(channel, _)| channel.error_counter().dropped_lines())
     }
 
     /// Waits until everything written before this call has been dealt with, for `limit` at most.
@@ -122,7 +148,7 @@ impl Output {
                 return Err(LostLines::Stuck);
             }
             drop(barriers);
-            self.command(&barrier.to_le_bytes());
+            self.command(BARRIER, barrier);
             barriers = lock(&self.shared.barriers);
             let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
             let waited = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
@@ -132,9 +158,9 @@ impl Output {
         self.shared.unreported()
     }
 
-    fn command(&self, argument: &[u8]) {
+    fn command(&self, what: u8, number: u64) {
         self.shared.commands_sent.fetch_add(1, Ordering::AcqRel);
-        self.write(&[&[COMMAND], argument].concat());
+        self.write(&[&[COMMAND, what][..], &number.to_le_bytes()].concat());
     }
 }
 
@@ -157,6 +183,7 @@ struct Writer {
     /// Counts the lines that the channel could not take.
     channel: Option<Arc<OnceLock<ErrorCounter>>>,
     commands_seen: usize,
+    rotations_done: u64,
     lost: LostCount,
 }
 
@@ -170,38 +197,43 @@ struct LostCount {
 }
 
 impl Writer {
-    fn command(&mut self, argument: &[u8]) {
+    fn command(&mut self, what: u8, number: u64) {
         self.commands_seen += 1;
         self.write_batch();
-        let Ok(barrier) = argument.try_into().map(u64::from_le_bytes) else { return };
-        let mut barriers = lock(&self.shared.barriers);
-        barriers.reached = barriers.reached.max(barrier);
-        self.shared.barrier_reached.notify_all();
+        match what {
+            ROTATE => self.rotate(number),
+            _ => {
+                let mut barriers = lock(&self.shared.barriers);
+                barriers.reached = barriers.reached.max(number);
+                self.shared.barrier_reached.notify_all();
+            }
+        }
+    }
+
+    /// Rotates, unless this request has been honoured already.
+    fn rotate(&mut self, request: u64) {
+        if request <= self.rotations_done {
+            return;
+        }
+        self.rotations_done = request;
+        if let Sink::File(file) = &mut self.sink {
+            file.rotate_or_reopen();
+        }
+        self.say_rotation_problem();
     }
 
     fn write_batch(&mut self) {
-        let batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.batch);
         if !batch.is_empty() {
             self.write_lines(&batch);
         }
         self.report_lost();
-        if self.shared.rotate.swap(false, Ordering::Acquire) {
-            if let Sink::File(file) = &mut self.sink {
-                file.rotate_or_reopen();
-            }
-            self.say_rotation_problem();
-        }
-        self.batch = batch;
-        self.batch.clear();
+        batch.clear();
+        self.batch = batch; // its memory is used again
     }
 
     fn write_lines(&mut self, lines: &[u8]) {
-        let written = match &mut self.sink {
-            Sink::File(file) => file.write_lines(lines),
-            Sink::Syslog(syslog) => syslog.write_lines(lines),
-            Sink::Stdout => write_to_stdout(lines),
-        };
-        if let Err(Lost { lines, why }) = written {
+        if let Err(Lost { lines, why }) = self.sink.write_lines(lines) {
             self.lost.unwritten += lines;
             self.lost.why = Some(why);
         }
@@ -247,19 +279,16 @@ impl Writer {
         let mut line = String::new();
         let facts = Line { level: Level::WARN, path: "-", message, fields: &[] };
         self.formatter.write(&facts, &mut line);
-        match &mut self.sink {
-            Sink::File(file) => file.write_lines(line.as_bytes()),
-            Sink::Syslog(syslog) => syslog.write_lines(line.as_bytes()),
-            Sink::Stdout => write_to_stdout(line.as_bytes()),
-        }
+        self.sink.write_lines(line.as_bytes())
     }
 }
 
 impl Write for Writer {
     /// Called by the thread for each line or command in the channel.
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
-        if let Some((&COMMAND, argument)) = line.split_first() {
-            self.command(argument);
+        if let [COMMAND, what, number @ ..] = line {
+            let number = number.try_into().map_or(0, u64::from_le_bytes);
+            self.command(*what, number);
             return Ok(());
         }
         self.batch.extend_from_slice(line);
@@ -276,14 +305,9 @@ impl Write for Writer {
     /// Called by the thread when the channel is empty.
     fn flush(&mut self) -> io::Result<()> {
         self.write_batch();
+        self.rotate(self.shared.rotate_soon.load(Ordering::Acquire));
         Ok(())
     }
-}
-
-fn write_to_stdout(lines: &[u8]) -> Result<(), Lost> {
-    let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(lines).and_then(|()| stdout.flush());
-    written.map_err(|why| Lost { lines: count_lines(lines), why })
 }
 
 pub(super) fn count_lines(bytes: &[u8]) -> usize {

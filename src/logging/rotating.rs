@@ -1,6 +1,6 @@
 //! A log file that is rotated by size or on request, and reopened when someone else has moved it.
 
-use super::numbered;
+use super::named_after;
 use super::output::{Lost, count_lines};
 use nix::unistd::geteuid;
 use std::fs::{self, File, OpenOptions};
@@ -129,15 +129,21 @@ impl RotatingFile {
 
     /// Moves the file on and opens a new one; or opens the one that somebody has put in its place.
     fn rotate(&mut self) {
-        let moved = if self.is_file_of_name() {
-            self.move_files().and_then(|()| self.reopen_or_move_back())
-        } else {
-            self.reopen()
-        };
+        let moved = if self.is_file_of_name() { self.move_on() } else { self.reopen() };
         match moved {
             Ok(()) => self.retry_at = None,
             Err(e) => self.cant_rotate(&format!("can't rotate the log: {e}")),
         }
+    }
+
+    /// The new file is opened before anything is moved: where that fails, nothing has happened.
+    fn move_on(&mut self) -> io::Result<()> {
+        let new = named_after(&self.path, "new");
+        let opened = open_for_append(&new, self.owner)?;
+        self.move_files().inspect_err(|_| drop(fs::remove_file(&new)))?;
+        fs::rename(&new, &self.path)?;
+        (self.file, self.length) = opened;
+        Ok(())
     }
 
     fn is_file_of_name(&self) -> bool {
@@ -151,18 +157,12 @@ impl RotatingFile {
     /// The last is moved over: that is how only so many are kept.
     fn move_files(&self) -> io::Result<()> {
         let keep = self.rotation.keep;
-        let free = (1..keep).find(|number| !numbered(&self.path, *number).exists()).unwrap_or(keep);
+        let free =
+            (1..keep).find(|number| !named_after(&self.path, number).exists()).unwrap_or(keep);
         for number in (1..free).rev() {
-            fs::rename(numbered(&self.path, number), numbered(&self.path, number + 1))?;
+            fs::rename(named_after(&self.path, number), named_after(&self.path, number + 1))?;
         }
-        fs::rename(&self.path, numbered(&self.path, 1))
-    }
-
-    fn reopen_or_move_back(&mut self) -> io::Result<()> {
-        self.reopen().inspect_err(|_| {
-            // The open file keeps its lines either way; with its old name it is where people look for it.
-            let _ = fs::rename(numbered(&self.path, 1), &self.path);
-        })
+        fs::rename(&self.path, named_after(&self.path, 1))
     }
 
     fn reopen(&mut self) -> io::Result<()> {

@@ -61,8 +61,8 @@ pub(super) async fn accept_loop(
     };
     let all_started = tokio::select! {
         biased;
-        () = shared.closed.cancelled() => false, // nobody is served by half an application
         () = cx.all_started() => true,
+        () = shared.closed.cancelled() => false, // nobody is served by half an application
     };
     if all_started {
         accepting.serve().await?;
@@ -99,7 +99,8 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 place = wait_for_client(&self.listener, &shared.limit), if self.resting.is_none() => {
-                    let _ = self.accept_batch(place?);
+                    // When nobody waits, try_io tells the reactor so.
+                    let _ = self.accept_batch(place?, |l| l.try_io(Interest::READABLE, |l| accept(l)));
                 }
             }
             yield_now().await;
@@ -108,13 +109,16 @@ impl AcceptLoop {
 
     /// Accepts until nobody waits, there is no place, or the batch is full. Returns how many were accepted,
     /// and whether nobody waits any more.
-    fn accept_batch(&mut self, place: Place) -> (usize, bool) {
+    fn accept_batch(
+        &mut self,
+        place: Place,
+        accept: impl Fn(&AsyncFd<Arc<TcpListener>>) -> io::Result<(TcpStream, Peer)>,
+    ) -> (usize, bool) {
         let mut place = Some(place);
         let (mut accepted, mut gone) = (0, 0);
         while accepted < BATCH {
             let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else { break };
-            // When nobody waits, try_io tells the reactor so.
-            match self.listener.try_io(Interest::READABLE, |listener| accept(listener)) {
+            match accept(&self.listener) {
                 Ok((stream, peer)) => {
                     self.receive(stream, peer, free);
                     accepted += 1;
@@ -146,7 +150,8 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 place = shared.limit.place(), if self.resting.is_none() => {
-                    let (accepted, nobody_waits) = self.accept_batch(place);
+                    // Past the reactor, which may not have noticed the last of them yet.
+                    let (accepted, nobody_waits) = self.accept_batch(place, |l| accept(l.get_ref()));
                     if nobody_waits {
                         return;
                     }

@@ -31,6 +31,9 @@ pub struct Program {
     built_in: Option<BuiltIn>,
 }
 
+/// The words that are commands, where else a file is named.
+const COMMANDS: [&str; 3] = ["check", "status", "stop"];
+
 /// What a program has to say at its end, and the exit status that goes with it.
 enum Failure {
     Options(clap::Error),
@@ -89,7 +92,7 @@ impl Program {
         target: Option<PathBuf>,
         arguments: &[OsString],
     ) -> Result<ExitCode, Failure> {
-        let file = self.application_file(target, &options)?;
+        let file = self.application_file(target, &options, &COMMANDS)?;
         if let Some(argument) = arguments.first() {
             return Err(misplaced(argument, file.as_deref()));
         }
@@ -103,7 +106,7 @@ impl Program {
     fn talk_about(&self, options: Options, action: Action) -> Result<ExitCode, Failure> {
         match action {
             Action::Check(file) => {
-                let file = self.application_file(file, &options)?;
+                let file = self.application_file(file, &options, &[])?;
                 let (source, from_file) = self.source(file)?;
                 check::check(self.name, source, &complete(options, from_file)?)
             }
@@ -113,11 +116,13 @@ impl Program {
         }
     }
 
-    /// The application file that was named or, if there is one, the default file in the rundir.
+    /// The application file that was named or, if there is one, the default file in the rundir. `words` are
+    /// those that could have been meant instead.
     fn application_file(
         &self,
         named: Option<PathBuf>,
         options: &Options,
+        words: &[&str],
     ) -> Result<Option<PathBuf>, Failure> {
         let exists = |file: &Path| match file.symlink_metadata() {
             Err(e) => e.kind() != io::ErrorKind::NotFound, // a file that can't be read is one all the same
@@ -131,7 +136,7 @@ impl Program {
         };
         if !exists(&named) && named.parent().is_none_or(|parent| parent.as_os_str().is_empty()) {
             let word = named.display().to_string();
-            let near = config::nearest(&word, ["check", "status", "stop"]);
+            let near = config::nearest(&word, words.iter().copied());
             let near = near.map(|near| format!("; did you mean the command {near:?}?"));
             let message =
                 format!("there is no application file {word:?} here{}", near.unwrap_or_default());
@@ -150,7 +155,7 @@ impl Program {
 
     /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it.
     fn find_daemon(&self, file: Option<PathBuf>, options: Options) -> Result<Options, Failure> {
-        let from_file = match self.application_file(file, &options)? {
+        let from_file = match self.application_file(file, &options, &[])? {
             Some(file) => {
                 config::load_tables(&file, &self.registry, tables::read).map_err(Failure::Config)?
             }

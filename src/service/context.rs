@@ -174,7 +174,7 @@ impl Context {
     pub fn find<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Result<T, FindError> {
         let handles = self.tree.handles.read().unwrap_or_else(PoisonError::into_inner);
         let from = self.path();
-        let mut around = from.parent();
+        let mut around = from.parent().filter(|_| !name.contains('.')); // a path is not a name
         while let Some(group) = around {
             let found = group.child(name);
             if let Some(handle) = handles.get(&found) {

@@ -95,7 +95,10 @@ impl Sandbox {
     pub fn poetryd_unprivileged(&self, args: &[&str]) -> Command {
         let copy = self.path("poetryd-copy");
         if !copy.exists() {
-            fs::copy(env!("CARGO_BIN_EXE_poetryd"), &copy).unwrap();
+            // Not with fs::copy: a test that forks meanwhile would inherit the file open for writing, and
+            // a file that is open for writing can't be executed.
+            let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_poetryd")).arg(&copy).status();
+            assert!(copied.unwrap().success());
         }
         let mut command = self.program(&copy, args);
         if is_root() {

@@ -1,0 +1,222 @@
+//! The exact text that a user sees for each wrong file. The snapshots show the file, too.
+
+use super::{application, application_and, registry, wrong};
+use crate::config::{ConfigError, load, read};
+use std::fs;
+use std::path::Path;
+
+/// One test per wrong file: `name: "text"`.
+macro_rules! mistakes {
+    ($($name:ident: $text:expr,)+) => {
+        $(#[test]
+        fn $name() {
+            shown($text, &wrong($text), stringify!($name));
+        })+
+    };
+}
+
+fn shown(text: &str, report: &str, name: &str) {
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!(name, format!("{text}\n========\n{report}"));
+    });
+}
+
+/// A poem, so that a listener may name it.
+const POEM: &str = "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n";
+
+/// A listener on one address; `more` is added to its table.
+fn listener(more: &str) -> String {
+    format!(
+        "{POEM}\n[services.fast]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nprotocol = \"fast\"\npoem = \"ecstasy\"\n{more}\n"
+    )
+}
+
+// Syntax.
+mistakes! {
+    syntax_error: "name = = \"fast\"\n\n[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    value_without_quotes: "[services.ecstasy]\nkind = poem\nfile = \"ecstasy.txt\"\n",
+    string_without_end: "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\n",
+    header_without_end: "[services.ecstasy\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    two_syntax_errors_and_a_wrong_port:
+        "name = \n\n[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n\n\
+         [services.fast]\nkind = \"tcp\"\nport = 70000\nprotocol = fast\npoem = \"ecstasy\"\n",
+    key_twice: "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\nfile = \"science.txt\"\n",
+    service_twice: &format!("{POEM}\n{POEM}"),
+}
+
+// Keys and tables.
+mistakes! {
+    unknown_key_of_a_poem: "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\nfiel = \"science.txt\"\n",
+    unknown_key_of_a_listener: &listener("port = 0\nmax-conections = 5"),
+    unknown_key_of_a_protocol: "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npeom = \"ecstasy\"\n",
+    unknown_key_like_no_other: &listener("port = 0\nqqq = 1"),
+    unknown_key_beside_the_services: &format!("titel = \"Fast\"\n{POEM}"),
+    unknown_table_beside_the_services: &format!("[deamon]\nuid = \"nobody\"\n\n{POEM}"),
+    services_in_the_singular: "[service.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    child_outside_the_services_of_its_group:
+        "[services.night]\nkind = \"group\"\n\n[services.night.science]\nkind = \"poem\"\nfile = \"science.txt\"\n",
+    services_is_not_a_table: "services = 3\n",
+    services_is_an_array: "[[services]]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    service_is_not_a_table: "[services]\necstasy = \"ecstasy.txt\"\n",
+    service_is_an_array: "[[services.ecstasy]]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    service_name_with_a_space: "[services.\"my poem\"]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    service_name_with_a_dot: "[services.\"night.science\"]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    service_without_a_name: "[services.\"\"]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    empty_file: "",
+    no_services: "name = \"fastpoetry\"\n[services]\n",
+    empty_group: &format!("{POEM}\n[services.night]\nkind = \"group\"\n"),
+    empty_group_in_a_group: "[services.night]\nkind = \"group\"\n\n[services.night.services.late]\nkind = \"group\"\n",
+}
+
+// Kinds, protocols and references.
+mistakes! {
+    kind_with_a_typing_error: "[services.ecstasy]\nkind = \"peom\"\nfile = \"ecstasy.txt\"\n",
+    kind_like_no_other: "[services.ecstasy]\nkind = \"http\"\nroot = \"/var/www\"\n",
+    kind_of_another_type: "[services.ecstasy]\nkind = 3\nfile = \"ecstasy.txt\"\n",
+    no_kind: "[services.ecstasy]\nfile = \"ecstasy.txt\"\n",
+    protocol_with_a_typing_error: &listener("port = 0").replace("\"fast\"", "\"fats\""),
+    protocol_like_no_other: &listener("port = 0").replace("\"fast\"", "\"smtp\""),
+    no_protocol: "[services.fast]\nkind = \"tcp\"\nport = 0\n",
+    no_poem: "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\n",
+    poem_with_a_typing_error: &listener("port = 0").replace("poem = \"ecstasy\"", "poem = \"extasy\""),
+    poem_that_is_nowhere: "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npoem = \"science\"\n",
+    poem_of_another_kind: &listener("port = 0").replace("poem = \"ecstasy\"", "poem = \"fast\""),
+    poem_whose_own_kind_is_mistaken: &listener("port = 0").replace("\"poem\"", "\"peom\""),
+    poem_without_a_kind: &listener("port = 0").replace("kind = \"poem\"\n", ""),
+    poem_out_of_scope:
+        "[services.night]\nkind = \"group\"\n\n[services.night.services.science]\nkind = \"poem\"\nfile = \"science.txt\"\n\n\
+         [services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npoem = \"science\"\n",
+    poem_by_its_path:
+        "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npoem = \"night.science\"\n\n\
+         [services.night]\nkind = \"group\"\n\n[services.night.services.science]\nkind = \"poem\"\nfile = \"science.txt\"\n",
+}
+
+// Values.
+mistakes! {
+    file_is_a_number: "[services.ecstasy]\nkind = \"poem\"\nfile = 7\n",
+    file_without_a_name: "[services.ecstasy]\nkind = \"poem\"\nfile = \"\"\n",
+    file_with_a_nul: "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy\\u0000.txt\"\n",
+    no_file: "[services.ecstasy]\nkind = \"poem\"\n",
+    no_port: &listener(""),
+    port_70000: &listener("port = 70000"),
+    port_below_0: &listener("port = -1"),
+    port_in_quotes: &listener("port = \"10000\""),
+    port_with_a_fraction: &listener("port = 1e4"),
+    port_beyond_all_numbers: &listener("port = 99999999999999999999"),
+    port_is_a_date: &listener("port = 1633-02-10"),
+    port_over_several_lines: &listener("port = '''\n10000\n'''"),
+    interface_without_a_name: &listener("port = 0").replace("\"127.0.0.1\"", "\"\""),
+    interface_is_an_array: &listener("port = 0").replace("\"127.0.0.1\"", "[\"127.0.0.1\", \"::1\"]"),
+    no_connections_at_all: &listener("port = 0\nmax-connections = 0"),
+    backlog_of_nothing: &listener("port = 0\nbacklog = 0"),
+    timeout_with_a_unit: &listener("port = 0\nwrite-timeout = \"60s\""),
+    timeout_below_0: &listener("port = 0\nlinger-timeout = -0.5"),
+    timeout_without_end: &listener("port = 0\nwrite-timeout = inf"),
+    address_twice: &format!(
+        "{}\n[services.again]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 10000\nprotocol = \"fast\"\npoem = \"ecstasy\"\n",
+        listener("port = 10000")
+    ),
+    all_addresses_twice: &format!(
+        "{POEM}{}\n{}",
+        "\n[services.one]\nkind = \"tcp\"\ninterface = \"*\"\nport = 10000\nprotocol = \"fast\"\npoem = \"ecstasy\"\n",
+        "[services.two]\nkind = \"tcp\"\ninterface = \"*\"\nport = 10000\nprotocol = \"fast\"\npoem = \"ecstasy\"\n",
+    ),
+    address_within_all: &format!(
+        "{}\n[services.all]\nkind = \"tcp\"\ninterface = \"0.0.0.0\"\nport = 10000\nprotocol = \"fast\"\npoem = \"ecstasy\"\n",
+        listener("port = 10000")
+    ),
+}
+
+// The place.
+mistakes! {
+    after_tabs: "[services.ecstasy]\n\tkind = \"poem\"\n\tfile\t=\t7\n",
+    after_letters_of_several_bytes: "[services]\necstasy = { kind = \"poem\", file = \"Ἀλλ᾽ – é\", files = 2 }\n",
+    on_letters_of_several_bytes: "[services.ecstasy]\nkind = \"élégie\"\n",
+    after_windows_line_ends: "[services.ecstasy]\r\nkind = \"poem\"\r\nfile = 7\r\n",
+    after_a_byte_order_mark: "\u{feff}nmae = \"fast\"\n[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    in_a_last_line_without_end: "[services.ecstasy]\nkind = \"poem\"\nfile = 7",
+    all_mistakes_in_the_order_of_the_file:
+        "nmae = \"fast\"\n\n[services.fast]\nkind = \"tcp\"\nport = 70000\nprotocol = \"fast\"\npoem = \"nowhere\"\n\n\
+         [services.ecstasy]\nfile = 7\nkind = \"poem\"\n\n[services.\"a b\"]\nkind = \"poem\"\nfile = \"a.txt\"\nfle = 1\n\n\
+         [services.night]\nkind = \"grop\"\n",
+}
+
+/// The values that only the program's own tables have.
+#[test]
+fn values_of_the_runner() {
+    let text = "umask = \"089\"\nmask = 77\nrotate-at = \"1 apple\"\nwait = \"soon\"\nlevel = \"inof\"\n\
+                quiet = \"yes\"\nkeep = 0\n\n[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n";
+    let read = application_and(text, |top| {
+        top.optional("umask", read::octal);
+        top.optional("mask", read::octal);
+        top.optional("rotate-at", read::size);
+        top.optional("wait", read::seconds);
+        top.optional("level", read::one_of(&[("error", 1), ("info", 2)]));
+        top.optional("quiet", read::boolean);
+        top.optional("keep", read::integer(1..=10_000usize));
+    });
+    let report = read.err().unwrap().to_string();
+    shown(text, &report, "values_of_the_runner");
+}
+
+#[test]
+fn an_interface_that_nobody_knows_is_shown_in_its_place() {
+    // A name with an empty label is refused without asking any server.
+    let report = wrong(&listener("port = 0").replace("\"127.0.0.1\"", "\"a..b\""));
+    let start = "fast.toml:7:13: interface: can't find an address for \"a..b\": ";
+    assert!(report.starts_with(start), "{report}");
+}
+
+#[test]
+fn a_file_that_is_not_text_is_shown_with_the_wrong_byte() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("fast.toml");
+    fs::write(&file, b"name = \"fast\"\n# d\xe9j\xe0 vu\n").unwrap();
+    let report = load(&file, &registry(), |_| ()).err().unwrap().to_string();
+    let report = report.replace(&*directory.path().to_string_lossy(), "DIRECTORY");
+    let expected = "DIRECTORY/fast.toml:2:4: byte 0xe9 is not UTF-8; TOML files are UTF-8\n  \
+                    |\n2 | # d\u{fffd}j\u{fffd} vu\n  |    ^";
+    assert_eq!(report, expected);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named_with_the_reason() {
+    let error = load(Path::new("/nowhere/fast.toml"), &registry(), |_| ()).err().unwrap();
+    assert!(matches!(error, ConfigError::Unreadable { .. }));
+    let expected = "can't read the application file /nowhere/fast.toml: No such file or directory (os error 2)";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_directory_is_no_application_file() {
+    let error = load(Path::new("/"), &registry(), |_| ()).err().unwrap();
+    let expected = "can't read the application file /: Is a directory (os error 21)";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn mistakes_are_counted() {
+    match application("nmae = 1\nport = 2\nservices = 3\n") {
+        Err(ConfigError::Mistakes { count, .. }) => assert_eq!(count, 3),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("no mistake was found"),
+    }
+}
+
+#[test]
+fn windows_line_ends_do_not_reach_the_terminal() {
+    let report = wrong("[services.ecstasy]\r\nkind = \"poem\"\r\nfile = 7\r\n");
+    assert!(!report.contains('\r'), "{report:?}");
+}
+
+#[test]
+fn no_damage_to_a_file_makes_the_reader_panic() {
+    let text = listener("port = 0").replace("ecstasy.txt", "ἔκστασις.txt");
+    for (at, c) in text.char_indices() {
+        let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
+        for damage in ["", "\"", "\n", "[", "=", ".", "é", "\u{0}"] {
+            let _ = application(&format!("{before}{damage}{after}"));
+        }
+        let _ = application(before);
+    }
+}

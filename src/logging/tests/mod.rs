@@ -1,0 +1,47 @@
+//! What a line looks like, and how it gets into a file.
+
+mod lines;
+mod rotation;
+mod writing;
+
+use super::line::{Field, Format, Formatter, Line, Style};
+use super::rotating::{RotatingFile, Rotation};
+use super::{clock::Clock, named_after};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+use tracing::Level;
+
+fn formatter(format: Format, style: Style) -> Formatter {
+    Formatter::new(format, style, Clock::system())
+}
+
+/// A directory with a log in it.
+struct Log {
+    directory: TempDir,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("test.log")
+    }
+
+    fn open(&self, rotate_at: u64, keep: usize) -> RotatingFile {
+        RotatingFile::open(&self.path(), Rotation { rotate_at, keep }, None).unwrap()
+    }
+
+    /// The log and its rotated files, the newest first.
+    fn files(&self) -> Vec<String> {
+        let rotated = (1..).map(|number| named_after(&self.path(), number));
+        let files = std::iter::once(self.path()).chain(rotated);
+        files.map_while(|file| fs::read_to_string(file).ok()).collect()
+    }
+}
+
+fn write(file: &mut RotatingFile, lines: &str) {
+    assert!(file.write_lines(lines.as_bytes()).is_ok(), "lines were lost: {lines:?}");
+}

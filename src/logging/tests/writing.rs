@@ -1,0 +1,179 @@
+//! From `tracing` to the file, directly and through the thread.
+
+use super::super::layer::LogLayer;
+use super::super::output::{Output, Sink};
+use super::*;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{debug, error_span, info, warn};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+
+/// Bounds a hang.
+const LIMIT: Duration = Duration::from_secs(30);
+
+impl Log {
+    fn output(&self, rotate_at: u64) -> Arc<Output> {
+        let sink = Sink::File(self.open(rotate_at, 1000));
+        Arc::new(Output::new(sink, formatter(Format::Text, Style::Journal)))
+    }
+
+    /// What is logged by `log` at `level` and above.
+    fn logged(&self, level: Level, format: Format, log: impl FnOnce()) -> String {
+        let layer = LogLayer::new(level, formatter(format, Style::Journal), self.output(1_000_000));
+        tracing::subscriber::with_default(Registry::default().with(layer), log);
+        fs::read_to_string(self.path()).unwrap()
+    }
+}
+
+#[test]
+fn lines_carry_the_path_of_the_service_that_says_them() {
+    let lines = Log::new().logged(Level::INFO, Format::Text, || {
+        info!("outside");
+        error_span!("service", path = "night.fast").in_scope(|| {
+            info!("inside");
+            error_span!("request").in_scope(|| info!("deeper"));
+            error_span!("service", path = "night.fast.a").in_scope(|| info!("child"));
+        });
+    });
+    let expected =
+        "<6>[-] outside\n<6>[night.fast] inside\n<6>[night.fast] deeper\n<6>[night.fast.a] child\n";
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_is_below_the_level_is_not_logged_and_the_path_is_kept_at_any_level() {
+    let lines = Log::new().logged(Level::WARN, Format::Text, || {
+        error_span!("service", path = "fast").in_scope(|| {
+            debug!("unimportant");
+            info!("not important enough");
+            warn!("important");
+        });
+    });
+    assert_eq!(lines, "<4>[fast] warning: important\n");
+}
+
+#[test]
+fn numbers_and_truths_are_such_in_json() {
+    let lines = Log::new().logged(Level::INFO, Format::Json, || {
+        info!(n = 7u64, less = -7i64, yes = true, text = "7", peer = %"a b", "x");
+    });
+    let line: serde_json::Value = serde_json::from_str(lines.strip_prefix("<6>").unwrap()).unwrap();
+    assert_eq!((&line["n"], &line["less"], &line["yes"]), (&7.into(), &(-7).into(), &true.into()));
+    assert_eq!((&line["text"], &line["peer"]), (&"7".into(), &"a b".into()));
+}
+
+#[test]
+fn fractions_are_numbers_in_json_where_json_has_them() {
+    let lines =
+        Log::new().logged(Level::INFO, Format::Json, || info!(half = 0.5, none = f64::NAN, "x"));
+    let line: serde_json::Value = serde_json::from_str(lines.strip_prefix("<6>").unwrap()).unwrap();
+    assert_eq!((&line["half"], &line["none"]), (&0.5.into(), &"NaN".into()));
+}
+
+/// An error may log while it is being displayed.
+#[test]
+fn a_line_may_cause_another() {
+    struct Talkative;
+    impl std::fmt::Display for Talkative {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            info!("inner");
+            f.write_str("outer")
+        }
+    }
+    let lines = Log::new().logged(Level::INFO, Format::Text, || info!("{Talkative}"));
+    assert!(lines.contains("] outer\n"), "{lines}");
+}
+
+#[test]
+fn before_there_is_a_thread_lines_are_written_at_once() {
+    let log = Log::new();
+    let output = log.output(1_000_000);
+    output.write(b"one\n");
+    assert_eq!(log.files(), ["one\n"]);
+    output.rotate();
+    output.write(b"two\n");
+    assert_eq!(log.files(), ["two\n", "one\n"]);
+    output.flush(LIMIT).unwrap();
+}
+
+#[test]
+fn after_a_flush_everything_that_all_threads_wrote_is_in_the_file() {
+    let log = Log::new();
+    let output = log.output(10_000);
+    output.write(b"first\n");
+    output.start_thread();
+    std::thread::scope(|scope| {
+        for thread in 0..4 {
+            let output = &output;
+            scope.spawn(move || {
+                for n in 0..1000 {
+                    output.write(format!("{thread} {n}\n").as_bytes());
+                }
+            });
+        }
+    });
+    output.flush(LIMIT).unwrap();
+    let written: String = log.files().into_iter().rev().collect();
+    assert!(written.starts_with("first\n"));
+    assert_eq!(written.matches('\n').count(), 4001);
+    for thread in 0..4 {
+        let own = written.lines().filter_map(|line| line.strip_prefix(&format!("{thread} ")));
+        assert!(own.eq((0..1000).map(|n| n.to_string())), "the lines of a thread are in order");
+    }
+}
+
+#[test]
+fn a_rotation_comes_after_the_lines_before_it_and_before_those_after() {
+    let log = Log::new();
+    let output = log.output(1_000_000);
+    output.start_thread();
+    for n in 0..100 {
+        output.write(format!("{n}\n").as_bytes());
+        output.rotate();
+        output.flush(LIMIT).unwrap();
+    }
+    let files = log.files();
+    assert_eq!(files[0], "");
+    let expected: Vec<String> = (0..100).rev().map(|n| format!("{n}\n")).collect();
+    assert_eq!(files[1..], expected);
+}
+
+/// Lines that wait when the rotation is asked for belong into the old file.
+#[test]
+fn a_rotation_keeps_its_place_among_waiting_lines() {
+    let log = Log::new();
+    let output = log.output(100_000_000);
+    output.start_thread();
+    for n in 0..20_000 {
+        output.write(format!("{n}\n").as_bytes());
+    }
+    output.rotate();
+    output.flush(LIMIT).unwrap();
+    let files = log.files();
+    assert_eq!((files[0].as_str(), files.len()), ("", 2), "lines were moved past the rotation");
+}
+
+#[test]
+fn lines_that_were_lost_are_counted_in_the_log() {
+    let log = Log::new();
+    // A file that may not grow takes no line; in its place comes one that does.
+    let full = memfd_create("full", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+    fcntl(&full, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).unwrap();
+    let name = format!("/proc/self/fd/{}", full.as_raw_fd());
+    std::os::unix::fs::symlink(name, log.path()).unwrap();
+    let output = log.output(1_000_000);
+    output.write(b"one\n");
+    output.write(b"two\n");
+    fs::remove_file(log.path()).unwrap();
+    output.rotate();
+    output.write(b"three\n");
+    output.write(b"four\n");
+    let written = log.files().concat();
+    assert_eq!(written.matches("[-] warning: 2 log lines were lost: ").count(), 1, "{written}");
+    assert_eq!(written.lines().count(), 3, "{written}");
+    assert!(written.contains("three\n") && written.ends_with("four\n"), "{written}");
+}

@@ -1,0 +1,191 @@
+//! `poetryd status` and `poetryd stop`.
+
+use crate::launch::{Launch, assert_nothing_left};
+use crate::support::{
+    Background, LIMIT, Sandbox, address_in, fast_toml, run, stderr, stdout, until,
+};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::io::Read;
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+
+#[test]
+fn status_of_a_running_daemon_says_its_pid_and_exits_0() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    let output = sandbox.run(&["status"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), format!("poetryd runs with pid {}\n", daemon.pid));
+    assert!(daemon.is_running());
+}
+
+#[test]
+fn status_finds_a_daemon_in_the_foreground_too() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.foreground();
+    assert_eq!(
+        stdout(&sandbox.run(&["status"])),
+        format!("poetryd runs with pid {}\n", daemon.pid())
+    );
+}
+
+#[test]
+fn where_no_daemon_runs_status_and_stop_exit_3() {
+    for stale in [None, Some("")] {
+        let sandbox = Sandbox::new();
+        stale.iter().for_each(|content| sandbox.write("poetryd.pid", content));
+        let files = sandbox.files();
+        for command in ["status", "stop"] {
+            let output = sandbox.run(&[command]);
+            assert_eq!(output.status.code(), Some(3), "{command}: {}", stderr(&output));
+            assert!(stderr(&output).contains("not running"), "{}", stderr(&output));
+        }
+        assert_eq!(sandbox.files(), files, "asking changed something");
+    }
+}
+
+#[test]
+fn stop_does_not_touch_the_process_whose_number_is_in_a_stale_pid_file() {
+    let sandbox = Sandbox::new();
+    let mut innocent = Command::new("sleep").arg("60").spawn().unwrap();
+    sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
+    let statuses = ["status", "stop"].map(|command| sandbox.run(&[command]).status.code());
+    let lives = innocent.try_wait().unwrap().is_none();
+    innocent.kill().unwrap();
+    innocent.wait().unwrap();
+    assert_eq!(statuses, [Some(3); 2]);
+    assert!(lives, "it was stopped");
+}
+
+#[test]
+fn stop_returns_when_the_process_has_ended() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    let output = sandbox.run(&["stop"]);
+    assert!(!daemon.is_running(), "it still runs");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), format!("poetryd with pid {} has stopped\n", daemon.pid));
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn stop_waits_while_a_poem_is_being_finished() {
+    let sandbox = Sandbox::new();
+    let poem = "of more than the kernel takes at once\n".repeat(1_000_000).into_bytes();
+    fs::write(sandbox.path("poetry/ecstasy.txt"), &poem).unwrap();
+    let daemon = sandbox.background(&["fast.toml"]);
+    let mut reader = TcpStream::connect(address_in(&sandbox.read("poetryd.log"), "fast")).unwrap();
+    reader.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut read = vec![0; 1];
+    reader.read_exact(&mut read).unwrap();
+
+    let mut stop = Launch::start(&sandbox, sandbox.poetryd(&["stop"]));
+    until("the stop", || sandbox.read("poetryd.log").contains("received SIGTERM"));
+    assert!(!stop.has_ended() && daemon.is_running());
+    reader.read_to_end(&mut read).unwrap();
+    assert!(read == poem, "{} of {} bytes came", read.len(), poem.len());
+    drop(reader);
+    assert!(stop.wait().0.success());
+    assert!(!daemon.is_running());
+}
+
+#[test]
+fn from_elsewhere_a_daemon_is_found_by_its_pid_file() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    stops_from_elsewhere(&daemon, &["--pidfile", path(&sandbox, "poetryd.pid").as_str()]);
+}
+
+#[test]
+fn from_elsewhere_a_daemon_is_found_by_its_rundir() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    stops_from_elsewhere(&daemon, &["--rundir", path(&sandbox, "").as_str()]);
+}
+
+#[test]
+fn from_elsewhere_a_daemon_is_found_by_its_application_file() {
+    let sandbox = Sandbox::new();
+    let daemon = background_elsewhere(&sandbox, "app.toml");
+    stops_from_elsewhere(&daemon, &[path(&sandbox, "app.toml").as_str()]);
+}
+
+#[test]
+fn the_default_application_file_of_a_rundir_says_where_its_pid_file_is() {
+    let sandbox = Sandbox::new();
+    sandbox.write("poetryd.toml", &fast_toml("[daemon]\npidfile = \"own.pid\""));
+    assert!(sandbox.run(&[]).status.success());
+    let daemon = Background::of(&sandbox.path("own.pid"));
+    stops_from_elsewhere(&daemon, &["--rundir", path(&sandbox, "").as_str()]);
+}
+
+#[test]
+fn a_daemon_without_a_pid_file_can_not_be_asked_for() {
+    let sandbox = Sandbox::new();
+    for command in ["status", "stop"] {
+        let output = sandbox.run(&[command, "--pidfile", ""]);
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_pid_file_that_may_not_be_read_makes_status_and_stop_exit_4() {
+    let sandbox = Sandbox::new();
+    sandbox.write("poetryd.pid", "4711\n");
+    fs::set_permissions(sandbox.path("poetryd.pid"), fs::Permissions::from_mode(0o000)).unwrap();
+    for command in ["status", "stop"] {
+        let output = run(sandbox.poetryd_unprivileged(&[command]));
+        assert_eq!(output.status.code(), Some(4), "{command}: {}", stderr(&output));
+    }
+}
+
+#[test]
+#[ignore = "root"] // for a daemon of another user
+fn the_daemon_of_another_user_can_be_asked_about_but_not_stopped() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    let status = run(sandbox.poetryd_unprivileged(&["status"]));
+    assert_eq!(stdout(&status), format!("poetryd runs with pid {}\n", daemon.pid));
+    let stop = run(sandbox.poetryd_unprivileged(&["stop"]));
+    assert_eq!(stop.status.code(), Some(4), "{}", stderr(&stop));
+    assert!(stderr(&stop).contains("no permission"), "{}", stderr(&stop));
+    assert!(daemon.is_running());
+    assert!(!sandbox.read("poetryd.log").contains(Signal::SIGTERM.as_str()));
+}
+
+fn path(sandbox: &Sandbox, name: &str) -> String {
+    sandbox.path(name).to_str().unwrap().to_owned()
+}
+
+/// Starts a daemon whose application file sends it, and its pid file, to places of their own.
+fn background_elsewhere(sandbox: &Sandbox, file: &str) -> Background {
+    fs::create_dir(sandbox.path("run")).unwrap();
+    fs::rename(sandbox.path("poetry"), sandbox.path("run/poetry")).unwrap();
+    let daemon = format!("[daemon]\nrundir = {:?}\npidfile = \"own.pid\"", sandbox.path("run"));
+    sandbox.write(file, &fast_toml(&daemon));
+    let output = sandbox.run(&[file]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    Background::of(&sandbox.path("run/own.pid"))
+}
+
+/// Asks for the status and then for the stop, from a directory that has nothing to do with the daemon.
+fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
+    let elsewhere = Sandbox::new();
+    let ask = |command| {
+        let mut command = elsewhere.poetryd(&[&[command], args].concat());
+        command.stdin(Stdio::null());
+        run(command)
+    };
+    let status = ask("status");
+    assert_eq!(
+        stdout(&status),
+        format!("poetryd runs with pid {}\n", daemon.pid),
+        "{}",
+        stderr(&status)
+    );
+    let stop = ask("stop");
+    assert_eq!(stop.status.code(), Some(0), "{}", stderr(&stop));
+    assert!(!daemon.is_running());
+}

@@ -1,0 +1,17 @@
+//! The background daemon: how it starts, detaches and stops, what it refuses, and what it leaves behind,
+//! which is nothing.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod background;
+mod built_in;
+mod control;
+mod failures;
+mod held_file;
+mod interrupted;
+mod launch;
+mod mistakes;
+mod pid_file;
+mod sweep;
+mod terminal;
