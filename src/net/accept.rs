@@ -2,10 +2,11 @@
 
 use super::burst::Burst;
 use super::closing::{Closing, reset_when_dropped};
-use super::deliver::{deliver, send_at_once};
+use super::deliver::{Delivery, send_at_once};
 use super::limit::Place;
 use super::{Connection, ConnectionLimit, Peer, Protocol, TcpOptions};
 use crate::service::{BoxError, Context};
+use futures::FutureExt;
 use socket2::{SockAddr, SockAddrStorage};
 use std::future::Future;
 use std::io;
@@ -176,25 +177,24 @@ impl AcceptLoop {
         let protocol = &self.shared.protocol;
         let monologue = catch_unwind(AssertUnwindSafe(|| protocol.monologue(&peer)));
         let Ok(monologue) = monologue else {
-            reset_when_dropped(&stream, true);
             return error!("the protocol panicked; {peer} was dropped");
         };
         let Some(bytes) = monologue else {
-            reset_when_dropped(&stream, true);
             return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
         match send_at_once(&stream, &bytes) {
-            Ok(sent) if sent == bytes.len() => self.closing.push(stream, place),
+            Ok(sent) if sent == bytes.len() => {
+                reset_when_dropped(&stream, false);
+                self.closing.push(stream, place);
+            }
             Ok(sent) => {
-                // Before anything else can happen to it: until the rest is sent, this is a cut answer.
-                reset_when_dropped(&stream, true);
                 let write_timeout = self.shared.options.write_timeout;
-                self.spawn(deliver(stream, peer, bytes, sent, write_timeout), place);
+                match Delivery::new(stream, peer, bytes, sent, write_timeout) {
+                    Ok(delivery) => self.spawn(delivery.run(), place),
+                    Err(e) => warn!("{peer} was dropped after {sent} bytes: {e}"),
+                }
             }
-            Err(e) => {
-                reset_when_dropped(&stream, true);
-                info!("{peer} went away before anything was sent: {e}");
-            }
+            Err(e) => info!("{peer} went away before anything was sent: {e}"),
         }
     }
 
@@ -203,7 +203,7 @@ impl AcceptLoop {
         task: impl Future<Output = Option<TcpStream>> + Send + 'static,
         place: Place,
     ) {
-        let task = async move { task.await.map(|stream| (stream, place)) };
+        let task = task.map(|stream| stream.map(|stream| (stream, place)));
         self.tasks.spawn(task.instrument(Span::current()));
     }
 }
@@ -264,6 +264,9 @@ async fn converse(shared: Arc<Shared>, stream: TcpStream, peer: Peer) -> Option<
     conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
 }
 
+/// A new client. Until its answer is complete, its connection [is reset when dropped](reset_when_dropped):
+/// it inherits that from the listener, so that there is no moment without it.
+///
 /// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
 fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     let accept = |address: *mut SockAddrStorage, length: *mut libc::socklen_t| {

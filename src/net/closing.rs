@@ -7,7 +7,7 @@ use super::limit::Place;
 use std::collections::VecDeque;
 use std::io;
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::info;
@@ -46,12 +46,6 @@ struct Socket {
     _place: Place,
 }
 
-/// What a look at a closing socket found.
-enum Look {
-    ClientClosed,
-    StillOpen,
-}
-
 impl Closing {
     pub(super) fn new(linger_timeout: Duration, write_timeout: Duration) -> Self {
         Self { levels: Default::default(), linger_timeout, write_timeout }
@@ -88,13 +82,14 @@ impl Closing {
             {
                 looks += 1;
                 let Some(mut socket) = self.levels[level].pop_front() else { break };
-                if let Look::ClientClosed = socket.look() {
-                    continue;
-                }
+                let next = match discard_input(&socket.stream) {
+                    Ok(Input::Ended) | Err(_) => continue,
+                    Ok(Input::Open) => 0, // it sends a lot, and is to be let
+                    Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
+                };
                 if now >= socket.deadline && !self.extend(&mut socket, now) {
                     continue;
                 }
-                let next = (level + 1).min(PAUSES.len() - 1);
                 socket.due = now + PAUSES[next];
                 self.levels[next].push_back(socket);
             }
@@ -120,15 +115,6 @@ impl Closing {
         );
         reset_when_dropped(&socket.stream, true);
         false
-    }
-}
-
-impl Socket {
-    fn look(&self) -> Look {
-        match discard_input(&self.stream) {
-            Ok(Input::Ended) | Err(_) => Look::ClientClosed,
-            Ok(Input::Open | Input::Empty) => Look::StillOpen,
-        }
     }
 }
 
@@ -164,7 +150,7 @@ pub(super) fn discard_input(stream: &TcpStream) -> io::Result<Input> {
 
 /// Whether dropping this socket resets the connection, so that the client knows its answer to be
 /// incomplete, rather than ending it in order. It holds however the process ends.
-pub(super) fn reset_when_dropped(stream: &TcpStream, reset: bool) {
+pub(super) fn reset_when_dropped(stream: &impl AsFd, reset: bool) {
     let linger = reset.then_some(Duration::ZERO);
     // Fails only on a connection that is gone.
     let _ = socket2::SockRef::from(stream).set_linger(linger);

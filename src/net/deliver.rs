@@ -35,75 +35,93 @@ pub(super) fn send_at_once(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize
     }
 }
 
-/// Sends `bytes` from `sent` on, as fast as the client reads; what the client sends is discarded.
+/// A monologue that is being sent as fast as its client reads. What the client sends is discarded.
 ///
-/// The stream comes here [to be reset when dropped](reset_when_dropped), and is returned when everything
-/// is sent, to be closed in order. `None`: the client went away, or took nothing for
-/// `write_timeout`; the connection has been reset and the log says why.
-pub(super) async fn deliver(
-    stream: TcpStream,
+/// There may be ten thousand of these: what a task needs is in here once.
+pub(super) struct Delivery {
+    socket: AsyncFd<TcpStream>,
     peer: Peer,
     bytes: Bytes,
-    mut sent: usize,
+    sent: usize,
     write_timeout: Duration,
-) -> Option<TcpStream> {
-    let total = bytes.len();
-    match send_rest(stream, &bytes, &mut sent, write_timeout).await {
-        Ok(stream) => {
-            reset_when_dropped(&stream, false);
-            return Some(stream);
-        }
-        Err(e) if e.kind() == io::ErrorKind::TimedOut => info!(
-            sent,
-            total,
-            "{peer} took nothing for {} seconds; dropped after {sent} of {total} bytes",
-            write_timeout.as_secs_f64()
-        ),
-        Err(e) => info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}"),
-    }
-    None
+    interest: Interest,
 }
 
-async fn send_rest(
-    stream: TcpStream,
-    bytes: &Bytes,
-    sent: &mut usize,
-    write_timeout: Duration,
-) -> io::Result<TcpStream> {
-    let mut interest = Interest::READABLE | Interest::WRITABLE;
-    // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is dropped.
-    let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
-    while *sent < bytes.len() {
-        let before = *sent;
-        let unread = unacknowledged(socket.get_ref());
-        let progress = async {
-            while *sent == before {
-                let mut ready = socket.ready(interest).await?;
-                if interest.is_readable() && ready.ready().is_readable() {
-                    match discard_input(socket.get_ref())? {
-                        Input::Open => {}
-                        Input::Empty => ready.clear_ready_matching(Ready::READABLE),
-                        Input::Ended => interest = Interest::WRITABLE, // it still reads
-                    }
-                }
-                if ready.ready().is_writable() {
-                    let turn = &bytes[*sent..bytes.len().min(*sent + TURN)];
-                    let taken = send_at_once(socket.get_ref(), turn)?;
-                    *sent += taken;
-                    if taken < turn.len() {
-                        ready.clear_ready_matching(Ready::WRITABLE);
-                    }
-                }
-                yield_now().await;
-            }
-            io::Result::Ok(())
-        };
-        match timeout(write_timeout, progress).await {
-            Ok(progress) => progress?,
-            // A slow reader makes room in the kernel for the next bytes only now and then.
-            Err(_) if unacknowledged(socket.get_ref()) < unread => {}
-            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
-        }
+impl Delivery {
+    /// The delivery of `bytes` from `sent` on, by the worker that this is called on. The stream
+    /// [is reset when dropped](reset_when_dropped).
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: Peer,
+        bytes: Bytes,
+        sent: usize,
+        write_timeout: Duration,
+    ) -> io::Result<Self> {
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
+        // dropped.
+        let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
+        Ok(Self { socket, peer, bytes, sent, write_timeout, interest })
     }
-    Ok(socket.into_inner())
+
+    /// Returns the socket when everything is sent, to be closed in order. `None`: the client went away, or
+    /// took nothing for `write_timeout`; the connection has been reset and the log says why.
+    pub(super) async fn run(mut self) -> Option<TcpStream> {
+        while self.sent < self.bytes.len() {
+            let unread = unacknowledged(self.socket.get_ref());
+            match timeout(self.write_timeout, self.progress()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) => return self.gone(&e),
+                // A slow reader makes room in the kernel for the next bytes only now and then.
+                Err(_) if unacknowledged(self.socket.get_ref()) < unread => {}
+                Err(_) => return self.stalled(),
+            }
+        }
+        let stream = self.socket.into_inner();
+        reset_when_dropped(&stream, false);
+        Some(stream)
+    }
+
+    /// Sends some more.
+    async fn progress(&mut self) -> io::Result<()> {
+        let before = self.sent;
+        while self.sent == before {
+            let mut ready = self.socket.ready(self.interest).await?;
+            if self.interest.is_readable() && ready.ready().is_readable() {
+                match discard_input(self.socket.get_ref())? {
+                    Input::Open => {}
+                    Input::Empty => ready.clear_ready_matching(Ready::READABLE),
+                    Input::Ended => self.interest = Interest::WRITABLE, // it still reads
+                }
+            }
+            if ready.ready().is_writable() {
+                let turn = &self.bytes[self.sent..self.bytes.len().min(self.sent + TURN)];
+                let taken = send_at_once(self.socket.get_ref(), turn)?;
+                self.sent += taken;
+                if taken < turn.len() {
+                    ready.clear_ready_matching(Ready::WRITABLE);
+                }
+            }
+            drop(ready);
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn gone(&self, e: &io::Error) -> Option<TcpStream> {
+        let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
+        info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}");
+        None
+    }
+
+    fn stalled(&self) -> Option<TcpStream> {
+        let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
+        let seconds = self.write_timeout.as_secs_f64();
+        info!(
+            sent,
+            total,
+            "{peer} took nothing for {seconds} seconds; dropped after {sent} of {total} bytes"
+        );
+        None
+    }
 }

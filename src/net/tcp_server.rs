@@ -2,6 +2,7 @@
 
 use super::accept::{Shared, accept_loop};
 use super::burst::Burst;
+use super::closing::reset_when_dropped;
 use super::deliver::UNSENT;
 use super::{ConnectionLimit, Interface, Protocol};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
@@ -166,7 +167,7 @@ impl Service for TcpServer {
         let sockets = cx.resource::<Sockets>().unwrap_or_default();
         self.listeners = self.listen(&sockets, cx.path().as_str())?;
         for listener in &self.listeners {
-            bound_unsent(listener);
+            prepare_for_clients(listener);
             let address = listener.local_addr()?;
             info!(%address, "listening on {address}");
         }
@@ -245,8 +246,10 @@ impl Service for TcpServer {
     }
 }
 
-/// Bounds what the kernel keeps of unsent bytes; accepted sockets inherit it from the listener.
-fn bound_unsent(listener: &TcpListener) {
+/// Sets what accepted sockets inherit from the listener, at no cost per connection: to be reset unless their
+/// answer is complete, and a bound for what the kernel keeps of unsent bytes.
+fn prepare_for_clients(listener: &TcpListener) {
+    reset_when_dropped(listener, true);
     if let Err(e) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
         warn!("slow readers will cost more of the kernel's memory: TCP_NOTSENT_LOWAT: {e}");
     }

@@ -1,0 +1,87 @@
+//! Listening sockets that another process opened: socket activation.
+
+use crate::support::{ECSTASY, Foreground, Sandbox, connect, fetch, receive, through, until};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// The program, handed `listener` as its descriptor 3 in the way of sd_listen_fds(3), under `name`.
+/// LISTEN_PID becomes `pid`, a shell expression: `$$` is the program's own.
+fn activated(sandbox: &Sandbox, listener: TcpListener, name: &str, pid: &str) -> Command {
+    let script = format!("exec 3<&0 </dev/null; export LISTEN_PID={pid}; exec \"$0\" \"$@\"");
+    let mut command =
+        through(&["sh", "-c", &script], &sandbox.poetryd(&["--nodaemon", "fast.toml"]));
+    command.env("LISTEN_FDS", "1").env("LISTEN_FDNAMES", name);
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    command
+}
+
+#[test]
+fn a_socket_that_is_named_after_a_service_is_used() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let daemon = Foreground::start(activated(&sandbox, listener, "fast", "$$")).ready();
+    assert_eq!(daemon.address("fast"), address);
+    assert_eq!(fetch(address).unwrap(), ECSTASY);
+}
+
+#[test]
+fn a_socket_that_has_a_service_s_address_is_used() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let application = sandbox.read("fast.toml");
+    let port = format!("port = {}", address.port());
+    sandbox.write("fast.toml", &application.replace("port = 0", &port));
+    let daemon = Foreground::start(activated(&sandbox, listener, "unknown", "$$")).ready();
+    assert_eq!(daemon.address("fast"), address);
+    assert_eq!(fetch(address).unwrap(), ECSTASY);
+}
+
+#[test]
+fn a_client_that_came_before_the_daemon_is_served() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let mut client = connect(listener.local_addr().unwrap());
+    let _daemon = Foreground::start(activated(&sandbox, listener, "fast", "$$")).ready();
+    assert_eq!(receive(&mut client), (ECSTASY.to_vec(), None));
+}
+
+#[test]
+fn a_socket_that_no_service_wants_is_reported_and_closed() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let unwanted = listener.local_addr().unwrap();
+    let daemon = Foreground::start(activated(&sandbox, listener, "other", "$$")).ready();
+    daemon.wait_for(&format!(
+        "no service wants the socket that was handed over: other ({unwanted}); closed"
+    ));
+    until("nobody listens on it", || TcpStream::connect(unwanted).is_err());
+    assert_eq!(fetch(daemon.address("fast")).unwrap(), ECSTASY);
+}
+
+#[test]
+fn sockets_for_another_process_are_not_used() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let foreign = listener.local_addr().unwrap();
+    let daemon = Foreground::start(activated(&sandbox, listener, "fast", "1")).ready();
+    assert_ne!(daemon.address("fast"), foreign);
+    until("nobody listens on it", || TcpStream::connect(foreign).is_err());
+}
+
+#[test]
+fn a_socket_that_was_handed_over_is_closed_at_the_stop() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let daemon = Foreground::start(activated(&sandbox, listener, "fast", "$$")).ready();
+    let log = daemon.stop().join("\n");
+    assert!(log.contains(&format!("[fast] closing {address}")), "{log}");
+    assert!(TcpStream::connect(address).is_err());
+}

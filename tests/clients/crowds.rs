@@ -1,0 +1,151 @@
+//! More clients than there are descriptors, or places.
+
+use crate::support::{
+    ECSTASY, Foreground, Sandbox, connect, fast_toml, open_descriptors, receive, until,
+};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::Pid;
+use std::fs;
+use std::net::{SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::thread;
+use std::time::Duration;
+
+const CLIENTS: usize = 500;
+const DESCRIPTORS: u64 = 64;
+
+/// What makes the daemon stop accepting: its own budget, or, with a limit above it, the system.
+const LIMITS: [(&str, &str); 2] = [
+    ("", " places for connections are taken; further clients wait in the backlog"),
+    ("max-connections = 1000", "can't accept: "),
+];
+
+/// A daemon that may open few descriptors, and more clients than that, all connected. Those that it has
+/// accepted don't close.
+struct Crowd {
+    _sandbox: Sandbox,
+    daemon: Foreground,
+    clients: Vec<TcpStream>,
+    complaint: &'static str,
+}
+
+impl Crowd {
+    fn gather((limit, complaint): (&str, &'static str)) -> Self {
+        room_for_the_clients();
+        let sandbox = Sandbox::new();
+        sandbox.write("fast.toml", &fast_toml(&format!("linger-timeout = 600\n{limit}")));
+        let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
+        // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
+        unsafe {
+            command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?))
+        };
+        let daemon = Foreground::start(command).ready();
+        let address = daemon.address("fast");
+        let clients = (0..CLIENTS).map(|_| connect(address)).collect();
+        daemon.wait_for(complaint);
+        Self { _sandbox: sandbox, daemon, clients, complaint }
+    }
+
+    /// Every client in turn reads its poem and closes, which makes room for another.
+    fn be_served(&mut self) {
+        for (number, mut client) in self.clients.drain(..).enumerate() {
+            let (poem, error) = receive(&mut client);
+            assert!(error.is_none() && poem == ECSTASY, "client {number}: {error:?}");
+        }
+    }
+}
+
+/// The clients are descriptors of this process.
+fn room_for_the_clients() {
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+}
+
+#[test]
+fn a_crowd_is_served_whole_with_few_descriptors() {
+    for limit in LIMITS {
+        let mut crowd = Crowd::gather(limit);
+        crowd.be_served();
+    }
+}
+
+#[test]
+fn the_cpu_is_idle_while_a_crowd_waits() {
+    for limit in LIMITS {
+        let crowd = Crowd::gather(limit);
+        until("a time in which the daemon uses next to no CPU", || {
+            let before = cpu_ticks(crowd.daemon.pid());
+            // Not a wait: it is the time that is measured. A loop that spins uses 50 to 100 ticks in it.
+            thread::sleep(Duration::from_millis(500));
+            cpu_ticks(crowd.daemon.pid()) - before <= 2
+        });
+    }
+}
+
+#[test]
+fn a_crowd_is_one_line_in_the_log() {
+    for limit in LIMITS {
+        let mut crowd = Crowd::gather(limit);
+        crowd.be_served();
+        let log = crowd.daemon.stop();
+        let said = log.iter().filter(|line| line.contains(crowd.complaint)).count();
+        assert_eq!(said, 1, "{}", log.join("\n"));
+    }
+}
+
+#[test]
+fn the_default_limit_leaves_descriptors_to_spare() {
+    let crowd = Crowd::gather(LIMITS[0]);
+    let open = open_descriptors(crowd.daemon.pid());
+    assert!(open < DESCRIPTORS as usize, "{open} are open");
+    let log = crowd.daemon.log().join("\n");
+    assert!(!log.contains("can't accept"), "{log}");
+}
+
+/// The CPU time that a process has used: fields 14 and 15 of /proc/PID/stat, in hundredths of a second.
+fn cpu_ticks(pid: Pid) -> u64 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    // Field 2, the name, is in parentheses and may contain anything; field 3 comes after them.
+    let after_name: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let field = |number: usize| after_name[number - 3].parse::<u64>().unwrap();
+    field(14) + field(15)
+}
+
+/// Two services; the first has at most three connections at once.
+fn limited_and_free() -> (Sandbox, Foreground, SocketAddr, SocketAddr) {
+    let sandbox = Sandbox::new();
+    let free = "[services.free]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n";
+    let limited = fast_toml("max-connections = 3\nlinger-timeout = 600");
+    sandbox.write("fast.toml", &format!("{limited}\n{free}"));
+    let daemon = sandbox.foreground();
+    let (limited, free) = (daemon.address("fast"), daemon.address("free"));
+    (sandbox, daemon, limited, free)
+}
+
+fn sendings(daemon: &Foreground) -> usize {
+    daemon.log().iter().filter(|line| line.contains("[fast] sending ")).count()
+}
+
+#[test]
+fn max_connections_holds_further_clients_in_the_backlog() {
+    let (_sandbox, daemon, limited, _) = limited_and_free();
+    let before = open_descriptors(daemon.pid());
+    let clients: Vec<TcpStream> = (0..10).map(|_| connect(limited)).collect();
+    daemon.wait_for("all 3 places for connections are taken");
+    for (number, mut client) in clients.into_iter().enumerate() {
+        assert_eq!(receive(&mut client), (ECSTASY.to_vec(), None));
+        // This client still holds its place, so that there are two more for those behind it.
+        assert!(sendings(&daemon) <= number + 3, "{}", daemon.log().join("\n"));
+        assert!(open_descriptors(daemon.pid()) <= before + 3);
+    }
+}
+
+#[test]
+fn max_connections_of_one_service_does_not_hold_up_another() {
+    let (_sandbox, daemon, limited, free) = limited_and_free();
+    let _clients: Vec<TcpStream> = (0..10).map(|_| connect(limited)).collect();
+    daemon.wait_for("all 3 places for connections are taken");
+    for _ in 0..10 {
+        assert_eq!(receive(&mut connect(free)), (ECSTASY.to_vec(), None));
+    }
+}

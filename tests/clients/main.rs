@@ -1,0 +1,11 @@
+//! Clients of every kind, in every number and from every side: each gets its poem whole, and none can
+//! harm the daemon or another client.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod activation;
+mod addresses;
+mod crowds;
+mod misbehaving;
+mod slow;
