@@ -1,6 +1,8 @@
 //! Poetry: the poem service and the protocols that serve it.
 
 mod fast;
+pub mod fetch;
+pub mod netstring;
 mod poem;
 
 pub use fast::{FastPoetry, FastSettings};

@@ -1,0 +1,134 @@
+//! Netstrings: `12:hello world!,`. A length in decimal, a colon, so many bytes, a comma.
+//!
+//! As D. J. Bernstein [describes](https://cr.yp.to/proto/netstrings.txt) them and Twisted's
+//! `NetstringReceiver` speaks them: no leading zeros, except in `0:,`.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Something that is not a netstring, or not one that is accepted here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NetstringError {
+    /// The length has other characters than digits, or a leading zero, or there is none.
+    #[error("the length of a netstring is a decimal number without leading zeros, and a colon")]
+    Length,
+    /// It is longer than the receiver is ready to take.
+    #[error("a netstring of more than {0} bytes")]
+    TooLong(usize),
+    /// The bytes are not followed by a comma.
+    #[error("a netstring ends in a comma")]
+    Comma,
+}
+
+/// The netstring of `bytes`.
+pub fn encode(bytes: &[u8]) -> Bytes {
+    let length = bytes.len().to_string();
+    [length.as_bytes(), b":", bytes, b","].concat().into()
+}
+
+/// Takes one netstring from the front of what has been received so far, and returns its bytes.
+///
+/// `None`: it is not complete. Nothing is allocated; a buffer that is read into until this returns
+/// something grows to `max_length` and some 20 bytes, at most.
+///
+/// # Errors
+/// As soon as what has been received can't be the beginning of a netstring of up to `max_length` bytes.
+pub fn decode(received: &mut BytesMut, max_length: usize) -> Result<Option<Bytes>, NetstringError> {
+    let most_digits = max_length.to_string().len();
+    let digits = received.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits > 1 && received[0] == b'0' {
+        return Err(NetstringError::Length);
+    }
+    if digits > most_digits {
+        return Err(NetstringError::TooLong(max_length));
+    }
+    match received.get(digits) {
+        None => return Ok(None),
+        Some(b':') if digits > 0 => {}
+        Some(_) => return Err(NetstringError::Length),
+    }
+    // Digits, and not too many of them; what overflows is certainly too long.
+    let length = std::str::from_utf8(&received[..digits]).ok().and_then(|text| text.parse().ok());
+    let length: usize = length.unwrap_or(usize::MAX);
+    if length > max_length {
+        return Err(NetstringError::TooLong(max_length));
+    }
+    let start = digits + 1;
+    match received.get(start + length) {
+        None => Ok(None),
+        Some(b',') => {
+            received.advance(start);
+            let bytes = received.split_to(length).freeze();
+            received.advance(1);
+            Ok(Some(bytes))
+        }
+        Some(_) => Err(NetstringError::Comma),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn decode_all(bytes: &[u8], max_length: usize) -> Result<Option<Bytes>, NetstringError> {
+        decode(&mut BytesMut::from(bytes), max_length)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_as_soon_as_it_is_known() {
+        assert_eq!(decode_all(b"x", 9), Err(NetstringError::Length));
+        assert_eq!(decode_all(b":", 9), Err(NetstringError::Length));
+        assert_eq!(decode_all(b"-1:", 9), Err(NetstringError::Length));
+        assert_eq!(decode_all(b"01", 99), Err(NetstringError::Length));
+        assert_eq!(decode_all(b"10", 9), Err(NetstringError::TooLong(9)));
+        assert_eq!(decode_all(b"13:", 12), Err(NetstringError::TooLong(12)));
+        assert_eq!(decode_all(b"1:ab", 9), Err(NetstringError::Comma));
+        assert_eq!(
+            decode_all(b"99999999999999999999999", usize::MAX),
+            Err(NetstringError::TooLong(usize::MAX))
+        );
+    }
+
+    #[test]
+    fn the_empty_one_is_one() {
+        assert_eq!(decode_all(b"0:,", 9), Ok(Some(Bytes::new())));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back_however_they_are_split(
+            bytes in proptest::collection::vec(any::<u8>(), 0..300),
+            splits in proptest::collection::vec(1usize..40, 0..30),
+            behind in proptest::collection::vec(any::<u8>(), 0..20),
+        ) {
+            let mut wire = encode(&bytes).to_vec();
+            let length = wire.len();
+            wire.extend(&behind);
+            let mut received = BytesMut::new();
+            let (mut at, mut splits) = (0, splits.into_iter());
+            let decoded = loop {
+                let end = (at + splits.next().unwrap_or(1)).min(wire.len());
+                received.extend_from_slice(&wire[at..end]);
+                at = end;
+                if let Some(decoded) = decode(&mut received, 300).unwrap() {
+                    break decoded;
+                }
+                prop_assert!(at < length, "a complete netstring was not seen");
+            };
+            prop_assert_eq!(&decoded[..], &bytes[..]);
+            prop_assert_eq!(&received[..], &wire[length..at]);
+        }
+
+        #[test]
+        fn any_bytes_at_all_are_decoded_refused_or_waited_for_within_the_limit(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), b'0'..=b':'], 0..200),
+            max_length in 0usize..100,
+        ) {
+            match decode_all(&bytes, max_length) {
+                Ok(Some(decoded)) => prop_assert!(decoded.len() <= max_length),
+                Ok(None) => prop_assert!(bytes.len() <= max_length + 3),
+                Err(_) => {}
+            }
+        }
+    }
+}
