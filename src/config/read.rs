@@ -75,6 +75,12 @@ pub fn size(value: &Value<'_>) -> Result<u64, String> {
     bytes.ok_or_else(|| "expected a size, such as 65536, \"64kB\" or \"1MB\"".into())
 }
 
+/// A length in bytes, given as a [`size`]: one that fits into this machine's memory.
+pub fn length(value: &Value<'_>) -> Result<usize, String> {
+    let length = usize::try_from(size(value)?).ok().filter(|length| *length <= isize::MAX as usize);
+    length.ok_or_else(|| "expected a size that fits into memory".into())
+}
+
 /// File permission bits in octal, as a string: `"077"`.
 pub fn octal(value: &Value<'_>) -> Result<u32, String> {
     let expected = || "expected octal digits in quotes, from \"000\" to \"777\"".to_owned();

@@ -23,6 +23,13 @@ pub struct Address {
 #[error("expected [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000")]
 pub struct AddressError;
 
+impl Address {
+    /// What Tokio connects to.
+    pub(super) fn host_and_port(&self) -> (&str, u16) {
+        (&self.host, self.port)
+    }
+}
+
 impl FromStr for Address {
     type Err = AddressError;
 
@@ -202,7 +209,7 @@ struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     async fn open(address: &'a Address, patience: &'a Patience) -> Result<Self, FetchError> {
         let limit = patience.connect_timeout;
-        let connecting = TcpStream::connect((address.host.as_str(), address.port));
+        let connecting = TcpStream::connect(address.host_and_port());
         let stream = match timeout(limit, connecting).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(source)) => {

@@ -2,11 +2,20 @@
 
 mod fast;
 pub mod fetch;
+mod forward;
 pub mod netstring;
 mod poem;
+mod proxy;
+mod slow;
+mod transform;
+pub mod transforms;
 
 pub use fast::{FastPoetry, FastSettings};
+pub use forward::{ForwardSettings, PortForward};
 pub use poem::{Poem, PoemHandle, PoemSettings};
+pub use proxy::{PoetryProxy, ProxySettings};
+pub use slow::{Pace, SlowPoetry, SlowSettings};
+pub use transform::{TransformPoetry, TransformSettings};
 
 use crate::config::Registry;
 use crate::net::{Interface, ResolveError, TcpServer};
@@ -18,10 +27,14 @@ pub const BUILT_IN_POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
 /// The port that poetry is served on unless somebody says otherwise.
 pub const DEFAULT_PORT: u16 = 10000;
 
-/// Makes `kind = "poem"` and `protocol = "fast"` known.
+/// Makes the kinds and protocols of this room known.
 pub fn register(registry: &mut Registry) {
     registry.kind::<PoemSettings>("poem");
     registry.protocol::<FastSettings>("fast");
+    registry.protocol::<SlowSettings>("slow");
+    registry.protocol::<ProxySettings>("proxy");
+    registry.protocol::<TransformSettings>("transform");
+    registry.protocol::<ForwardSettings>("forward");
 }
 
 /// Why the built-in application can't be made.

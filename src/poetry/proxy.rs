@@ -1,0 +1,187 @@
+//! `protocol = "proxy"`: the poem of another server, fetched when it is first asked for.
+
+use super::fetch::{Address, FetchError, Patience, fetch};
+use crate::config::{ProtocolKind, Section, Value, read};
+use crate::net::{Connection, Peer, Protocol};
+use crate::service::{BoxError, Context};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+/// The settings of the proxy protocol.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProxySettings {
+    /// The server whose poem this is.
+    pub upstream: Address,
+    /// How long a fetched poem is served before it is fetched again; `None` is for ever.
+    pub ttl: Option<Duration>,
+    /// How long the other server may take, and how long its poem may be.
+    pub patience: Patience,
+}
+
+impl ProtocolKind for ProxySettings {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let default = Patience::default();
+        let upstream = section.required("upstream", address);
+        let ttl = section.optional("ttl", read::seconds);
+        let patience = Patience {
+            connect_timeout: section
+                .optional("connect-timeout", read::seconds)
+                .unwrap_or(default.connect_timeout),
+            silence_timeout: section
+                .optional("silence-timeout", read::seconds)
+                .unwrap_or(default.silence_timeout),
+            max_length: section.optional("max-length", read::length).unwrap_or(default.max_length),
+        };
+        Some(Self { upstream: upstream?, ttl, patience })
+    }
+
+    fn protocol(&self, _cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        Ok(Arc::new(PoetryProxy::new(self.clone())))
+    }
+}
+
+/// The address of a server, as a reader of configuration values.
+pub(super) fn address(value: &Value<'_>) -> Result<Address, String> {
+    let port_alone = value.as_integer().map(|port| port.to_string());
+    let text = port_alone.as_deref().or(value.as_str()).unwrap_or_default();
+    text.parse().map_err(|e: super::fetch::AddressError| e.to_string())
+}
+
+/// Serves the poem of another server.
+///
+/// However many clients ask while it is being fetched, it is fetched once; when the last of them leaves
+/// (closes its side of the connection), fetching is abandoned. When it fails, those who waited are closed
+/// without a byte, and the next client makes the next attempt. What did not come whole is never passed on.
+pub struct PoetryProxy(Arc<Inner>);
+
+struct Inner {
+    settings: ProxySettings,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: Option<Kept>,
+    /// The fetch in progress. It lives as long as somebody waits for it.
+    fetching: Option<WeakShared<Fetch>>,
+}
+
+struct Kept {
+    poem: Bytes,
+    fetched: Instant,
+}
+
+type Fetch = BoxFuture<'static, Result<Bytes, Arc<FetchError>>>;
+
+impl PoetryProxy {
+    /// A proxy that has fetched nothing yet.
+    pub fn new(settings: ProxySettings) -> Self {
+        Self(Arc::new(Inner { settings, state: Mutex::default() }))
+    }
+}
+
+impl Inner {
+    /// The poem that was fetched last, unless it is too old.
+    fn kept(&self) -> Option<Bytes> {
+        let state = self.state();
+        let kept = state.kept.as_ref()?;
+        let fresh = self.settings.ttl.is_none_or(|ttl| kept.fetched.elapsed() < ttl);
+        fresh.then(|| kept.poem.clone())
+    }
+
+    /// The fetch in progress, or a new one.
+    fn fetching(self: &Arc<Self>) -> Shared<Fetch> {
+        let mut state = self.state();
+        if let Some(fetching) = state.fetching.as_ref().and_then(WeakShared::upgrade) {
+            return fetching;
+        }
+        let fetching = self.clone().fetch().boxed().shared();
+        state.fetching = fetching.downgrade();
+        fetching
+    }
+
+    async fn fetch(self: Arc<Self>) -> Result<Bytes, Arc<FetchError>> {
+        let ProxySettings { upstream, patience, .. } = &self.settings;
+        info!("fetching a poem from {upstream}");
+        let abandoned = Abandoned(upstream);
+        let fetched = fetch(upstream, patience, |_| {}).await;
+        std::mem::forget(abandoned);
+
+        let mut state = self.state();
+        state.fetching = None; // whoever asks from now on gets what is kept, or tries again
+        match fetched {
+            Ok(poem) => {
+                let bytes = poem.len();
+                info!(bytes, "fetched a poem from {upstream} ({bytes} bytes)");
+                state.kept = Some(Kept { poem: poem.clone(), fetched: Instant::now() });
+                Ok(poem)
+            }
+            Err(e) => {
+                warn!("can't fetch the poem: {e}");
+                Err(Arc::new(e))
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Says, when dropped, that a fetch has been given up.
+struct Abandoned<'a>(&'a Address);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        info!("nobody waits for the poem from {} any more; abandoned", self.0);
+    }
+}
+
+#[async_trait]
+impl Protocol for PoetryProxy {
+    /// A poem that is there is sent like any other.
+    fn monologue(&self, peer: &Peer) -> Option<Bytes> {
+        let poem = self.0.kept()?;
+        say_sending(&poem, peer);
+        Some(poem)
+    }
+
+    async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
+        let peer = *connection.peer();
+        let fetching = self.0.fetching();
+        let fetched = tokio::select! {
+            biased;
+            fetched = fetching => fetched,
+            () = client_leaves(connection) => {
+                info!(%peer, "{peer} left before the poem came");
+                return Ok(());
+            }
+        };
+        match fetched {
+            Ok(poem) => {
+                say_sending(&poem, &peer);
+                connection.write_all(&poem).await
+            }
+            Err(_) => Ok(()), // said already, once for all who waited
+        }
+    }
+}
+
+fn say_sending(poem: &Bytes, peer: &Peer) {
+    let bytes = poem.len();
+    info!(bytes, %peer, "sending {bytes} bytes of poetry to {peer}");
+}
+
+/// Waits until the client has closed its side. What it says is ignored.
+async fn client_leaves(connection: &mut Connection) {
+    let mut ignored = [0; 256];
+    while connection.read(&mut ignored).await.is_ok_and(|bytes| bytes > 0) {}
+}
