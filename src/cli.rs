@@ -4,6 +4,7 @@ use crate::config::read::{duration, parse_octal};
 use crate::daemon::Options;
 use crate::logging::Format;
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -39,19 +40,32 @@ pub enum Action {
 
 /// Takes a command line apart, the first word being the program's own name.
 ///
+/// `plugins` describes the plugins, and is called only when help is asked for.
+///
 /// # Errors
 /// If it is wrong, or asks for help or the version: what `clap` has to print, and the exit status.
 pub fn parse(
     name: &'static str,
     version: &'static str,
     about: &'static str,
+    plugins: impl FnOnce() -> String,
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<Invocation, clap::Error> {
-    let usage =
-        format!("{name} [OPTIONS] [CONFIG]\n       {name} [OPTIONS] check|status|stop [CONFIG]");
-    let command =
-        CommandLine::command().name(name).version(version).about(about).override_usage(usage);
-    let matches = command.try_get_matches_from(args)?;
+    let args: Vec<OsString> = args.into_iter().collect();
+    let usage = format!(
+        "{name} [OPTIONS] [CONFIG]\n       \
+         {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \
+         {name} [OPTIONS] check|status|stop [CONFIG]"
+    );
+    let command = CommandLine::command().name(name).version(version).about(about);
+    let command = command.override_usage(usage);
+    let matches = command.clone().try_get_matches_from(&args).or_else(|e| match e.kind() {
+        ErrorKind::DisplayHelp => {
+            let after = format!("{}\n\n{}", plugins(), AFTER_HELP.replace("NAME", name));
+            command.after_help(after).try_get_matches_from(&args)
+        }
+        _ => Err(e),
+    })?;
     let CommandLine { options, word } = CommandLine::from_arg_matches(&matches)?;
     let action = match word {
         None => Action::Run { target: None, arguments: Vec::new() },
@@ -66,14 +80,18 @@ pub fn parse(
     Ok(Invocation { options: options.into(), action })
 }
 
+/// What stands at the end of the help.
+const AFTER_HELP: &str = "\
+CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, the
+built-in application. The options above stand before CONFIG or PLUGIN.
+
+Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
+
 #[derive(Parser)]
 #[command(
     disable_help_subcommand = true,
     max_term_width = 100,
-    subcommand_help_heading = "Commands, beside running CONFIG",
-    after_help = "CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, \
-                  the built-in application. Options stand before it.\n\
-                  Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission."
+    subcommand_help_heading = "Commands, beside running CONFIG"
 )]
 struct CommandLine {
     #[command(flatten)]

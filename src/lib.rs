@@ -62,6 +62,7 @@
 mod program;
 
 pub use async_trait::async_trait;
+pub use clap;
 pub use program::Program;
 
 pub mod cli;
@@ -69,6 +70,7 @@ pub mod config;
 pub mod daemon;
 pub mod logging;
 pub mod net;
+pub mod plugin;
 pub mod poetry;
 pub mod service;
 pub mod sockets;

@@ -42,6 +42,7 @@ pub mod read;
 mod registry;
 mod section;
 mod tcp;
+mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -49,13 +50,15 @@ mod tree;
 pub use diagnostic::{ConfigError, Diagnostic, nearest};
 pub use registry::{AnyProtocol, Kind, ProtocolKind, Registry};
 pub use section::{Section, Value};
+pub use template::{Literal, Literals};
 
 use crate::service::{Application, ServicePath};
 use diagnostic::Diagnostics;
 use section::Notes;
 use std::path::Path;
 use std::sync::Arc;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 /// Reads an application file.
 ///
@@ -103,23 +106,80 @@ pub fn parse<T>(
     registry: &Registry,
     runner: impl FnOnce(&mut Section<'_>) -> T,
 ) -> Result<(Application, T), ConfigError> {
-    let (document, syntax) = DeTable::parse_recoverable(text);
+    read_application(name, text, registry, None, runner)
+}
+
+/// Reads an application from a text in which names in braces stand for values: `"{port}"`. `head` reads the
+/// tables beside `[services]`, in which nothing is replaced.
+///
+/// # Errors
+/// If the text has mistakes: all of them.
+pub fn parse_template<T>(
+    name: &str,
+    text: &str,
+    registry: &Registry,
+    literals: &Literals,
+    head: impl FnOnce(&mut Section<'_>) -> T,
+) -> Result<(Application, T), ConfigError> {
+    read_application(name, text, registry, Some(literals), head)
+}
+
+/// Reads the tables beside `[services]` of a template, and checks that the services name no others in
+/// braces than those that `names` finds in the result.
+///
+/// # Errors
+/// If the text has mistakes in syntax, in these tables, or in the use of names.
+pub fn parse_template_head<T>(
+    name: &str,
+    text: &str,
+    registry: &Registry,
+    head: impl FnOnce(&mut Section<'_>) -> T,
+    names: impl FnOnce(&T) -> Literals,
+) -> Result<T, ConfigError> {
+    let (mut document, syntax) = DeTable::parse_recoverable(text);
     let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(syntax));
-    let mut application = None;
-    let mut runner_result = None;
     let root = ServicePath::root();
-    Section::read(document.get_ref(), 0..0, "the application", root, &mut notes, |top| {
+    let result = Section::read(document.get_ref(), 0..0, "the file", root, &mut notes, |top| {
+        top.ignore("services");
+        head(top)
+    });
+    let literals = names(&result);
+    fill_in_services(document.get_mut(), &literals, &mut notes.diagnostics);
+    notes.diagnostics.into_error(name, text).map_or(Ok(result), Err)
+}
+
+fn read_application<T>(
+    name: &str,
+    text: &str,
+    registry: &Registry,
+    literals: Option<&Literals>,
+    runner: impl FnOnce(&mut Section<'_>) -> T,
+) -> Result<(Application, T), ConfigError> {
+    let (mut document, syntax) = DeTable::parse_recoverable(text);
+    let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(syntax));
+    if let Some(literals) = literals {
+        fill_in_services(document.get_mut(), literals, &mut notes.diagnostics);
+    }
+    let root = ServicePath::root();
+    let read = |top: &mut Section<'_>| {
         let application_name = top.optional("name", read::string);
         let default_name = || Path::new(name).file_stem().map(|s| s.to_string_lossy().into_owned());
         let application_name = application_name.or_else(default_name).unwrap_or_default();
-        runner_result = Some(runner(top));
-        application = Some(tree::read(top, application_name));
-    });
+        let runner = runner(top);
+        (tree::read(top, application_name), runner)
+    };
+    let result = Section::read(document.get_ref(), 0..0, "the application", root, &mut notes, read);
     notes.check_references();
-    match (notes.diagnostics.into_error(name, text), application, runner_result) {
-        (None, Some(application), Some(runner)) => Ok((application, runner)),
-        (Some(error), ..) => Err(error),
-        (None, ..) => unreachable!("an application that can't be made leaves a diagnostic"),
+    notes.diagnostics.into_error(name, text).map_or(Ok(result), Err)
+}
+
+fn fill_in_services<'a>(
+    document: &mut DeTable<'a>,
+    literals: &'a Literals,
+    diagnostics: &mut Diagnostics,
+) {
+    if let Some(DeValue::Table(services)) = document.get_mut("services").map(Spanned::get_mut) {
+        template::fill_in(services, literals, diagnostics);
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) struct Notes {
     registry: Arc<Registry>,
     services: HashMap<ServicePath, Known>,
     references: Vec<Reference>,
-    listeners: HashMap<u16, Vec<(SocketAddr, ServicePath)>>,
+    /// By transport and port.
+    listeners: HashMap<(&'static str, u16), Vec<(SocketAddr, ServicePath)>>,
 }
 
 /// A key whose value is the name of another service.
@@ -141,14 +142,32 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Notes that the service will listen on these addresses, which no other may.
+    /// Notes that the service will listen on these TCP addresses, which no other may.
     pub fn listens_on(
         &mut self,
         key: &'static str,
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) {
+        self.takes("TCP", key, addresses);
+    }
+
+    /// Notes that the service will take datagrams on these UDP addresses, which no other may.
+    pub fn takes_datagrams_on(
+        &mut self,
+        key: &'static str,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) {
+        self.takes("UDP", key, addresses);
+    }
+
+    fn takes(
+        &mut self,
+        transport: &'static str,
+        key: &'static str,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) {
         for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            let others = self.notes.listeners.entry(address.port()).or_default();
+            let others = self.notes.listeners.entry((transport, address.port())).or_default();
             if let Some((other, service)) =
                 others.iter().find(|(other, _)| overlap(*other, address))
             {
@@ -214,6 +233,34 @@ impl<'a> Section<'a> {
         Some(Section::read(table, name.span(), &title, self.path.clone(), self.notes, read))
     }
 
+    /// Reads an array of tables, in order. Empty: there is none, or the key holds something else.
+    pub fn tables<T>(
+        &mut self,
+        key: &'static str,
+        mut read: impl FnMut(&mut Section<'_>) -> T,
+    ) -> Vec<T> {
+        self.known.push(key);
+        let Some((name, value)) = self.table.get_key_value(key) else { return Vec::new() };
+        let elements = value.get_ref().as_array().map(|array| array.iter()).into_iter().flatten();
+        let tables: Vec<_> = elements
+            .filter_map(|table| Some((table.span(), table.get_ref().as_table()?)))
+            .collect();
+        if value.get_ref().as_array().map(|array| array.len()) != Some(tables.len()) {
+            let found = describe(value.get_ref());
+            self.mistake(key, format!("{key}: expected tables [[{key}]], found {found}"));
+            return Vec::new();
+        }
+        let title = format!("[[{key}]]");
+        let mut results = Vec::new();
+        for (span, table) in tables {
+            // An inline table has a place of its own; the others begin where their header does.
+            let header = if span.is_empty() { name.span() } else { span.start..span.start + 1 };
+            let path = self.path.clone();
+            results.push(Section::read(table, header, &title, path, self.notes, &mut read));
+        }
+        results
+    }
+
     /// Reads the services in the table `services`, in order. Returns whether there are any, right or wrong;
     /// a key that was probably meant to be `services` counts.
     pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> bool {
@@ -270,6 +317,11 @@ impl<'a> Section<'a> {
             "kind",
             format!("unknown kind of service {kind:?}; {}", suggestion(kind, kinds)),
         );
+    }
+
+    /// Leaves a key to another reader.
+    pub(super) fn ignore(&mut self, key: &'static str) {
+        self.known.push(key);
     }
 
     /// For a reader that is not responsible for the whole table.

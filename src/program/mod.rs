@@ -5,12 +5,14 @@
 
 mod check;
 mod control;
+mod plugins;
 mod source;
 mod tables;
 
 use crate::cli::{self, Action, Invocation};
 use crate::config::{self, ConfigError, Registry};
 use crate::daemon::{self, Environment, Options, RunError};
+use crate::plugin::Plugins;
 use crate::service::{Application, BoxError};
 use source::FileSource;
 use std::env;
@@ -18,6 +20,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// Makes the application that runs when there is no file.
 type BuiltIn = fn() -> Result<Application, BoxError>;
@@ -27,12 +30,10 @@ pub struct Program {
     name: &'static str,
     version: &'static str,
     about: &'static str,
-    registry: Registry,
+    registry: Arc<Registry>,
+    plugins: Plugins,
     built_in: Option<BuiltIn>,
 }
-
-/// The words that are commands, where else a file is named.
-const COMMANDS: [&str; 3] = ["check", "status", "stop"];
 
 /// What a program has to say at its end, and the exit status that goes with it.
 enum Failure {
@@ -46,12 +47,19 @@ enum Failure {
 impl Program {
     /// A program with the kinds of service that every registry knows.
     pub fn new(name: &'static str, version: &'static str, about: &'static str) -> Self {
-        Self { name, version, about, registry: Registry::new(), built_in: None }
+        let (registry, plugins) = (Arc::default(), Plugins::new());
+        Self { name, version, about, registry, plugins, built_in: None }
     }
 
     /// Sets the kinds and protocols that application files may name.
     pub fn registry(mut self, registry: Registry) -> Self {
-        self.registry = registry;
+        self.registry = Arc::new(registry);
+        self
+    }
+
+    /// Sets the plugins that are compiled in.
+    pub fn plugins(mut self, plugins: Plugins) -> Self {
+        self.plugins = plugins;
         self
     }
 
@@ -68,7 +76,8 @@ impl Program {
         environment: Environment,
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
-        let invocation = match cli::parse(self.name, self.version, self.about, args) {
+        let (name, version, about) = (self.name, self.version, self.about);
+        let invocation = match cli::parse(name, version, about, || self.describe_plugins(), args) {
             Ok(invocation) => invocation,
             Err(e) => return Failure::Options(e).report(self.name),
         };
@@ -92,7 +101,12 @@ impl Program {
         target: Option<PathBuf>,
         arguments: &[OsString],
     ) -> Result<ExitCode, Failure> {
-        let file = self.application_file(target, &options, &COMMANDS)?;
+        if let Some(word) = target.as_deref().and_then(Path::to_str)
+            && let Some(plugin) = self.plugin(word, &options)?
+        {
+            return self.run_plugin(environment, options, &plugin, arguments);
+        }
+        let file = self.application_file(target, &options);
         if let Some(argument) = arguments.first() {
             return Err(misplaced(argument, file.as_deref()));
         }
@@ -106,7 +120,7 @@ impl Program {
     fn talk_about(&self, options: Options, action: Action) -> Result<ExitCode, Failure> {
         match action {
             Action::Check(file) => {
-                let file = self.application_file(file, &options, &[])?;
+                let file = self.application_file(file, &options);
                 let (source, from_file) = self.source(file)?;
                 check::check(self.name, source, &complete(options, from_file)?)
             }
@@ -116,33 +130,15 @@ impl Program {
         }
     }
 
-    /// The application file that was named or, if there is one, the default file in the rundir. `words` are
-    /// those that could have been meant instead.
-    fn application_file(
-        &self,
-        named: Option<PathBuf>,
-        options: &Options,
-        words: &[&str],
-    ) -> Result<Option<PathBuf>, Failure> {
-        let exists = |file: &Path| match file.symlink_metadata() {
-            Err(e) => e.kind() != io::ErrorKind::NotFound, // a file that can't be read is one all the same
-            Ok(_) => true,
-        };
-        let Some(named) = named else {
-            // With a chroot, the rundir is a name inside it, while this file is read outside.
-            let rundir = options.rundir.clone().filter(|_| options.chroot.is_none());
-            let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
-            return Ok(Some(default).filter(|file| exists(file)));
-        };
-        if !exists(&named) && named.parent().is_none_or(|parent| parent.as_os_str().is_empty()) {
-            let word = named.display().to_string();
-            let near = config::nearest(&word, words.iter().copied());
-            let near = near.map(|near| format!("; did you mean the command {near:?}?"));
-            let message =
-                format!("there is no application file {word:?} here{}", near.unwrap_or_default());
-            return Err(Failure::Other(message, 2));
+    /// The application file that was named or, if there is one, the default file in the rundir.
+    fn application_file(&self, named: Option<PathBuf>, options: &Options) -> Option<PathBuf> {
+        if named.is_some() {
+            return named;
         }
-        Ok(Some(named))
+        // With a chroot, the rundir is a name inside it, while this file is read outside.
+        let rundir = options.rundir.clone().filter(|_| options.chroot.is_none());
+        let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
+        Some(default).filter(|file| exists(file))
     }
 
     fn source(&self, file: Option<PathBuf>) -> Result<(FileSource<'_>, Options), Failure> {
@@ -155,7 +151,7 @@ impl Program {
 
     /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it.
     fn find_daemon(&self, file: Option<PathBuf>, options: Options) -> Result<Options, Failure> {
-        let from_file = match self.application_file(file, &options, &[])? {
+        let from_file = match self.application_file(file, &options) {
             Some(file) => {
                 config::load_tables(&file, &self.registry, tables::read).map_err(Failure::Config)?
             }
@@ -171,6 +167,11 @@ fn complete(given: Options, from_file: Options) -> Result<Options, Failure> {
         .map_err(|e| Failure::Other(format!("can't find out the current directory: {e}"), 1))?;
     let inside_root = given.chroot.is_some() || from_file.chroot.is_some();
     Ok(given.relative_to(&here, inside_root).or(from_file))
+}
+
+/// Whether there is a file of that name. One that can't be read is one all the same.
+fn exists(file: &Path) -> bool {
+    file.symlink_metadata().map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true)
 }
 
 /// A word after the application file.
@@ -198,6 +199,12 @@ fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+impl From<clap::Error> for Failure {
+    fn from(e: clap::Error) -> Self {
+        Failure::Options(e)
+    }
+}
+
 impl Failure {
     fn report(self, program: &str) -> ExitCode {
         match self {
@@ -215,6 +222,10 @@ impl Failure {
                 ExitCode::from(2)
             }
             Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
+            Failure::Run(RunError::Application(e)) if e.is::<ConfigError>() => {
+                complain(&e.to_string());
+                ExitCode::from(2)
+            }
             Failure::Run(e) => {
                 complain(&format!("{program}: {e}"));
                 e.exit_code()

@@ -1,0 +1,168 @@
+//! Values that stand for others: `"{port}"` in a file is the value of `port`.
+
+use super::diagnostic::{Diagnostics, suggestion};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml::de::{DeTable, DeValue};
+
+/// What a name in braces stands for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Literal {
+    /// A string.
+    Text(String),
+    /// A number or a truth value, as TOML writes it.
+    Bare(String),
+}
+
+impl Literal {
+    /// The value, as it appears within a longer string.
+    pub fn as_text(&self) -> &str {
+        match self {
+            Literal::Text(text) | Literal::Bare(text) => text,
+        }
+    }
+}
+
+/// The names in braces that a file may use, and what they stand for.
+pub type Literals = BTreeMap<String, Literal>;
+
+/// Puts values in the place of names within a table and everything below it.
+///
+/// A string that is exactly `"{name}"` becomes the value, with its type. Within a longer string `{name}` is
+/// replaced by the value's text, and `{{` and `}}` stand for braces.
+pub(super) fn fill_in<'a>(
+    table: &mut DeTable<'a>,
+    literals: &'a Literals,
+    diagnostics: &mut Diagnostics,
+) {
+    for (_, value) in table.iter_mut() {
+        let span = value.span();
+        fill_in_value(value.get_mut(), span, literals, diagnostics);
+    }
+}
+
+fn fill_in_value<'a>(
+    value: &mut DeValue<'a>,
+    span: Range<usize>,
+    literals: &'a Literals,
+    diagnostics: &mut Diagnostics,
+) {
+    match value {
+        DeValue::Table(table) => fill_in(table, literals, diagnostics),
+        DeValue::Array(array) => {
+            for value in array.iter_mut() {
+                let span = value.span();
+                fill_in_value(value.get_mut(), span, literals, diagnostics);
+            }
+        }
+        DeValue::String(text) if text.contains(['{', '}']) => match expand(text, literals) {
+            Ok(expanded) => *value = expanded,
+            Err(mistake) => diagnostics.wrong(span, mistake),
+        },
+        _ => {}
+    }
+}
+
+/// The value of a string with braces in it.
+fn expand<'a>(text: &str, literals: &'a Literals) -> Result<DeValue<'a>, String> {
+    let whole = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    if let Some(literal) = whole.and_then(|name| literals.get(name)) {
+        return Ok(match literal {
+            Literal::Text(text) => DeValue::String(Cow::Borrowed(text)),
+            Literal::Bare(text) => parse_bare(text),
+        });
+    }
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['{', '}']) {
+        expanded.push_str(&rest[..at]);
+        let brace = &rest[at..];
+        if let Some(behind) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
+            expanded.push_str(&brace[..1]);
+            rest = behind;
+            continue;
+        }
+        let named = brace.strip_prefix('{').and_then(|brace| brace.split_once('}'));
+        let Some((name, behind)) = named else {
+            return Err("a single brace; for a brace itself write two of them".into());
+        };
+        let Some(literal) = literals.get(name) else {
+            let names: Vec<&str> = literals.keys().map(String::as_str).collect();
+            return Err(format!("there is no option {name:?}; {}", suggestion(name, &names)));
+        };
+        expanded.push_str(literal.as_text());
+        rest = behind;
+    }
+    expanded.push_str(rest);
+    Ok(DeValue::String(Cow::Owned(expanded)))
+}
+
+/// A number or a truth value; text that is neither stays text, and is refused by whoever reads it.
+fn parse_bare(text: &str) -> DeValue<'_> {
+    match DeValue::parse(text) {
+        Ok(value) => value.into_inner(),
+        Err(_) => DeValue::String(Cow::Borrowed(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn literals() -> Literals {
+        let text = Literal::Text("a poem".into());
+        let bare = Literal::Bare("10000".into());
+        Literals::from([("poem".into(), text), ("port".into(), bare)])
+    }
+
+    fn expanded(text: &str) -> Result<String, String> {
+        let literals = literals();
+        expand(text, &literals).map(|value| match value {
+            DeValue::String(text) => format!("{text:?}"),
+            other => format!("{other:?}").split('(').next().unwrap_or_default().to_owned(),
+        })
+    }
+
+    #[test]
+    fn a_name_alone_has_the_type_of_its_value() {
+        assert_eq!(expanded("{poem}"), Ok("\"a poem\"".into()));
+        assert_eq!(expanded("{port}"), Ok("Integer".into()));
+    }
+
+    #[test]
+    fn names_within_a_string_are_filled_in() {
+        assert_eq!(expanded("{poem} on {port}!"), Ok("\"a poem on 10000!\"".into()));
+        assert_eq!(expanded("{{{port}}}"), Ok("\"{10000}\"".into()));
+        assert_eq!(expanded("{{port}}"), Ok("\"{port}\"".into()));
+    }
+
+    #[test]
+    fn what_is_not_a_name_is_refused() {
+        assert!(expanded("{prot}").unwrap_err().contains("did you mean \"port\"?"));
+        assert!(expanded("{port").unwrap_err().contains("single brace"));
+        assert!(expanded("port}").unwrap_err().contains("single brace"));
+        assert!(expanded("{}").unwrap_err().contains("no option \"\""));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_expanded_or_refused(text in "[{}portem ]{0,40}") {
+            let _ = expanded(&text);
+        }
+
+        #[test]
+        fn text_comes_back_when_its_braces_are_doubled(text in any::<String>()) {
+            let doubled = text.replace('{', "{{").replace('}', "}}");
+            prop_assert_eq!(expanded(&doubled), Ok(format!("{text:?}")));
+        }
+
+        #[test]
+        fn a_value_is_never_looked_at_again(value in any::<String>()) {
+            let literals = Literals::from([("name".into(), Literal::Text(value.clone()))]);
+            let Ok(DeValue::String(expanded)) = expand("<{name}>", &literals) else { panic!() };
+            prop_assert_eq!(expanded.into_owned(), format!("<{value}>"));
+        }
+    }
+}

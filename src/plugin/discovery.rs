@@ -1,0 +1,84 @@
+//! Where manifests are, and which there are.
+
+use super::manifest::{Manifest, name_in_front};
+use crate::config::{ConfigError, Registry};
+use std::collections::HashSet;
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The directories in which manifests are looked for. The first that has one of a name wins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SearchPath(Vec<PathBuf>);
+
+/// A manifest that was found.
+pub struct Found {
+    /// The file.
+    pub file: PathBuf,
+    /// What is in it, or what is wrong with it.
+    pub manifest: Result<Manifest, ConfigError>,
+}
+
+impl SearchPath {
+    /// The search path of a program: `$NAME_PLUGIN_PATH` (directories separated by colons),
+    /// `config/plugins` under the rundir, `$XDG_CONFIG_HOME/NAME/plugins` (see the XDG Base Directory
+    /// Specification), `/etc/NAME/plugins` and `/usr/share/NAME/plugins`.
+    pub fn of(program: &str, rundir: &Path) -> Self {
+        let variable = format!("{}_PLUGIN_PATH", program.to_uppercase().replace('-', "_"));
+        let variable = env::var_os(variable).unwrap_or_default();
+        let named = env::split_paths(&variable).filter(|path| !path.as_os_str().is_empty());
+        let mut directories: Vec<PathBuf> = named.collect();
+        directories.push(rundir.join("config/plugins"));
+        let absolute =
+            |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let user = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")));
+        directories.extend(user.map(|user| user.join(program).join("plugins")));
+        directories.push(Path::new("/etc").join(program).join("plugins"));
+        directories.push(Path::new("/usr/share").join(program).join("plugins"));
+        Self(directories)
+    }
+
+    /// All manifests, right or broken, in the order of the path and then of their file names. Of several
+    /// of one name, the first.
+    pub fn all(&self, registry: &Arc<Registry>) -> Vec<Found> {
+        let mut names = HashSet::new();
+        let found =
+            self.files().map(|file| Found { manifest: Manifest::load(&file, registry), file });
+        found
+            .filter(|found| match &found.manifest {
+                Ok(manifest) => names.insert(manifest.name().to_owned()),
+                Err(_) => true,
+            })
+            .collect()
+    }
+
+    /// The manifest of that name. Of the others, no more is read than the line with theirs.
+    pub fn find(&self, name: &str, registry: &Arc<Registry>) -> Option<Found> {
+        let has_name = |file: &PathBuf| {
+            fs::read_to_string(file).is_ok_and(|text| name_in_front(&text) == Some(name))
+        };
+        let file = self.files().find(has_name)?;
+        Some(Found { manifest: Manifest::load(&file, registry), file })
+    }
+
+    /// The names of all manifests that have one.
+    pub fn names(&self) -> Vec<String> {
+        let name =
+            |file: PathBuf| name_in_front(&fs::read_to_string(file).ok()?).map(str::to_owned);
+        self.files().filter_map(name).collect()
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.0.iter().flat_map(|directory| {
+            // A directory that is not there is the ordinary case.
+            let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+            let paths = entries.map(|entry| entry.path());
+            let mut files: Vec<PathBuf> =
+                paths.filter(|path| path.extension() == Some(OsStr::new("toml"))).collect();
+            files.sort();
+            files
+        })
+    }
+}

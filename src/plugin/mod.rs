@@ -1,0 +1,143 @@
+//! Plugins: applications that are made from a name and options of their own, instead of a file.
+//!
+//! A [`ServiceMaker`] has a name, a description, options and a way to make an application of them; as with
+//! twistd, `poetryd [runner's options] NAME [its own options]` runs one. Those compiled in are in
+//! [`Plugins`]; others are [manifests](Manifest), TOML files that are found when they are asked for.
+//!
+//! ```
+//! use poetryd::clap::Args;
+//! use poetryd::plugin::{Making, Plugins, ServiceMaker};
+//! use poetryd::service::{Application, BoxError};
+//!
+//! struct Nothing;
+//!
+//! #[derive(Args)]
+//! struct NothingOptions {
+//!     /// What to call it
+//!     #[arg(long, default_value = "nothing")]
+//!     title: String,
+//! }
+//!
+//! impl ServiceMaker for Nothing {
+//!     type Options = NothingOptions;
+//!     const NAME: &str = "nothing";
+//!     const DESCRIPTION: &str = "An application that does nothing";
+//!
+//!     fn make_service(&self, options: NothingOptions, _: &Making) -> Result<Application, BoxError> {
+//!         Ok(Application::new(options.title))
+//!     }
+//! }
+//!
+//! let mut plugins = Plugins::new();
+//! plugins.add(Nothing);
+//! assert_eq!(plugins.list().next(), Some(("nothing", "An application that does nothing")));
+//! ```
+
+mod built_in;
+mod discovery;
+mod manifest;
+
+pub use built_in::built_in;
+pub use discovery::{Found, SearchPath};
+pub use manifest::Manifest;
+
+use crate::service::{Application, BoxError};
+use clap::{ArgMatches, Args, Command, FromArgMatches};
+use std::path::{Path, PathBuf};
+
+/// Makes an application from options of its own: Twisted's [`IServiceMaker`].
+///
+/// [`IServiceMaker`]: https://docs.twisted.org/en/stable/core/howto/tap.html
+pub trait ServiceMaker: Send + Sync + 'static {
+    /// The options, as `clap` derives them.
+    type Options: Args;
+    /// The word that stands for this plugin on the command line.
+    const NAME: &'static str;
+    /// What it does, in a line.
+    const DESCRIPTION: &'static str;
+
+    /// Makes the application. Nothing of it is started, and this has no other effect.
+    ///
+    /// # Errors
+    /// If the options can't be meant: the process ends with exit status 2, before any fork.
+    fn make_service(
+        &self,
+        options: Self::Options,
+        making: &Making,
+    ) -> Result<Application, BoxError>;
+}
+
+/// The circumstances in which an application is made.
+#[derive(Clone, Debug, Default)]
+pub struct Making {
+    here: Option<PathBuf>,
+}
+
+impl Making {
+    /// Where the command line was typed. `None`: with a chroot, file names are those inside it.
+    pub fn new(here: Option<PathBuf>) -> Self {
+        Self { here }
+    }
+
+    /// The file that was meant by a name typed on the command line: it is relative to where it was typed,
+    /// not to the rundir.
+    pub fn file(&self, typed: &Path) -> PathBuf {
+        self.here.as_ref().map_or(typed.into(), |here| here.join(typed))
+    }
+}
+
+/// A maker whose options have a type that is known only at run time.
+pub(crate) trait Maker: Send + Sync {
+    fn name(&self) -> &str;
+    fn description(&self) -> &str;
+    /// Adds the options to a command line.
+    fn augment(&self, command: Command) -> Command;
+    fn make(&self, matches: &ArgMatches, making: &Making) -> Result<Application, BoxError>;
+}
+
+impl<T: ServiceMaker> Maker for T {
+    fn name(&self) -> &str {
+        T::NAME
+    }
+
+    fn description(&self) -> &str {
+        T::DESCRIPTION
+    }
+
+    fn augment(&self, command: Command) -> Command {
+        T::Options::augment_args(command)
+    }
+
+    fn make(&self, matches: &ArgMatches, making: &Making) -> Result<Application, BoxError> {
+        self.make_service(T::Options::from_arg_matches(matches)?, making)
+    }
+}
+
+/// The plugins that are compiled in.
+#[derive(Default)]
+pub struct Plugins {
+    makers: Vec<Box<dyn Maker>>,
+}
+
+impl Plugins {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a plugin, or replaces the one of that name.
+    pub fn add(&mut self, maker: impl ServiceMaker) -> &mut Self {
+        self.makers.retain(|other| other.name() != Maker::name(&maker));
+        self.makers.push(Box::new(maker));
+        self
+    }
+
+    /// The names and descriptions, in the order in which they were added.
+    pub fn list(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.makers.iter().map(|maker| (maker.name(), maker.description()))
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&dyn Maker> {
+        self.makers.iter().map(|maker| &**maker).find(|maker| maker.name() == name)
+    }
+}
