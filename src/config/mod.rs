@@ -38,10 +38,10 @@
 //! ```
 
 mod diagnostic;
+mod listeners;
 pub mod read;
 mod registry;
 mod section;
-mod tcp;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -102,6 +102,12 @@ pub fn one_of<T: Copy>(
     }
 }
 
+/// A time in seconds, longer than none, for what would otherwise never succeed.
+pub fn seconds_above_0(value: &Value<'_>) -> Result<Duration, String> {
+    let expected = || "expected a number of seconds above 0, such as 30 or 0.5".to_owned();
+    seconds(value).ok().filter(|time| !time.is_zero()).ok_or_else(expected)
+}
+
 /// A number of seconds as a duration, if it can be one.
 pub fn duration(seconds: f64) -> Option<Duration> {
     let plausible = (0.0..=LONGEST).contains(&seconds);

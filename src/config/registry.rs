@@ -1,6 +1,8 @@
 //! Which kinds of service and which protocols an application file may name.
 
-use super::{Section, section::Offer, tcp::Tcp};
+use super::Section;
+use super::listeners::{Tcp, Unix};
+use super::section::Offer;
 use crate::net::Protocol;
 use crate::service::{BoxError, Context, Service, Settings};
 use std::any::TypeId;
@@ -83,10 +85,10 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The kinds that need nothing else: `tcp`, and `group`, which is always there. No protocols.
+    /// The kinds that need nothing else: `tcp`, `unix`, and `group`, which is always there. No protocols.
     pub fn new() -> Self {
         let mut registry = Self { kinds: BTreeMap::new(), protocols: BTreeMap::new() };
-        registry.kind::<Tcp>("tcp");
+        registry.kind::<Tcp>("tcp").kind::<Unix>("unix");
         registry
     }
 

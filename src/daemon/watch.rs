@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
     fn signal(&mut self, signal: Signal) -> Result<(), RunError> {
         match signal {
             _ if asks_to_stop(signal) && self.deadline.is_some() => {
-                warn!("received {signal} again");
+                warn!("received {signal} while shutting down");
                 return Err(RunError::EndedAtOnce);
             }
             _ if asks_to_stop(signal) => {

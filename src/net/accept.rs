@@ -4,13 +4,12 @@ use super::burst::Burst;
 use super::closing::{Closing, reset_when_dropped};
 use super::deliver::{Delivery, send_at_once};
 use super::limit::Place;
-use super::{Connection, ConnectionLimit, Peer, Protocol, TcpOptions};
+use super::{Connection, ConnectionLimit, Peer, Protocol, ServerOptions};
 use crate::service::{BoxError, Context};
 use futures::FutureExt;
-use socket2::{SockAddr, SockAddrStorage};
+use socket2::{SockAddr, SockAddrStorage, Socket};
 use std::future::Future;
 use std::io;
-use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -33,7 +32,7 @@ const REST: Duration = Duration::from_millis(100);
 /// What all accept loops of one service share.
 pub(super) struct Shared {
     pub(super) protocol: Arc<dyn Protocol>,
-    pub(super) options: TcpOptions,
+    pub(super) options: ServerOptions,
     pub(super) limit: ConnectionLimit,
     /// Set by `close`: take nothing new.
     pub(super) closed: CancellationToken,
@@ -49,7 +48,7 @@ pub(super) struct Shared {
 pub(super) async fn accept_loop(
     cx: Context,
     shared: Arc<Shared>,
-    listener: Arc<TcpListener>,
+    listener: Arc<Socket>,
 ) -> Result<(), BoxError> {
     // SAFETY: the Arc keeps the one descriptor of the listener open as long as the AsyncFd lives.
     let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
@@ -79,10 +78,10 @@ pub(super) async fn accept_loop(
 /// One loop, with the connections that it has accepted.
 struct AcceptLoop {
     shared: Arc<Shared>,
-    listener: AsyncFd<Arc<TcpListener>>,
+    listener: AsyncFd<Arc<Socket>>,
     closing: Closing,
     /// The connections that are more than one send.
-    tasks: JoinSet<Option<(TcpStream, Place)>>,
+    tasks: JoinSet<Option<(Socket, Place)>>,
     /// Set while the system has no room for another connection.
     resting: Option<Instant>,
 }
@@ -113,7 +112,7 @@ impl AcceptLoop {
     fn accept_batch(
         &mut self,
         place: Place,
-        accept: impl Fn(&AsyncFd<Arc<TcpListener>>) -> io::Result<(TcpStream, Peer)>,
+        accept: impl Fn(&AsyncFd<Arc<Socket>>) -> io::Result<(Socket, Peer)>,
     ) -> (usize, bool) {
         let mut place = Some(place);
         let (mut accepted, mut gone) = (0, 0);
@@ -173,7 +172,7 @@ impl AcceptLoop {
         }
     }
 
-    fn receive(&mut self, stream: TcpStream, peer: Peer, place: Place) {
+    fn receive(&mut self, stream: Socket, peer: Peer, place: Place) {
         let protocol = &self.shared.protocol;
         let monologue = catch_unwind(AssertUnwindSafe(|| protocol.monologue(&peer)));
         let Ok(monologue) = monologue else {
@@ -198,11 +197,7 @@ impl AcceptLoop {
         }
     }
 
-    fn spawn(
-        &mut self,
-        task: impl Future<Output = Option<TcpStream>> + Send + 'static,
-        place: Place,
-    ) {
+    fn spawn(&mut self, task: impl Future<Output = Option<Socket>> + Send + 'static, place: Place) {
         let task = task.map(|stream| stream.map(|stream| (stream, place)));
         self.tasks.spawn(task.instrument(Span::current()));
     }
@@ -210,7 +205,7 @@ impl AcceptLoop {
 
 /// Waits until a client is waiting and there is a place for it. No place is held while nobody waits.
 async fn wait_for_client(
-    listener: &AsyncFd<Arc<TcpListener>>,
+    listener: &AsyncFd<Arc<Socket>>,
     limit: &ConnectionLimit,
 ) -> io::Result<Place> {
     listener.readable().await?.retain_ready();
@@ -225,7 +220,7 @@ async fn until(instant: Option<Instant>) {
 }
 
 /// A task has ended: its connection, if the client is still there, is to be closed in order.
-fn finished(closing: &mut Closing, ended: Result<Option<(TcpStream, Place)>, JoinError>) {
+fn finished(closing: &mut Closing, ended: Result<Option<(Socket, Place)>, JoinError>) {
     match ended {
         Ok(Some((stream, place))) => closing.push(stream, place),
         Ok(None) => {}
@@ -238,7 +233,7 @@ fn finished(closing: &mut Closing, ended: Result<Option<(TcpStream, Place)>, Joi
 async fn drain(
     cut: &CancellationToken,
     mut closing: Closing,
-    mut tasks: JoinSet<Option<(TcpStream, Place)>>,
+    mut tasks: JoinSet<Option<(Socket, Place)>>,
 ) -> usize {
     while !(closing.is_empty() && tasks.is_empty()) {
         tokio::select! {
@@ -254,12 +249,12 @@ async fn drain(
     unfinished
 }
 
-async fn converse(shared: Arc<Shared>, stream: TcpStream, peer: Peer) -> Option<TcpStream> {
+async fn converse(shared: Arc<Shared>, stream: Socket, peer: Peer) -> Option<Socket> {
     let conversation = async {
         let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
         let mut connection = Connection::new(stream, peer, write_timeout, closed)?;
         shared.protocol.converse(&mut connection).await?;
-        connection.finish()
+        io::Result::Ok(connection.finish())
     };
     conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
 }
@@ -268,7 +263,7 @@ async fn converse(shared: Arc<Shared>, stream: TcpStream, peer: Peer) -> Option<
 /// it inherits that from the listener, so that there is no moment without it.
 ///
 /// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
-fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
+fn accept(listener: &Socket) -> io::Result<(Socket, Peer)> {
     let accept = |address: *mut SockAddrStorage, length: *mut libc::socklen_t| {
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
         // SAFETY: `try_init` passes room for any address, and its size in `length`.
@@ -281,9 +276,9 @@ fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     };
     // SAFETY: where accept4 succeeds, it has written an address and its length.
     let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
-    let address =
-        address.as_socket().ok_or_else(|| io::Error::other("a client without an address"))?;
-    Ok((TcpStream::from(fd), address.into()))
+    let stream = Socket::from(fd);
+    let peer = Peer::of(&address, &stream);
+    Ok((stream, peer))
 }
 
 /// Errors that concern the one client that is gone again; see "Error handling" in accept(2).

@@ -4,9 +4,10 @@
 //! are looked at in batches, and never registered with the reactor.
 
 use super::limit::Place;
+use socket2::Socket;
 use std::collections::VecDeque;
 use std::io;
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,13 +32,13 @@ const DISCARD: usize = 256 * 1024;
 /// The sockets of one accept loop that are closing.
 pub(super) struct Closing {
     /// `levels[n]` holds the sockets that were looked at n times, in the order in which they are due.
-    levels: [VecDeque<Socket>; PAUSES.len()],
+    levels: [VecDeque<Leaving>; PAUSES.len()],
     linger_timeout: Duration,
     write_timeout: Duration,
 }
 
-struct Socket {
-    stream: TcpStream,
+struct Leaving {
+    stream: Socket,
     due: Instant,
     /// When to give up.
     deadline: Instant,
@@ -56,13 +57,13 @@ impl Closing {
     }
 
     /// Sends the FIN and takes the socket over, with its place among the open connections.
-    pub(super) fn push(&mut self, stream: TcpStream, place: Place) {
+    pub(super) fn push(&mut self, stream: Socket, place: Place) {
         if stream.shutdown(Shutdown::Write).is_err() {
             return; // the client is gone
         }
         let now = Instant::now();
         let (due, deadline) = (now + PAUSES[0], now + self.linger_timeout);
-        let socket = Socket { stream, due, deadline, unacknowledged: usize::MAX, _place: place };
+        let socket = Leaving { stream, due, deadline, unacknowledged: usize::MAX, _place: place };
         self.levels[0].push_back(socket);
     }
 
@@ -97,7 +98,7 @@ impl Closing {
     }
 
     /// At its deadline a socket gets more time only while the client still takes what was sent.
-    fn extend(&self, socket: &mut Socket, now: Instant) -> bool {
+    fn extend(&self, socket: &mut Leaving, now: Instant) -> bool {
         let unacknowledged = unacknowledged(&socket.stream);
         if unacknowledged == 0 {
             return false; // it has everything, and just does not close
@@ -107,7 +108,8 @@ impl Closing {
             socket.deadline = now + self.write_timeout;
             return true;
         }
-        let peer = socket.stream.peer_addr().map_or("a client".into(), |peer| peer.to_string());
+        let peer = socket.stream.peer_addr().ok().and_then(|peer| peer.as_socket());
+        let peer = peer.map_or("a local client".into(), |peer| peer.to_string());
         info!(
             unacknowledged,
             "{peer} took nothing for {} seconds; dropped with {unacknowledged} bytes not acknowledged",
@@ -130,20 +132,30 @@ pub(super) enum Input {
 
 /// Takes what the client has sent, a bounded amount of it, and forgets it.
 ///
-/// With MSG_TRUNC a TCP socket drops the bytes instead of copying them; see tcp(7).
-pub(super) fn discard_input(stream: &TcpStream) -> io::Result<Input> {
+/// With MSG_TRUNC a TCP socket drops the bytes instead of copying them; see tcp(7). A Unix socket does not
+/// know how to, and needs a buffer.
+pub(super) fn discard_input(stream: &Socket) -> io::Result<Input> {
     loop {
         let (fd, nowhere) = (stream.as_raw_fd(), std::ptr::null_mut());
         let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-        // SAFETY: with MSG_TRUNC on a TCP socket, nothing is written to the buffer.
+        // SAFETY: with MSG_TRUNC on a TCP socket, nothing is written to the buffer; on others, the kernel
+        // finds that there is none, and says EFAULT.
         let discarded = unsafe { libc::recv(fd, nowhere, DISCARD, flags) };
-        if discarded >= 0 {
-            return Ok(if discarded == 0 { Input::Ended } else { Input::Open });
-        }
-        match io::Error::last_os_error() {
-            e if e.kind() == io::ErrorKind::WouldBlock => return Ok(Input::Empty),
-            e if e.kind() == io::ErrorKind::Interrupted => {}
-            e => return Err(e),
+        let discarded = match usize::try_from(discarded) {
+            Ok(discarded) => Ok(discarded),
+            Err(_) => match io::Error::last_os_error() {
+                e if e.raw_os_error() == Some(libc::EFAULT) => {
+                    stream.recv(&mut [std::mem::MaybeUninit::uninit(); 4096])
+                }
+                e => Err(e),
+            },
+        };
+        match discarded {
+            Ok(0) => return Ok(Input::Ended),
+            Ok(_) => return Ok(Input::Open),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Input::Empty),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
         }
     }
 }

@@ -2,14 +2,15 @@
 
 use super::Peer;
 use super::closing::{reset_when_dropped, unacknowledged};
+use socket2::Socket;
 use std::future::Future;
-use std::io;
-use std::net;
+use std::io::{self, Read};
+use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::unix::AsyncFd;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// [`TimedOut`](io::ErrorKind::TimedOut). Unless the protocol returns `Ok`, the connection ends in a
 /// reset, so that the client can tell a cut answer from a whole one.
 pub struct Connection {
-    stream: TcpStream,
+    socket: AsyncFd<Socket>,
     peer: Peer,
     write_timeout: Duration,
     closed: CancellationToken,
@@ -37,13 +38,16 @@ impl Connection {
     /// Registers the socket, which [is reset when dropped](reset_when_dropped), with the reactor of the
     /// worker that this is called on.
     pub(super) fn new(
-        stream: net::TcpStream,
+        stream: Socket,
         peer: Peer,
         write_timeout: Duration,
         closed: CancellationToken,
     ) -> io::Result<Self> {
-        let stream = TcpStream::from_std(stream)?;
-        Ok(Self { stream, peer, write_timeout, closed, stall: None })
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
+        // dropped.
+        let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
+        Ok(Self { socket, peer, write_timeout, closed, stall: None })
     }
 
     /// The other end.
@@ -58,10 +62,20 @@ impl Connection {
     }
 
     /// Ends the conversation in order: gives back the socket, for the orderly close.
-    pub(super) fn finish(self) -> io::Result<net::TcpStream> {
-        let stream = self.stream.into_std()?;
+    pub(super) fn finish(self) -> Socket {
+        let stream = self.socket.into_inner();
         reset_when_dropped(&stream, false);
-        Ok(stream)
+        stream
+    }
+
+    fn try_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_write_ready(cx))?;
+            let send = |socket: &Socket| socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
+            if let Ok(written) = ready.try_io(|socket| send(socket.get_ref())) {
+                return Poll::Ready(written);
+            }
+        }
     }
 
     fn check_stall<T>(
@@ -76,12 +90,12 @@ impl Connection {
         loop {
             let stall = self.stall.get_or_insert_with(|| Stall {
                 timeout: Box::pin(sleep(self.write_timeout)),
-                unread: unacknowledged(&self.stream),
+                unread: unacknowledged(self.socket.get_ref()),
             });
             ready!(stall.timeout.as_mut().poll(cx));
             let unread = stall.unread;
             self.stall = None;
-            if unacknowledged(&self.stream) >= unread {
+            if unacknowledged(self.socket.get_ref()) >= unread {
                 let seconds = self.write_timeout.as_secs_f64();
                 let why = format!("{} took nothing for {seconds} seconds", self.peer);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
@@ -96,12 +110,18 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if buffer.filled().len() > before {
+        let read = loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            let unfilled = buffer.initialize_unfilled();
+            if let Ok(read) = ready.try_io(|socket| socket.get_ref().read(unfilled)) {
+                break read?;
+            }
+        };
+        buffer.advance(read);
+        if read > 0 {
             self.stall = None; // a client that speaks is there
         }
-        read
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -111,15 +131,16 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = self.try_write(cx, bytes);
         self.check_stall(cx, written)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+    /// There is no buffer but the kernel's.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
     }
 }

@@ -3,9 +3,8 @@
 use super::Peer;
 use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
 use bytes::Bytes;
-use socket2::SockRef;
+use socket2::Socket;
 use std::io;
-use std::net::TcpStream;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
@@ -25,9 +24,9 @@ const TURN: usize = 256 * 1024;
 /// Sends as much of `bytes` as the kernel takes at once, and returns how much that was.
 ///
 /// With MSG_MORE the last segment waits for the FIN, which comes next, and travels with it.
-pub(super) fn send_at_once(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub(super) fn send_at_once(stream: &Socket, bytes: &[u8]) -> io::Result<usize> {
     loop {
-        match SockRef::from(stream).send_with_flags(bytes, libc::MSG_MORE | libc::MSG_NOSIGNAL) {
+        match stream.send_with_flags(bytes, libc::MSG_MORE | libc::MSG_NOSIGNAL) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             result => return result,
@@ -39,7 +38,7 @@ pub(super) fn send_at_once(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize
 ///
 /// There may be ten thousand of these: what a task needs is in here once.
 pub(super) struct Delivery {
-    socket: AsyncFd<TcpStream>,
+    socket: AsyncFd<Socket>,
     peer: Peer,
     bytes: Bytes,
     sent: usize,
@@ -51,7 +50,7 @@ impl Delivery {
     /// The delivery of `bytes` from `sent` on, by the worker that this is called on. The stream
     /// [is reset when dropped](reset_when_dropped).
     pub(super) fn new(
-        stream: TcpStream,
+        stream: Socket,
         peer: Peer,
         bytes: Bytes,
         sent: usize,
@@ -66,7 +65,7 @@ impl Delivery {
 
     /// Returns the socket when everything is sent, to be closed in order. `None`: the client went away, or
     /// took nothing for `write_timeout`; the connection has been reset and the log says why.
-    pub(super) async fn run(mut self) -> Option<TcpStream> {
+    pub(super) async fn run(mut self) -> Option<Socket> {
         while self.sent < self.bytes.len() {
             let unread = unacknowledged(self.socket.get_ref());
             match timeout(self.write_timeout, self.progress()).await {
@@ -108,13 +107,13 @@ impl Delivery {
         Ok(())
     }
 
-    fn gone(&self, e: &io::Error) -> Option<TcpStream> {
+    fn gone(&self, e: &io::Error) -> Option<Socket> {
         let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
         info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}");
         None
     }
 
-    fn stalled(&self) -> Option<TcpStream> {
+    fn stalled(&self) -> Option<Socket> {
         let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
         let seconds = self.write_timeout.as_secs_f64();
         info!(

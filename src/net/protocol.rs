@@ -3,30 +3,61 @@
 use super::Connection;
 use async_trait::async_trait;
 use bytes::Bytes;
+use nix::sys::socket::getsockopt;
+use nix::sys::socket::sockopt::PeerCredentials;
+use socket2::{SockAddr, Socket};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
 /// The other end of a connection, as it appears in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(SocketAddr);
+pub enum Peer {
+    /// A client with an address on the network.
+    Remote(SocketAddr),
+    /// A client of a Unix socket: the process that connected, and the user it ran as; see SO_PEERCRED in
+    /// unix(7).
+    Local {
+        /// The process.
+        pid: i32,
+        /// The user.
+        uid: u32,
+    },
+}
 
 impl Peer {
-    /// The address.
-    pub fn address(&self) -> SocketAddr {
-        self.0
+    /// Who is at the other end of an accepted connection.
+    pub(super) fn of(address: &SockAddr, stream: &Socket) -> Self {
+        if let Some(address) = address.as_socket() {
+            return Peer::Remote(address);
+        }
+        match getsockopt(stream, PeerCredentials) {
+            Ok(process) => Peer::Local { pid: process.pid(), uid: process.uid() },
+            Err(_) => Peer::Local { pid: 0, uid: u32::MAX }, // nobody's, and not to be expected
+        }
+    }
+
+    /// The address on the network, if the client has one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Peer::Remote(address) => Some(*address),
+            Peer::Local { .. } => None,
+        }
     }
 }
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
-        Self(address)
+        Peer::Remote(address)
     }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        match self {
+            Peer::Remote(address) => address.fmt(f),
+            Peer::Local { pid, uid } => write!(f, "process {pid} (uid {uid})"),
+        }
     }
 }
 

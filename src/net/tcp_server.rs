@@ -1,55 +1,17 @@
 //! A service that listens on a TCP port.
 
-use super::accept::{Shared, accept_loop};
-use super::burst::Burst;
-use super::closing::reset_when_dropped;
 use super::deliver::UNSENT;
-use super::{ConnectionLimit, Interface, Protocol};
+use super::listen::listen_on_all;
+use super::serving::{MakeProtocol, ServerOptions, Serving};
+use super::{Interface, Protocol};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
-use crate::sockets::{ListenError, Sockets};
+use crate::sockets::Sockets;
 use async_trait::async_trait;
-use futures::future::join_all;
+use socket2::{SockRef, Socket};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio::time::Instant;
 use tracing::{info, warn};
-
-/// How often a common free port is looked for, for the several addresses of one name.
-const PORT_ATTEMPTS: usize = 16;
-
-/// What can be set about a [`TcpServer`], beside where it listens.
-#[derive(Clone, Debug, PartialEq)]
-pub struct TcpOptions {
-    /// How many clients may wait in the kernel to be accepted. The kernel takes at most
-    /// `net.core.somaxconn`.
-    pub backlog: u32,
-    /// How many connections this service has at once; `None`: it shares the process's
-    /// [`ConnectionLimit`].
-    pub max_connections: Option<usize>,
-    /// How long a client may take nothing of what is sent to it.
-    pub write_timeout: Duration,
-    /// How long a client that has got everything may keep its side of the connection open.
-    pub linger_timeout: Duration,
-}
-
-impl Default for TcpOptions {
-    /// A backlog of 4096, the process's limit, 60 seconds, 5 seconds.
-    fn default() -> Self {
-        Self {
-            backlog: 4096,
-            max_connections: None,
-            write_timeout: Duration::from_secs(60),
-            linger_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-/// Makes the protocol when the service starts: the time to look up other services.
-type MakeProtocol = dyn Fn(&Context) -> Result<Arc<dyn Protocol>, BoxError> + Send;
 
 /// A service that listens on every address of an interface and speaks one protocol.
 ///
@@ -59,26 +21,17 @@ type MakeProtocol = dyn Fn(&Context) -> Result<Arc<dyn Protocol>, BoxError> + Se
 pub struct TcpServer {
     interface: Interface,
     port: u16,
-    options: TcpOptions,
+    options: ServerOptions,
     make_protocol: Box<MakeProtocol>,
     listeners: Vec<TcpListener>,
     running: Option<Running>,
 }
 
 struct Running {
-    shared: Arc<Shared>,
-    /// One per address and worker. Those of an address share its one socket.
-    loops: Vec<JoinHandle<()>>,
+    serving: Serving,
     sockets: Option<Arc<Sockets>>,
-    addresses: Vec<(String, SocketAddr)>,
-}
-
-/// A server that is dropped while it runs serves nobody any more.
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.shared.closed.cancel();
-        self.shared.cut.cancel();
-    }
+    service: String,
+    addresses: Vec<SocketAddr>,
 }
 
 impl TcpServer {
@@ -101,7 +54,7 @@ impl TcpServer {
         Self {
             interface,
             port,
-            options: TcpOptions::default(),
+            options: ServerOptions::default(),
             make_protocol: Box::new(make_protocol),
             listeners: Vec::new(),
             running: None,
@@ -109,55 +62,9 @@ impl TcpServer {
     }
 
     /// Sets everything else.
-    pub fn options(mut self, options: TcpOptions) -> Self {
+    pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
-    }
-
-    fn listen(&self, sockets: &Sockets, name: &str) -> Result<Vec<TcpListener>, BoxError> {
-        let mut attempts = 1..;
-        loop {
-            match self.listen_on_all(sockets, name) {
-                // The port that the first address got is taken on another one.
-                Err(e)
-                    if self.port == 0 && e.is_in_use() && attempts.next() < Some(PORT_ATTEMPTS) => {
-                }
-                Err(e) => return Err(e.into()),
-                Ok(listeners) if listeners.is_empty() => {
-                    return Err(format!("{} has no address on this machine", self.interface).into());
-                }
-                Ok(listeners) => return Ok(listeners),
-            }
-        }
-    }
-
-    fn listen_on_all(
-        &self,
-        sockets: &Sockets,
-        name: &str,
-    ) -> Result<Vec<TcpListener>, ListenError> {
-        let mut listeners: Vec<TcpListener> = Vec::new();
-        let mut port = self.port;
-        for mut address in self.interface.addresses(port) {
-            address.set_port(port);
-            match sockets.listen_tcp(name, address, self.options.backlog) {
-                Ok(None) => {}
-                Ok(Some(listener)) => {
-                    port = listener.local_addr().map_or(port, |bound| bound.port());
-                    listeners.push(listener);
-                }
-                Err(e) if e.is_absent() && !self.interface.is_literal() => {
-                    warn!("not listening on {address}: {}", e.source);
-                }
-                Err(e) => {
-                    for listener in listeners {
-                        listener.local_addr().into_iter().for_each(|a| sockets.closed(name, a));
-                    }
-                    return Err(e);
-                }
-            }
-        }
-        Ok(listeners)
     }
 }
 
@@ -165,9 +72,12 @@ impl TcpServer {
 impl Service for TcpServer {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let sockets = cx.resource::<Sockets>().unwrap_or_default();
-        self.listeners = self.listen(&sockets, cx.path().as_str())?;
+        let service = cx.path().as_str();
+        let backlog = self.options.backlog;
+        let open = |address| sockets.listen_tcp(service, address, backlog);
+        self.listeners = listen_on_all(&self.interface, self.port, &sockets, service, open)?;
         for listener in &self.listeners {
-            prepare_for_clients(listener);
+            bound_unsent(listener);
             let address = listener.local_addr()?;
             info!(%address, "listening on {address}");
         }
@@ -178,63 +88,34 @@ impl Service for TcpServer {
         if self.listeners.is_empty() {
             return Err("it has no socket: its privileged start has not been called".into());
         }
-        let limit = match self.options.max_connections {
-            Some(max) => ConnectionLimit::new(max),
-            None => match cx.resource::<ConnectionLimit>() {
-                Some(shared) => (*shared).clone(),
-                None => ConnectionLimit::from_descriptors(),
-            },
-        };
-        let shared = Arc::new(Shared {
-            protocol: (self.make_protocol)(cx)?,
-            options: self.options.clone(),
-            limit,
-            closed: CancellationToken::new(),
-            cut: CancellationToken::new(),
-            unfinished: AtomicUsize::new(0),
-            exhausted: Burst::default(),
-        });
-        let mut running = Running {
-            shared: shared.clone(),
-            loops: Vec::new(),
+        let protocol = (self.make_protocol)(cx)?;
+        let addresses =
+            self.listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
+        let listeners = self.listeners.drain(..).map(Socket::from).collect();
+        self.running = Some(Running {
+            serving: Serving::start(cx, listeners, &self.options, protocol),
             sockets: cx.resource::<Sockets>(),
-            addresses: Vec::new(),
-        };
-        for listener in self.listeners.drain(..) {
-            let address = listener.local_addr()?;
-            running.addresses.push((cx.path().as_str().into(), address));
-            let listener = Arc::new(listener);
-            for worker in 0..cx.workers().len() {
-                let accept_loop = accept_loop(cx.clone(), shared.clone(), listener.clone());
-                running.loops.push(cx.spawn_on(worker, accept_loop));
-            }
-        }
-        self.running = Some(running);
+            service: cx.path().as_str().into(),
+            addresses,
+        });
         Ok(())
     }
 
     fn close(&mut self) {
         self.listeners.clear();
-        let Some(running) = &self.running else { return };
-        running.shared.closed.cancel();
-        for (service, address) in &running.addresses {
+        let Some(Running { serving, sockets, service, addresses }) = &self.running else { return };
+        serving.close();
+        for address in addresses {
             info!(%address, "closing {address}");
-            if let Some(sockets) = &running.sockets {
+            if let Some(sockets) = sockets {
                 sockets.closed(service, *address);
             }
         }
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        let Some(mut running) = self.running.take() else { return Ok(()) };
-        let shared = running.shared.clone();
-        shared.closed.cancel();
-        let mut ended = join_all(std::mem::take(&mut running.loops));
-        if timeout_at(deadline, &mut ended).await.is_err() {
-            shared.cut.cancel();
-            ended.await;
-            let unfinished = shared.unfinished.load(Ordering::Relaxed);
-            warn!(connections = unfinished, "cut {unfinished} connections at the deadline");
+        if let Some(running) = self.running.take() {
+            running.serving.stop(deadline).await;
         }
         Ok(())
     }
@@ -246,11 +127,9 @@ impl Service for TcpServer {
     }
 }
 
-/// Sets what accepted sockets inherit from the listener, at no cost per connection: to be reset unless their
-/// answer is complete, and a bound for what the kernel keeps of unsent bytes.
-fn prepare_for_clients(listener: &TcpListener) {
-    reset_when_dropped(listener, true);
-    if let Err(e) = socket2::SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
+/// Bounds what the kernel keeps of unsent bytes; accepted sockets inherit it from the listener.
+fn bound_unsent(listener: &TcpListener) {
+    if let Err(e) = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
         warn!("slow readers will cost more of the kernel's memory: TCP_NOTSENT_LOWAT: {e}");
     }
 }

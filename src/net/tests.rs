@@ -26,7 +26,7 @@ struct Running {
 }
 
 impl Running {
-    async fn start(protocol: impl Protocol, options: TcpOptions) -> Self {
+    async fn start(protocol: impl Protocol, options: ServerOptions) -> Self {
         let protocol: Arc<dyn Protocol> = Arc::new(protocol);
         let interface = Interface::resolve("127.0.0.1").unwrap();
         let server = TcpServer::with_shared_protocol(interface, 0, move |_| Ok(protocol.clone()));
@@ -96,7 +96,7 @@ async fn assert_good_end(mut client: TcpStream) {
 
 #[tokio::test]
 async fn clients_converse_side_by_side() {
-    let running = Running::start(Echo, TcpOptions::default()).await;
+    let running = Running::start(Echo, ServerOptions::default()).await;
     let (mut one, mut two) = (running.connect().await, running.connect().await);
     for _ in 0..3 {
         assert_echo(&mut one).await;
@@ -110,7 +110,7 @@ async fn clients_converse_side_by_side() {
 
 #[tokio::test]
 async fn a_panic_in_a_conversation_costs_only_that_connection() {
-    let mut running = Running::start(Echo, TcpOptions::default()).await;
+    let mut running = Running::start(Echo, ServerOptions::default()).await;
     let (mut one, mut two) = (running.connect().await, running.connect().await);
     assert_echo(&mut two).await;
     one.write_all(b"panic").await.unwrap();
@@ -123,7 +123,7 @@ async fn a_panic_in_a_conversation_costs_only_that_connection() {
 
 #[tokio::test]
 async fn a_conversation_that_fails_ends_in_a_reset() {
-    let running = Running::start(Echo, TcpOptions::default()).await;
+    let running = Running::start(Echo, ServerOptions::default()).await;
     let mut client = running.connect().await;
     assert_echo(&mut client).await;
     client.write_all(b"fail!").await.unwrap();
@@ -132,7 +132,7 @@ async fn a_conversation_that_fails_ends_in_a_reset() {
 
 #[tokio::test]
 async fn a_connection_that_panicked_or_failed_gives_its_place_back() {
-    let options = TcpOptions { max_connections: Some(1), ..TcpOptions::default() };
+    let options = ServerOptions { max_connections: Some(1), ..ServerOptions::default() };
     let running = Running::start(Echo, options).await;
     for last_word in [b"panic", b"fail!", b"panic"] {
         let mut client = running.connect().await;
@@ -145,7 +145,7 @@ async fn a_connection_that_panicked_or_failed_gives_its_place_back() {
 
 #[tokio::test]
 async fn with_one_place_clients_are_served_one_after_the_other() {
-    let options = TcpOptions { max_connections: Some(1), ..TcpOptions::default() };
+    let options = ServerOptions { max_connections: Some(1), ..ServerOptions::default() };
     let running = Running::start(Echo, options).await;
     let mut one = running.connect().await;
     assert_echo(&mut one).await;
@@ -181,7 +181,7 @@ impl Protocol for Speaker {
 
 #[tokio::test]
 async fn a_monologue_comes_whole_though_the_client_talks_as_well() {
-    let running = Running::start(Speaker::new("Where, like a pillow"), TcpOptions::default()).await;
+    let running = Running::start(Speaker::new("Where, like a pillow"), ServerOptions::default()).await;
     let mut client = running.connect().await;
     client.write_all(&[b'x'; 100_000]).await.unwrap();
     assert_eq!(read_all(&mut client).await.unwrap(), b"Where, like a pillow");
@@ -192,7 +192,7 @@ async fn a_monologue_comes_whole_though_the_client_talks_as_well() {
 #[tokio::test]
 async fn a_monologue_longer_than_any_buffer_comes_whole() {
     let speech: Vec<u8> = (0..20_000_000u32).map(|n| (n / 251) as u8).collect();
-    let running = Running::start(Speaker::new(speech.clone()), TcpOptions::default()).await;
+    let running = Running::start(Speaker::new(speech.clone()), ServerOptions::default()).await;
     let mut client = running.connect().await;
     assert!(read_all(&mut client).await.unwrap() == speech);
     drop(client);
@@ -201,7 +201,7 @@ async fn a_monologue_longer_than_any_buffer_comes_whole() {
 
 #[tokio::test]
 async fn a_panic_in_a_monologue_costs_only_that_connection() {
-    let mut running = Running::start(Speaker::new("words"), TcpOptions::default()).await;
+    let mut running = Running::start(Speaker::new("words"), ServerOptions::default()).await;
     for _ in 0..3 {
         assert_eq!(read_all(&mut running.connect().await).await.unwrap(), b"words");
         // The reset may come before connect(2) returns.
@@ -232,7 +232,7 @@ impl Protocol for Endless {
 async fn a_conversation_with_a_client_that_stops_reading_times_out() {
     let (told, mut outcome) = mpsc::unbounded_channel();
     let write_timeout = Duration::from_millis(50);
-    let options = TcpOptions { write_timeout, ..TcpOptions::default() };
+    let options = ServerOptions { write_timeout, ..ServerOptions::default() };
     let running = Running::start(Endless(told), options).await;
     let mut client = running.connect().await;
     let kind = timeout(LIMIT, outcome.recv()).await.unwrap();
@@ -242,7 +242,7 @@ async fn a_conversation_with_a_client_that_stops_reading_times_out() {
 
 #[tokio::test]
 async fn at_the_deadline_a_conversation_is_cut_with_a_reset() {
-    let mut running = Running::start(Echo, TcpOptions::default()).await;
+    let mut running = Running::start(Echo, ServerOptions::default()).await;
     let mut client = running.connect().await;
     assert_echo(&mut client).await;
     running.application.close();
@@ -254,7 +254,7 @@ async fn at_the_deadline_a_conversation_is_cut_with_a_reset() {
 
 #[tokio::test]
 async fn when_closed_it_refuses_newcomers_and_finishes_conversations() {
-    let mut running = Running::start(Echo, TcpOptions::default()).await;
+    let mut running = Running::start(Echo, ServerOptions::default()).await;
     let mut client = running.connect().await;
     assert_echo(&mut client).await;
     running.application.close();
@@ -280,7 +280,7 @@ async fn assert_served_though_closed(mut running: Running) {
 
 #[tokio::test]
 async fn whoever_was_waiting_when_it_was_closed_is_served() {
-    let running = Running::start(Speaker::new("words"), TcpOptions::default()).await;
+    let running = Running::start(Speaker::new("words"), ServerOptions::default()).await;
     // The accept loop gets its turn, and waits for clients.
     tokio::task::yield_now().await;
     assert_served_though_closed(running).await;
@@ -289,7 +289,7 @@ async fn whoever_was_waiting_when_it_was_closed_is_served() {
 /// It has started, so a client may have been told; that the accept loop did not run yet is nobody's business.
 #[tokio::test]
 async fn whoever_was_waiting_when_it_was_closed_right_after_the_start_is_served() {
-    let running = Running::start(Speaker::new("words"), TcpOptions::default()).await;
+    let running = Running::start(Speaker::new("words"), ServerOptions::default()).await;
     assert_served_though_closed(running).await;
 }
 

@@ -6,6 +6,7 @@ mod forward;
 pub mod netstring;
 mod poem;
 mod proxy;
+mod quote;
 mod slow;
 mod transform;
 pub mod transforms;
@@ -14,6 +15,7 @@ pub use fast::{FastPoetry, FastSettings};
 pub use forward::{ForwardSettings, PortForward};
 pub use poem::{Poem, PoemHandle, PoemSettings};
 pub use proxy::{PoetryProxy, ProxySettings};
+pub use quote::{Quote, QuoteSettings};
 pub use slow::{Pace, SlowPoetry, SlowSettings};
 pub use transform::{TransformPoetry, TransformSettings};
 
@@ -30,6 +32,7 @@ pub const DEFAULT_PORT: u16 = 10000;
 /// Makes the kinds and protocols of this room known.
 pub fn register(registry: &mut Registry) {
     registry.kind::<PoemSettings>("poem");
+    registry.kind::<QuoteSettings>("udp");
     registry.protocol::<FastSettings>("fast");
     registry.protocol::<SlowSettings>("slow");
     registry.protocol::<ProxySettings>("proxy");

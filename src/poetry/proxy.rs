@@ -33,10 +33,10 @@ impl ProtocolKind for ProxySettings {
         let ttl = section.optional("ttl", read::seconds);
         let patience = Patience {
             connect_timeout: section
-                .optional("connect-timeout", read::seconds)
+                .optional("connect-timeout", read::seconds_above_0)
                 .unwrap_or(default.connect_timeout),
             silence_timeout: section
-                .optional("silence-timeout", read::seconds)
+                .optional("silence-timeout", read::seconds_above_0)
                 .unwrap_or(default.silence_timeout),
             max_length: section.optional("max-length", read::length).unwrap_or(default.max_length),
         };

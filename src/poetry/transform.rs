@@ -41,7 +41,7 @@ impl ProtocolKind for TransformSettings {
         Some(Self {
             max_length: section.optional("max-length", read::length).unwrap_or(default.max_length),
             read_timeout: section
-                .optional("read-timeout", read::seconds)
+                .optional("read-timeout", read::seconds_above_0)
                 .unwrap_or(default.read_timeout),
         })
     }

@@ -1,9 +1,9 @@
 //! Opening a listening socket.
 
-use super::holder;
+use super::{Transport, holder};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
@@ -19,9 +19,9 @@ pub struct ListenError {
 
 impl ListenError {
     /// Adds to the system's word what the user can do about it.
-    pub(super) fn new(address: SocketAddr, source: io::Error) -> Self {
+    pub(super) fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
         let reason = match source.kind() {
-            io::ErrorKind::AddrInUse => match holder::of_tcp(address) {
+            io::ErrorKind::AddrInUse => match holder::of(transport, address) {
                 Some(holder) => format!("the address is in use by {holder}"),
                 None => "the address is in use by another process".into(),
             },
@@ -54,20 +54,28 @@ impl ListenError {
 ///
 /// SO_REUSEADDR lets a restarted daemon bind while connections of its predecessor linger; it does not let
 /// two listeners share a port. SO_REUSEPORT would, without an error to anyone, and is therefore not set.
-pub(super) fn tcp(address: SocketAddr, backlog: u32) -> Result<TcpListener, ListenError> {
-    let open = || -> io::Result<TcpListener> {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM.nonblocking(),
-            Some(Protocol::TCP),
-        )?;
-        if address.is_ipv6() {
-            socket.set_only_v6(true)?;
-        }
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-        Ok(socket.into())
-    };
-    open().map_err(|e| ListenError::new(address, e))
+pub(super) fn tcp(address: SocketAddr, backlog: u32) -> io::Result<Socket> {
+    let socket = new(address, Type::STREAM, Protocol::TCP)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket)
+}
+
+/// A new non-blocking UDP socket.
+///
+/// Without SO_REUSEADDR: nothing of a predecessor lingers, and among UDP sockets it does what SO_REUSEPORT
+/// does.
+pub(super) fn udp(address: SocketAddr) -> io::Result<Socket> {
+    let socket = new(address, Type::DGRAM, Protocol::UDP)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}
+
+fn new(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), kind.nonblocking(), Some(protocol))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    Ok(socket)
 }

@@ -1,7 +1,8 @@
-//! Who holds a TCP port: the answer to "address in use", read from [`/proc`] as `ss -ltnp` does.
+//! Who holds a port: the answer to "address in use", read from [`/proc`] as `ss -lntup` does.
 //!
 //! [`/proc`]: https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 
+use super::Transport;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,10 +10,14 @@ use std::net::{IpAddr, SocketAddr};
 const LISTEN: &str = "0A";
 
 /// Describes the process that listens on `address`, as far as this user may know.
-pub(super) fn of_tcp(address: SocketAddr) -> Option<String> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+pub(super) fn of(transport: Transport, address: SocketAddr) -> Option<String> {
+    // A TCP port is shared by a listener and its connections; a UDP socket has its own to itself.
+    let (tables, state) = match transport {
+        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], Some(LISTEN)),
+        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], None),
+    };
     let tables = tables.iter().filter_map(|table| fs::read_to_string(table).ok());
-    let holder = tables.filter_map(|table| listener_in(&table, address)).next()?;
+    let holder = tables.filter_map(|table| holder_in(&table, state, address)).next()?;
     Some(match process_with_socket(&holder.inode) {
         Some((pid, _)) if pid == std::process::id() => "this process itself".into(),
         Some((pid, name)) => format!("process {pid} ({})", name.escape_debug()),
@@ -25,8 +30,8 @@ struct Holder {
     uid: String,
 }
 
-/// The socket in a table that keeps others from listening on `address`.
-fn listener_in(table: &str, address: SocketAddr) -> Option<Holder> {
+/// The socket in a table, in the state `only` if that is given, that keeps others from `address`.
+fn holder_in(table: &str, only: Option<&str>, address: SocketAddr) -> Option<Holder> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (&local, &state) = (fields.get(1)?, fields.get(3)?);
@@ -35,7 +40,7 @@ fn listener_in(table: &str, address: SocketAddr) -> Option<Holder> {
         let same = local.ip() == address.ip()
             || local.ip().is_unspecified() && (local.is_ipv6() || address.is_ipv4())
             || address.ip().is_unspecified() && local.is_ipv4() == address.is_ipv4();
-        let holds = state == LISTEN && local.port() == address.port() && same;
+        let holds = only.is_none_or(|only| state == only) && local.port() == address.port() && same;
         holds.then(|| Holder { inode: inode.into(), uid: uid.into() })
     })
 }
@@ -73,17 +78,28 @@ fn process_with_socket(inode: &str) -> Option<(u32, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, UdpSocket};
 
     #[test]
     fn finds_the_process_that_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(of_tcp(address).as_deref(), Some("this process itself"));
+        assert_eq!(of(Transport::Tcp, address).as_deref(), Some("this process itself"));
         let all = SocketAddr::new([0, 0, 0, 0].into(), address.port());
-        assert_eq!(of_tcp(all).as_deref(), Some("this process itself"));
+        assert_eq!(of(Transport::Tcp, all).as_deref(), Some("this process itself"));
         let other = SocketAddr::new([127, 0, 0, 9].into(), address.port());
-        assert_eq!(of_tcp(other), None);
+        assert_eq!(of(Transport::Tcp, other), None);
+    }
+
+    #[test]
+    fn finds_the_process_with_a_udp_socket_connected_or_not() {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        assert_eq!(of(Transport::Udp, address).as_deref(), Some("this process itself"));
+        socket.connect("127.0.0.1:9").unwrap();
+        assert_eq!(of(Transport::Udp, address).as_deref(), Some("this process itself"));
+        let other = SocketAddr::new([127, 0, 0, 9].into(), address.port());
+        assert_eq!(of(Transport::Udp, other), None);
     }
 
     #[test]
@@ -99,6 +115,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert_eq!(of_tcp(address), None);
+        assert_eq!(of(Transport::Tcp, address), None);
     }
 }

@@ -1,6 +1,6 @@
 //! Every listening socket of the process, inherited or bound.
 //!
-//! A service asks [`Sockets`] for a listener by its own name and the address; it gets the one that was
+//! A service asks [`Sockets`] for a socket by its own name and the address; it gets the one that was
 //! handed over for either (by systemd's [socket activation], for example), or a newly bound one.
 //!
 //! [socket activation]: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
@@ -12,9 +12,20 @@ mod inherited;
 pub use bind::ListenError;
 pub use inherited::Inherited;
 
+use socket2::Socket;
 use std::fmt;
-use std::net::{SocketAddr, TcpListener};
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What is spoken on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Connections.
+    Tcp,
+    /// Datagrams.
+    Udp,
+}
 
 /// All listening sockets of the process. Lent to services as a resource.
 #[derive(Default)]
@@ -35,6 +46,8 @@ struct State {
 pub struct Listening {
     /// The service that asked for it.
     pub service: String,
+    /// What is spoken on it.
+    pub transport: Transport,
     /// The address, with the port that the kernel chose where 0 was asked for.
     pub address: SocketAddr,
 }
@@ -71,17 +84,48 @@ impl Sockets {
         address: SocketAddr,
         backlog: u32,
     ) -> Result<Option<TcpListener>, ListenError> {
+        let bind = || bind::tcp(address, backlog);
+        Ok(self.open(service, Transport::Tcp, address, bind)?.map(TcpListener::from))
+    }
+
+    /// A non-blocking UDP socket for `service` at `address`, found or made as [`listen_tcp`] does it. No
+    /// other process can share the port.
+    ///
+    /// `None`: an inherited IPv6 socket that the service has got already takes IPv4 datagrams, too.
+    ///
+    /// # Errors
+    /// As of [`listen_tcp`].
+    ///
+    /// [`listen_tcp`]: Self::listen_tcp
+    pub fn bind_udp(
+        &self,
+        service: &str,
+        address: SocketAddr,
+    ) -> Result<Option<UdpSocket>, ListenError> {
+        let bind = || bind::udp(address);
+        Ok(self.open(service, Transport::Udp, address, bind)?.map(UdpSocket::from))
+    }
+
+    fn open(
+        &self,
+        service: &str,
+        transport: Transport,
+        address: SocketAddr,
+        bind: impl FnOnce() -> io::Result<Socket>,
+    ) -> Result<Option<Socket>, ListenError> {
         let mut state = self.lock();
         if address.is_ipv4() && state.dual_stack.contains(&(service.into(), address.port())) {
             return Ok(None);
         }
-        let listener = match state.claim_tcp(service, address) {
-            Some(listener) => listener,
-            None => bind::tcp(address, backlog)?,
+        let open = || -> io::Result<(Socket, SocketAddr)> {
+            let inherited = state.claim(service, transport, address);
+            let socket = inherited.map_or_else(bind, Ok)?;
+            let bound = socket.local_addr()?.as_socket();
+            Ok((socket, bound.unwrap_or(address)))
         };
-        let address = listener.local_addr().map_err(|e| ListenError::new(address, e))?;
-        state.listening.push(Listening { service: service.into(), address });
-        Ok(Some(listener))
+        let (socket, address) = open().map_err(|e| ListenError::new(transport, address, e))?;
+        state.listening.push(Listening { service: service.into(), transport, address });
+        Ok(Some(socket))
     }
 
     /// Forgets a socket that its service has closed.
@@ -105,18 +149,46 @@ impl Sockets {
 }
 
 impl State {
-    fn claim_tcp(&mut self, service: &str, address: SocketAddr) -> Option<TcpListener> {
-        let by_name = |i: &Inherited| i.name() == Some(service) && i.is_tcp_for(address);
-        let by_address = |i: &Inherited| i.tcp_address() == Some(address);
+    fn claim(
+        &mut self,
+        service: &str,
+        transport: Transport,
+        address: SocketAddr,
+    ) -> Option<Socket> {
+        let by_name = |i: &Inherited| i.name() == Some(service) && i.is_for(transport, address);
+        let by_address = |i: &Inherited| i.address(transport) == Some(address);
         let at = self
             .unclaimed
             .iter()
             .position(by_name)
             .or_else(|| self.unclaimed.iter().position(by_address))?;
         let inherited = self.unclaimed.remove(at);
-        if inherited.takes_ipv4_too() {
+        if inherited.takes_ipv4_too(transport) {
             self.dual_stack.push((service.into(), address.port()));
         }
-        Some(inherited.into_tcp_listener())
+        Some(inherited.into_socket())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_udp_port_is_had_by_one_service_beside_the_tcp_port_of_its_number() {
+        let sockets = Sockets::new();
+        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let udp = sockets.bind_udp("udp", any_port).unwrap().unwrap();
+        let address = udp.local_addr().unwrap();
+        let in_use = sockets.bind_udp("other", address).unwrap_err();
+        assert!(in_use.is_in_use());
+        assert!(in_use.to_string().ends_with("in use by this process itself"), "{in_use}");
+        let tcp = sockets.listen_tcp("tcp", address, 1).unwrap();
+        assert!(tcp.is_some());
+        let listed =
+            |service: &str, transport| Listening { service: service.into(), transport, address };
+        assert_eq!(sockets.list(), [listed("udp", Transport::Udp), listed("tcp", Transport::Tcp)]);
+        sockets.closed("udp", address);
+        assert_eq!(sockets.list(), [listed("tcp", Transport::Tcp)]);
     }
 }

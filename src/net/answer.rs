@@ -1,0 +1,224 @@
+//! The loop that answers datagrams: one per socket.
+
+use super::burst::Burst;
+use super::rate::{RateLimit, Verdict};
+use super::{Responder, UdpOptions};
+use crate::service::{BoxError, Context};
+use bytes::Bytes;
+use socket2::SockRef;
+use std::fmt::Display;
+use std::io;
+use std::net::SocketAddr;
+use std::net::UdpSocket;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::yield_now;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+/// How many datagrams are taken before the worker's other tasks get their turn.
+const BATCH: usize = 64;
+
+/// How long a loop rests when receiving fails for a reason that may last.
+const REST: Duration = Duration::from_millis(100);
+
+/// More than any datagram has.
+const LARGEST_DATAGRAM: usize = 65_536;
+
+/// What all loops of one service share.
+pub(super) struct Shared {
+    responder: Arc<dyn Responder>,
+    options: UdpOptions,
+    limit: Mutex<RateLimit>,
+    /// Set by `close`: take nothing new.
+    pub(super) closed: CancellationToken,
+    unanswered: AtomicU64,
+    too_often: Burst,
+    too_many: Burst,
+    trouble: Burst,
+}
+
+impl Shared {
+    pub(super) fn new(responder: Arc<dyn Responder>, options: UdpOptions) -> Self {
+        Self {
+            responder,
+            limit: Mutex::new(RateLimit::new(options.replies_per_second)),
+            options,
+            closed: CancellationToken::new(),
+            unanswered: AtomicU64::new(0),
+            too_often: Burst::default(),
+            too_many: Burst::default(),
+            trouble: Burst::default(),
+        }
+    }
+
+    /// How many datagrams should have had an answer and got none.
+    pub(super) fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, socket: &tokio::net::UdpSocket, peer: SocketAddr, datagram: &[u8]) {
+        let source = peer.ip();
+        let verdict = {
+            let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
+            limit.ask(source, Instant::now())
+        };
+        match verdict {
+            Verdict::Answer => {}
+            Verdict::TooOften => {
+                let most = self.options.replies_per_second;
+                let why = format_args!("its address gets no more than {most} per second");
+                return self.leave(&self.too_often, peer, why);
+            }
+            Verdict::TooMany => {
+                return self.leave(&self.too_many, peer, "too many others are asking");
+            }
+        }
+        let answer = catch_unwind(AssertUnwindSafe(|| self.responder.answer(peer, datagram)));
+        let Ok(answer) = answer else {
+            return error!("the responder panicked; {peer} got no answer");
+        };
+        let Some(answer) = answer else { return };
+        let answer = cut(answer, self.options.max_reply);
+        // Past the reactor: an answer that can't be sent now would only come too late.
+        match SockRef::from(socket).send_to(&answer, &peer.into()) {
+            Ok(bytes) => self.responder.answered(peer, bytes),
+            Err(e) => self.leave(&self.trouble, peer, e),
+        }
+    }
+
+    /// Counts a datagram without an answer, and says so once per burst.
+    fn leave(&self, burst: &Burst, peer: SocketAddr, why: impl Display) {
+        self.unanswered.fetch_add(1, Ordering::Relaxed);
+        match burst.event() {
+            Some(0) => warn!(%peer, "not answering {peer}: {why}"),
+            Some(unmentioned) => {
+                warn!(
+                    unmentioned,
+                    %peer,
+                    "not answering {peer}: {why}; nor were {unmentioned} requests answered since this was last said"
+                );
+            }
+            None => {}
+        }
+    }
+
+    /// Logs a failed receive, and says whether it concerns no more than a peer that one of our answers did
+    /// not reach, so that the next one may well succeed at once. A receive reports that if the socket
+    /// was handed over with IP_RECVERR or connected; see udp(7).
+    fn failed(&self, e: &io::Error) -> bool {
+        if let Some(unmentioned) = self.trouble.event() {
+            warn!(unmentioned, "receiving a datagram failed: {e}");
+        }
+        matches!(
+            e.raw_os_error(),
+            Some(
+                libc::ECONNREFUSED
+                    | libc::EHOSTUNREACH
+                    | libc::ENETUNREACH
+                    | libc::EHOSTDOWN
+                    | libc::ENOPROTOOPT
+                    | libc::EMSGSIZE
+                    | libc::EPROTO
+                    | libc::EACCES
+            )
+        )
+    }
+}
+
+/// Answers what comes to one socket, on the worker that this is called on, from the time when the whole
+/// application has started until the service is closed.
+pub(super) async fn answer_loop(
+    cx: Context,
+    shared: Arc<Shared>,
+    socket: UdpSocket,
+) -> Result<(), BoxError> {
+    let socket = tokio::net::UdpSocket::from_std(socket)?;
+    tokio::select! {
+        biased;
+        () = shared.closed.cancelled() => Ok(()),
+        ended = async {
+            cx.all_started().await;
+            answer_all(&shared, &socket).await
+        } => ended,
+    }
+}
+
+async fn answer_all(shared: &Shared, socket: &tokio::net::UdpSocket) -> Result<(), BoxError> {
+    let mut buffer = vec![0; LARGEST_DATAGRAM];
+    loop {
+        socket.readable().await?;
+        for _ in 0..BATCH {
+            match socket.try_recv_from(&mut buffer) {
+                Ok((bytes, peer)) => shared.take(socket, peer.into(), &buffer[..bytes]),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if shared.failed(&e) => {}
+                Err(_) => {
+                    sleep(REST).await;
+                    break;
+                }
+            }
+        }
+        yield_now().await;
+    }
+}
+
+/// As much of an answer as `max` bytes hold. A text in UTF-8 (which is judged by these bytes alone) is cut
+/// between two characters, anything else after exactly `max` bytes.
+fn cut(answer: Bytes, max: usize) -> Bytes {
+    let Some(head) = answer.get(..max) else { return answer };
+    if head.len() == answer.len() {
+        return answer;
+    }
+    let end = match std::str::from_utf8(head) {
+        // It ends in the midst of a character, and is right up to there.
+        Err(e) if e.error_len().is_none() => e.valid_up_to(),
+        _ => max,
+    };
+    answer.slice(..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_text(text: &'static str, max: usize) -> String {
+        String::from_utf8(cut(Bytes::from(text), max).to_vec()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_that_fits_stays_whole() {
+        assert_eq!(cut_text("poem", 5), "poem");
+        assert_eq!(cut_text("poem", 4), "poem");
+        assert_eq!(cut_text("", 1), "");
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut_text("poem", 3), "poe");
+        assert_eq!(cut_text("perch\u{e9}", 6), "perch");
+        assert_eq!(cut_text("perch\u{e9} no", 7), "perch\u{e9}");
+        for (max, cut) in [(0, ""), (1, ""), (2, ""), (3, ""), (4, "\u{1f4dc}"), (5, "\u{1f4dc}!")]
+        {
+            assert_eq!(cut_text("\u{1f4dc}!?", max), cut, "{max}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_cut_exactly() {
+        let bytes = Bytes::from_static(b"\xff\xfe\xe9 \xc3\xa9");
+        for max in 0..=bytes.len() {
+            assert_eq!(cut(bytes.clone(), max), bytes.slice(..max));
+        }
+    }
+
+    #[test]
+    fn cutting_copies_nothing() {
+        let poem = Bytes::from_static(b"a poem of some length");
+        assert_eq!(cut(poem.clone(), 6).as_ptr(), poem.as_ptr());
+    }
+}

@@ -1,0 +1,201 @@
+//! `kind = "udp"`: a poem in answer to any datagram, the quote of the day of [RFC 865].
+//!
+//! [RFC 865]: https://www.rfc-editor.org/rfc/rfc865
+
+use super::PoemHandle;
+use crate::config::{Kind, Section, Value, read};
+use crate::net::{Interface, Responder, UdpOptions, UdpServer};
+use crate::service::Service;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use tracing::info;
+
+/// What fits one datagram of IPv4.
+const MAX_REPLY: u64 = 65_507;
+
+/// Ports of servers; no client sends from there.
+const RESERVED_PORTS: std::ops::Range<u16> = 0..1024;
+
+/// The settings of a quote server.
+#[derive(Debug, PartialEq)]
+pub struct QuoteSettings {
+    interface: Interface,
+    port: u16,
+    options: UdpOptions,
+    poem: String,
+}
+
+impl Kind for QuoteSettings {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        let default = UdpOptions::default();
+        let interface = section.optional("interface", read::word).unwrap_or("localhost".into());
+        let port = section.required("port", read::port);
+        let max_reply = section.optional("max-reply", reply_size);
+        let rate = section.optional("replies-per-second", read::integer(1..=1_000_000));
+        let allow_reflection = section.optional("allow-reflection", read::boolean);
+        let options = UdpOptions {
+            max_reply: max_reply.unwrap_or(default.max_reply),
+            replies_per_second: rate.unwrap_or(default.replies_per_second),
+            allow_reflection: allow_reflection.unwrap_or(default.allow_reflection),
+        };
+        let poem = section.service::<PoemHandle>("poem", "poem");
+        let interface = match Interface::resolve(&interface) {
+            Ok(interface) => interface,
+            Err(e) => {
+                section.mistake("interface", format!("interface: {e}"));
+                return None;
+            }
+        };
+        // A value that is wrong has been noted; what it was meant to be, nobody knows.
+        if allow_reflection.is_some() || !section.has("allow-reflection") {
+            let refused = interface.addresses(port?).find_map(|a| options.permit(a).err());
+            if let Some(e) = refused {
+                section.mistake("interface", format!("interface: {e}"));
+            }
+        }
+        section.takes_datagrams_on("port", interface.addresses(port?));
+        Some(Self { interface, port: port?, options, poem: poem? })
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        let (poem, port) = (self.poem.clone(), self.port);
+        let server = UdpServer::new(self.interface.clone(), port, move |cx| {
+            Ok(Quote::new(cx.find(&poem)?, port))
+        });
+        Box::new(server.options(self.options.clone()))
+    }
+}
+
+fn reply_size(value: &Value<'_>) -> Result<usize, String> {
+    let bytes = read::size(value).ok().filter(|bytes| (1..=MAX_REPLY).contains(bytes));
+    let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+    bytes.ok_or_else(|| format!("expected a size from 1 to {MAX_REPLY} bytes"))
+}
+
+/// Answers any datagram, even an empty one, with a poem.
+///
+/// Except one from a port of a server, be it a reserved one or `port`, its own: that comes from no client,
+/// but from somebody who wants two servers to answer each other for ever.
+pub struct Quote {
+    poem: PoemHandle,
+    port: u16,
+}
+
+impl Quote {
+    /// Answers with the poem that is loaded when a datagram comes. `port` is the server's own, 0 if it is
+    /// not known.
+    pub fn new(poem: PoemHandle, port: u16) -> Self {
+        Self { poem, port }
+    }
+
+    fn is_client(&self, port: u16) -> bool {
+        port != self.port && !RESERVED_PORTS.contains(&port)
+    }
+}
+
+impl Responder for Quote {
+    fn answer(&self, peer: SocketAddr, _datagram: &[u8]) -> Option<Bytes> {
+        if self.is_client(peer.port()) { self.poem.get() } else { None }
+    }
+
+    fn answered(&self, peer: SocketAddr, bytes: usize) {
+        info!(bytes, %peer, "sending {bytes} bytes of poetry to {peer}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Registry, parse};
+    use crate::service::Application;
+
+    fn read(listener: &str) -> Result<Application, String> {
+        let mut registry = Registry::new();
+        crate::poetry::register(&mut registry);
+        let text = format!(
+            "[services.poem]\nkind = \"poem\"\nfile = \"x\"\n\
+             [services.quote]\nkind = \"udp\"\n{listener}\n"
+        );
+        let parsed = parse("quote.toml", &text, &registry, |_| ());
+        parsed.map(|(application, ())| application).map_err(|e| e.to_string())
+    }
+
+    fn mistake(listener: &str) -> String {
+        read(listener).err().unwrap_or_else(|| panic!("no mistake was found in {listener}"))
+    }
+
+    fn assert_right(listener: &str) {
+        assert_eq!(read(listener).err(), None, "{listener}");
+    }
+
+    #[test]
+    fn port_and_poem_are_enough() {
+        assert_right("port = 17\npoem = \"poem\"");
+        let mistakes = mistake("");
+        assert!(mistakes.contains("needs a key \"port\""), "{mistakes}");
+        assert!(mistakes.contains("needs a key \"poem\""), "{mistakes}");
+    }
+
+    #[test]
+    fn other_machines_are_answered_only_if_that_was_said_in_so_many_words() {
+        for interface in ["*", "0.0.0.0", "::", "192.0.2.1", "2001:db8::1"] {
+            let listener = format!("interface = \"{interface}\"\nport = 17\npoem = \"poem\"");
+            for refused in ["", "allow-reflection = false"] {
+                let said = mistake(&format!("{listener}\n{refused}"));
+                assert!(said.contains("set allow-reflection = true"), "{interface}: {said}");
+                assert!(said.contains("can be reached from other machines"), "{said}");
+            }
+            assert_right(&format!("{listener}\nallow-reflection = true"));
+        }
+        for interface in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
+            assert_right(&format!("interface = \"{interface}\"\nport = 17\npoem = \"poem\""));
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_allow_reflection_is_one_mistake() {
+        let said = mistake("interface = \"*\"\nport = 17\npoem = \"poem\"\nallow-reflection = 1");
+        assert!(said.contains("expected true or false"), "{said}");
+        assert!(!said.contains("other machines"), "{said}");
+    }
+
+    #[test]
+    fn an_answer_has_a_size_that_a_datagram_can_have() {
+        for size in ["1", "65507", "\"1kB\""] {
+            assert_right(&format!("port = 17\npoem = \"poem\"\nmax-reply = {size}"));
+        }
+        for size in ["0", "65508", "\"1MB\"", "true"] {
+            let said = mistake(&format!("port = 17\npoem = \"poem\"\nmax-reply = {size}"));
+            assert!(said.contains("max-reply: expected a size from 1 to 65507 bytes"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_whole_number_and_not_0() {
+        assert_right("port = 17\npoem = \"poem\"\nreplies-per-second = 1");
+        let said = mistake("port = 17\npoem = \"poem\"\nreplies-per-second = 0");
+        assert!(said.contains("expected a whole number from 1 to 1000000"), "{said}");
+    }
+
+    #[test]
+    fn a_udp_port_and_a_tcp_port_of_one_number_are_two() {
+        let tcp = "port = 17\npoem = \"poem\"\n[services.tcp]\nkind = \"tcp\"\nport = 17\n\
+                   protocol = \"fast\"\npoem = \"poem\"";
+        assert_right(tcp);
+        let said = mistake(
+            "port = 17\npoem = \"poem\"\n[services.two]\nkind = \"udp\"\nport = 17\npoem = \"poem\"",
+        );
+        assert!(said.contains("is listened on by quote already"), "{said}");
+    }
+
+    #[test]
+    fn ports_of_servers_are_not_answered() {
+        let quote = Quote::new(PoemHandle::default(), 10017);
+        for port in [0, 7, 17, 19, 1023, 10017] {
+            assert!(!quote.is_client(port), "{port}");
+        }
+        for port in [1024, 10018, 65535] {
+            assert!(quote.is_client(port), "{port}");
+        }
+    }
+}
