@@ -1,0 +1,213 @@
+//! Who is compared: how each is found, configured and launched.
+
+use crate::processes::{Daemon, LIMIT, Memory, until};
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// The poem that everybody serves.
+pub const POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
+
+/// Where Debian has the module; other builds of nginx have it inside, or nowhere.
+const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/// A program, in a directory of its own, with a configuration that serves one poem on one port of 127.0.0.1.
+pub struct Contender {
+    pub name: &'static str,
+    directory: TempDir,
+    command: Vec<OsString>,
+    pid_file: &'static str,
+    address: SocketAddr,
+}
+
+impl Contender {
+    fn new(name: &'static str, pid_file: &'static str, port: u16) -> Self {
+        let directory = TempDir::new().unwrap();
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self { name, directory, command: Vec::new(), pid_file, address }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    fn runs(mut self, command: &[&str]) -> Self {
+        self.command = command.iter().map(OsString::from).collect();
+        self
+    }
+
+    /// Launches it, and says how long it took until the prompt returned.
+    pub fn launch(&self) -> (Daemon, Duration) {
+        let mut command = self.program(&self.command);
+        let launched = Instant::now();
+        let mut launcher = command.spawn().unwrap();
+        let mut status = None;
+        until(self.name, || {
+            status = launcher.try_wait().unwrap();
+            status.is_some()
+        });
+        let prompt = launched.elapsed();
+        assert!(status.unwrap().success(), "{}: {}", self.name, self.complaint());
+        let mut pid = None;
+        // nginx and twistd write theirs after the prompt has returned; twistd without a newline. Both may be
+        // caught between the making of the file and the writing.
+        until("a pid in a pid file", || {
+            pid = fs::read_to_string(self.path(self.pid_file))
+                .ok()
+                .and_then(|pid| pid.trim().parse().ok());
+            pid.is_some()
+        });
+        let (pid, pid_file) = (Pid::from_raw(pid.unwrap()), self.path(self.pid_file));
+        (Daemon { name: self.name, pid, pid_file, address: self.address, launched }, prompt)
+    }
+
+    /// The memory that it needs when it has nothing to do.
+    pub fn weigh(&self) -> Memory {
+        let (daemon, _) = self.launch();
+        daemon.until_it_serves(POEM);
+        let memory = daemon.memory();
+        daemon.stop();
+        memory
+    }
+
+    fn program(&self, words: &[OsString]) -> Command {
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(self.directory.path());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(self.path("stderr")).unwrap());
+        for name in ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC"]
+        {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Whether the program can be run with these arguments.
+    fn answers_to(&self, words: &[&str]) -> bool {
+        let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+        let Ok(mut child) = self.program(&words).spawn() else { return false };
+        let deadline = Instant::now() + LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+
+    fn complaint(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+}
+
+/// Whoever is on this machine, poetryd first. A line about each, also about those that are not.
+pub fn find() -> Vec<Contender> {
+    let ports = free_ports::<3>();
+    let mut found = vec![poetryd(ports[0], POEM, "")];
+    println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
+    match nginx(ports[1]) {
+        Ok(nginx) => found.push(nginx),
+        Err(reason) => println!("nginx: left out: {reason}"),
+    }
+    match twistd(ports[2]) {
+        Some(twistd) => found.push(twistd),
+        None => println!("twistd: left out: neither $TWISTD nor PATH nor python3 has it"),
+    }
+    found
+}
+
+/// `more` is added to the listener's table.
+pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
+    let contender = Contender::new("poetryd", "poetryd.pid", port);
+    fs::create_dir(contender.path("poetry")).unwrap();
+    contender.write("poetry/ecstasy.txt", poem);
+    // config/fast.toml, but for the port.
+    contender.write(
+        "fast.toml",
+        format!(
+            "name = \"fastpoetry\"\n[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
+             [services.fast]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = {port}\nprotocol = \"fast\"\n\
+             poem = \"ecstasy\"\n{more}\n"
+        ),
+    );
+    contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "fast.toml"])
+}
+
+fn nginx(port: u16) -> Result<Contender, String> {
+    let contender = Contender::new("nginx", "nginx.pid", port);
+    if !contender.answers_to(&["nginx", "-v"]) {
+        return Err("not in PATH".into());
+    }
+    println!("{}", contender.complaint().trim()); // it tells its version there
+    let poem = String::from_utf8_lossy(POEM).replace('\\', "\\\\").replace('"', "\\\"");
+    let prefix = contender.directory.path().display().to_string();
+    let module = if Path::new(STREAM_MODULE).exists() {
+        format!("load_module {STREAM_MODULE};\n")
+    } else {
+        String::new()
+    };
+    let configuration = format!(
+        "{module}worker_processes 1;\npid {prefix}/nginx.pid;\nerror_log {prefix}/nginx.log;\n\
+         events {{ worker_connections 1024; }}\n\
+         stream {{ server {{ listen 127.0.0.1:{port}; return \"{poem}\"; }} }}\n"
+    );
+    contender.write("nginx.conf", configuration);
+    let configuration = contender.path("nginx.conf").display().to_string();
+    let command = ["nginx", "-p", &prefix, "-c", &configuration];
+    if !contender.answers_to(&[&command[..], &["-t"]].concat()) {
+        return Err(format!("it can't serve a text: {}", contender.complaint().trim()));
+    }
+    let _ = fs::remove_file(contender.path("nginx.pid")); // the test leaves an empty one
+    Ok(contender.runs(&command))
+}
+
+fn twistd(port: u16) -> Option<Contender> {
+    let contender = Contender::new("twistd", "twistd.pid", port);
+    contender.write("poem", POEM);
+    contender.write(
+        "fastpoetry.tac",
+        format!(
+            "from twisted.application import internet, service\n\
+             from twisted.internet.protocol import Protocol, ServerFactory\n\
+             class PoetryProtocol(Protocol):\n    \
+                 def connectionMade(self):\n        \
+                     self.transport.write(self.factory.poem)\n        \
+                     self.transport.loseConnection()\n\
+             factory = ServerFactory()\n\
+             factory.protocol = PoetryProtocol\n\
+             factory.poem = open('poem', 'rb').read()\n\
+             application = service.Application('fastpoetry')\n\
+             internet.TCPServer({port}, factory, interface='127.0.0.1').setServiceParent(application)\n"
+        ),
+    );
+    let named = std::env::var("TWISTD").unwrap_or("twistd".into());
+    let imported = "from twisted.scripts.twistd import run; run()";
+    let candidates = [vec![named.as_str()], vec!["twistd"], vec!["python3", "-c", imported]];
+    let program = candidates
+        .into_iter()
+        .find(|words| contender.answers_to(&[&words[..], &["--version"]].concat()))?;
+    println!("twistd: {}", program[0]);
+    Some(contender.runs(&[&program[..], &["-y", "fastpoetry.tac"]].concat()))
+}
+
+/// Ports below the range from which the kernel gives out free ones: between two launches, nobody who asks
+/// for any port gets these.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners =
+        (20_000..30_000).filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
+    let listeners: Vec<TcpListener> = listeners.take(N).collect();
+    let ports: Vec<u16> = listeners.iter().map(|l| l.local_addr().unwrap().port()).collect();
+    ports.try_into().expect("free ports between 20000 and 30000")
+}

@@ -1,0 +1,63 @@
+//! How figures are summed up and shown.
+
+use std::fs;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// Milliseconds.
+pub struct Summary {
+    pub min: f64,
+    pub median: f64,
+    pub max: f64,
+}
+
+impl Summary {
+    pub fn of(times: &[Duration]) -> Self {
+        let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
+        times.sort_by(f64::total_cmp);
+        let middle = times.len() / 2;
+        let median = match times.len() % 2 {
+            0 => (times[middle - 1] + times[middle]) / 2.0,
+            _ => times[middle],
+        };
+        Self { min: times[0], median, max: times[times.len() - 1] }
+    }
+}
+
+pub fn row([what, who, figures @ ..]: [&str; 6]) {
+    let [a, b, c, d] = figures;
+    println!("  {what:<26}{who:<9}{a:>11}{b:>11}{c:>11}{d:>11}");
+}
+
+/// One line about this machine and how busy it is.
+pub fn machine() -> String {
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or("unknown processor".into());
+    let cores = available_parallelism().map_or(0, usize::from);
+    let memory = kilobytes("/proc/meminfo", "MemTotal") / (1024 * 1024);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let (kernel, load) = (kernel.trim(), load_average());
+    format!("machine: {cpu}, {cores} cores, {memory} GB, Linux {kernel}, load average {load}")
+}
+
+pub fn load_average() -> String {
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').take(3).collect::<Vec<_>>().join(" ")
+}
+
+/// The value of a line `NAME: VALUE`.
+pub fn field(file: &str, name: &str) -> Option<String> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    })
+}
+
+/// The value of a line `NAME: VALUE kB`.
+///
+/// # Panics
+/// If there is none.
+pub fn kilobytes(file: &str, name: &str) -> u64 {
+    let value = field(file, name).unwrap_or_else(|| panic!("no {name} in {file}"));
+    value.trim_end_matches(" kB").parse().unwrap_or_else(|_| panic!("{name} in {file}: {value}"))
+}
