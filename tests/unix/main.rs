@@ -1,0 +1,118 @@
+//! `kind = "unix"`: protocols on a Unix socket.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use support::{ECSTASY, Foreground, LIMIT, Sandbox, run, stderr};
+
+/// A poem on `poetry.sock`, with more keys for the listener.
+fn unix_toml(more: &str) -> String {
+    format!(
+        "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\n\
+         [services.local]\nkind = \"unix\"\npath = \"poetry.sock\"\nprotocol = \"fast\"\n\
+         poem = \"ecstasy\"\n{more}\n"
+    )
+}
+
+fn sandbox(more: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("unix.toml", &unix_toml(more));
+    sandbox
+}
+
+fn start(sandbox: &Sandbox) -> Foreground {
+    Foreground::start(sandbox.poetryd(&["--nodaemon", "unix.toml"])).ready()
+}
+
+fn fetch(socket: &Path) -> Vec<u8> {
+    let mut stream = UnixStream::connect(socket).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut poem = Vec::new();
+    stream.read_to_end(&mut poem).unwrap();
+    poem
+}
+
+#[test]
+fn serves_the_poem_and_says_to_which_process() {
+    let sandbox = sandbox("");
+    let daemon = start(&sandbox);
+    assert_eq!(fetch(&sandbox.path("poetry.sock")), ECSTASY);
+    let sent = daemon.wait_for("] sending 3003 bytes of poetry to process ");
+    assert!(sent.contains(&format!("process {} (uid ", std::process::id())), "{sent}");
+    daemon.stop();
+}
+
+#[test]
+fn a_poem_larger_than_any_buffer_comes_whole_though_the_client_talks_as_well() {
+    let sandbox = sandbox("");
+    let poem = sandbox.write_poem("poetry/ecstasy.txt", 5_000_000);
+    let daemon = start(&sandbox);
+    let mut stream = UnixStream::connect(sandbox.path("poetry.sock")).unwrap();
+    stream.set_read_timeout(Some(LIMIT)).unwrap();
+    stream.set_write_timeout(Some(LIMIT)).unwrap();
+    stream.write_all(&[b'x'; 300_000]).unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).unwrap();
+    assert!(received == poem, "{} bytes came", received.len());
+    drop(stream);
+    daemon.stop();
+}
+
+#[test]
+fn the_mode_is_the_one_asked_for_whatever_the_umask() {
+    let sandbox = sandbox("mode = \"640\"");
+    let args = ["--nodaemon", "--umask", "077", "unix.toml"];
+    let daemon = Foreground::start(sandbox.poetryd(&args)).ready();
+    let mode = fs::metadata(sandbox.path("poetry.sock")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640);
+    daemon.stop();
+}
+
+#[test]
+fn the_socket_file_goes_with_the_daemon() {
+    let sandbox = sandbox("");
+    start(&sandbox).stop();
+    assert!(!sandbox.path("poetry.sock").exists());
+}
+
+#[test]
+fn a_socket_file_left_by_a_killed_daemon_is_replaced() {
+    let sandbox = sandbox("");
+    let killed = start(&sandbox);
+    kill(killed.pid(), Signal::SIGKILL).unwrap();
+    killed.wait();
+    assert!(fs::symlink_metadata(sandbox.path("poetry.sock")).unwrap().file_type().is_socket());
+    let daemon = start(&sandbox);
+    assert_eq!(fetch(&sandbox.path("poetry.sock")), ECSTASY);
+    daemon.stop();
+}
+
+#[test]
+fn a_socket_that_somebody_listens_on_is_left_alone() {
+    let sandbox = sandbox("");
+    let other = UnixListener::bind(sandbox.path("poetry.sock")).unwrap();
+    let output = run(sandbox.poetryd(&["unix.toml"]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("service local could not start"), "{said}");
+    assert!(said.contains("poetry.sock: another process listens on it"), "{said}");
+    drop(other);
+    assert!(sandbox.path("poetry.sock").exists());
+}
+
+#[test]
+fn a_file_that_is_no_socket_is_left_alone() {
+    let sandbox = sandbox("");
+    sandbox.write("poetry.sock", "not to be lost");
+    let output = run(sandbox.poetryd(&["unix.toml"]));
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.contains("a file of that name which is not a socket"), "{said}");
+    assert_eq!(sandbox.read("poetry.sock"), "not to be lost");
+}
