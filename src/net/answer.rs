@@ -153,7 +153,7 @@ async fn answer_all(shared: &Shared, socket: &tokio::net::UdpSocket) -> Result<(
         socket.readable().await?;
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
-                Ok((bytes, peer)) => shared.take(socket, peer.into(), &buffer[..bytes]),
+                Ok((bytes, peer)) => shared.take(socket, peer, &buffer[..bytes]),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if shared.failed(&e) => {}
