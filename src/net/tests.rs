@@ -181,7 +181,8 @@ impl Protocol for Speaker {
 
 #[tokio::test]
 async fn a_monologue_comes_whole_though_the_client_talks_as_well() {
-    let running = Running::start(Speaker::new("Where, like a pillow"), ServerOptions::default()).await;
+    let running =
+        Running::start(Speaker::new("Where, like a pillow"), ServerOptions::default()).await;
     let mut client = running.connect().await;
     client.write_all(&[b'x'; 100_000]).await.unwrap();
     assert_eq!(read_all(&mut client).await.unwrap(), b"Where, like a pillow");

@@ -139,6 +139,14 @@ pub enum FetchError {
         /// What is wrong with it.
         source: NetstringError,
     },
+    /// The server closed in the middle of its answer.
+    #[error("{address} closed in the middle of its answer, after {received} bytes")]
+    Unfinished {
+        /// The server.
+        address: Address,
+        /// How much of the answer had come.
+        received: usize,
+    },
     /// The server closed instead of answering, as it does when it does not know the transformation.
     #[error("{address} refused to transform the poem with {name:?}")]
     Refused {
@@ -193,10 +201,14 @@ pub async fn transform(
         match answer.map_err(wrong)? {
             Some(poem) => return Ok(poem),
             None if open => {}
-            None => return Err(conversation.refused(name)),
+            None if conversation.received.is_empty() => return Err(conversation.refused(name)),
+            None => return Err(conversation.unfinished()),
         }
     }
 }
+
+/// Room for the first read, in bytes: most poems.
+const FIRST_READ: usize = 8 * 1024;
 
 /// A connection to a server, with what has come through it so far.
 struct Conversation<'a> {
@@ -217,7 +229,7 @@ impl<'a> Conversation<'a> {
             }
             Err(_) => return Err(FetchError::NoAnswer { address: address.clone(), limit }),
         };
-        Ok(Self { address, patience, stream, received: BytesMut::new() })
+        Ok(Self { address, patience, stream, received: BytesMut::with_capacity(FIRST_READ) })
     }
 
     /// Waits for more. Returns whether some came; else the server has closed in order.
@@ -256,6 +268,11 @@ impl<'a> Conversation<'a> {
 
     fn too_long(&self) -> FetchError {
         FetchError::TooLong { address: self.address.clone(), max_length: self.patience.max_length }
+    }
+
+    fn unfinished(&self) -> FetchError {
+        let (address, received) = (self.address.clone(), self.received.len());
+        FetchError::Unfinished { address, received }
     }
 
     fn refused(&self, name: &str) -> FetchError {

@@ -53,7 +53,7 @@ pub fn decode(received: &mut BytesMut, max_length: usize) -> Result<Option<Bytes
         return Err(NetstringError::TooLong(max_length));
     }
     let start = digits + 1;
-    match received.get(start + length) {
+    match start.checked_add(length).and_then(|end| received.get(end)) {
         None => Ok(None),
         Some(b',') => {
             received.advance(start);

@@ -1,0 +1,108 @@
+//! The command line.
+
+use crate::request::Transformer;
+use crate::waiting::Enough;
+use clap::Parser;
+use poetryd::config::read::{duration, parse_size};
+use poetryd::poetry::fetch::{Address, Patience};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Gets poems from many servers at once and prints them in the order asked
+#[derive(Parser)]
+#[command(
+    name = "get-poetry",
+    version,
+    max_term_width = 100,
+    override_usage = "get-poetry [OPTIONS] [--first | --fail-fast] ADDR...",
+    after_help = "ADDR is [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000. A server that is named\n\
+                  twice is asked twice.\n\
+                  Poems are printed byte for byte. Where another follows one whose last line has no end, it\n\
+                  starts on a line of its own.\n\
+                  A JSON object has address, ok, bytes, seconds, transformed, poem (a string, or an array of\n\
+                  bytes if it is not UTF-8), error (why there is no poem, or why it is not transformed), and\n\
+                  with --output-dir file instead of a poem.\n\
+                  Exit status: 0 every poem came (with --first: one did), transformed or not; 1 some did not;\n\
+                  2 wrong command line."
+)]
+pub struct CommandLine {
+    /// The servers
+    #[arg(required = true, value_name = "ADDR")]
+    pub addresses: Vec<Address>,
+    /// Print the first poem that arrives, and abandon the others
+    #[arg(long, conflicts_with = "fail_fast")]
+    first: bool,
+    /// End at the first failure: print what has arrived by then, and abandon the others
+    #[arg(long)]
+    fail_fast: bool,
+    /// Print poems as they arrive
+    #[arg(long)]
+    pub unordered: bool,
+    /// Send each poem through the transform server at ADDR; where that fails, it is printed as it was fetched
+    #[arg(long, value_name = "ADDR")]
+    transform: Option<Address>,
+    /// What to transform poems with
+    #[arg(long, value_name = "NAME", requires = "transform", default_value = "cummingsify")]
+    #[arg(value_parser = transform_name)]
+    transform_name: String,
+    /// How long a server may take to connect, or say nothing [default: 10 and 30]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    timeout: Option<Duration>,
+    /// How often to try again, after a pause that grows from 0.2 to 5 seconds
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub retries: u32,
+    /// How long a poem may be, such as 64kB or 1GiB [default: 16MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_length: Option<usize>,
+    /// Write each poem to a file of its own in DIR, such as localhost-10000.txt, and not to standard output
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Print a JSON object per server, each on a line
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing on standard error but what went wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
+impl CommandLine {
+    pub fn enough(&self) -> Enough {
+        match (self.first, self.fail_fast) {
+            (true, _) => Enough::FirstPoem,
+            (_, true) => Enough::FirstFailure,
+            _ => Enough::All,
+        }
+    }
+
+    pub fn transformer(&self) -> Option<Transformer<'_>> {
+        let name = &self.transform_name;
+        self.transform.as_ref().map(|address| Transformer { address, name })
+    }
+
+    pub fn patience(&self) -> Patience {
+        let default = Patience::default();
+        Patience {
+            connect_timeout: self.timeout.unwrap_or(default.connect_timeout),
+            silence_timeout: self.timeout.unwrap_or(default.silence_timeout),
+            max_length: self.max_length.unwrap_or(default.max_length),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(duration).filter(|seconds| !seconds.is_zero());
+    seconds.ok_or("expected a number of seconds above 0, such as 30 or 0.5")
+}
+
+fn size(text: &str) -> Result<usize, &'static str> {
+    // No run of bytes in memory is longer than isize::MAX.
+    let size = parse_size(text).and_then(|size| isize::try_from(size).ok());
+    let size = size.filter(|size| *size > 0).and_then(|size| usize::try_from(size).ok());
+    size.ok_or("expected a size above 0, such as 65536, 64kB or 1MB")
+}
+
+/// A request is `NAME.POEM`, so a name has no dot.
+fn transform_name(text: &str) -> Result<String, &'static str> {
+    let is_name = !text.is_empty() && !text.contains('.');
+    if is_name { Ok(text.into()) } else { Err("expected a name, without dots") }
+}
