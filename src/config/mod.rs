@@ -39,6 +39,7 @@
 
 mod diagnostic;
 mod listeners;
+mod notes;
 pub mod read;
 mod registry;
 mod section;
@@ -54,7 +55,7 @@ pub use template::{Literal, Literals};
 
 use crate::service::{Application, ServicePath};
 use diagnostic::Diagnostics;
-use section::Notes;
+use notes::Notes;
 use std::path::Path;
 use std::sync::Arc;
 use toml::Spanned;

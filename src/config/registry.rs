@@ -2,7 +2,7 @@
 
 use super::Section;
 use super::listeners::{Tcp, Unix};
-use super::section::Offer;
+use super::notes::Offer;
 use crate::net::Protocol;
 use crate::service::{BoxError, Context, Service, Settings};
 use std::any::TypeId;

@@ -1,10 +1,10 @@
 //! One table of a file, read key by key.
 
-use super::diagnostic::{Diagnostics, nearest, suggestion};
+use super::diagnostic::{nearest, suggestion};
+use super::notes::{Notes, Reference};
 use super::registry::{AnyProtocol, Registry};
 use crate::service::ServicePath;
 use std::any::TypeId;
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,41 +29,6 @@ pub struct Section<'a> {
 
 /// One value of a file, as a reader of [`read`](super::read) gets it.
 pub struct Value<'a>(&'a DeValue<'a>);
-
-/// What is found out about a file while it is read, beside the settings themselves.
-pub(super) struct Notes {
-    pub(super) diagnostics: Diagnostics,
-    registry: Arc<Registry>,
-    services: HashMap<ServicePath, Known>,
-    references: Vec<Reference>,
-    /// By transport and port.
-    listeners: HashMap<(&'static str, u16), Vec<(SocketAddr, ServicePath)>>,
-}
-
-/// A key whose value is the name of another service.
-struct Reference {
-    from: ServicePath,
-    span: Range<usize>,
-    key: &'static str,
-    name: String,
-    what: &'static str,
-    handle: TypeId,
-}
-
-/// What is known of a service that others may refer to.
-struct Known {
-    kind: String,
-    offer: Offer,
-}
-
-/// What the services of a kind show to others.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Offer {
-    Nothing,
-    Handle(TypeId),
-    /// Its kind is a mistake, which is enough to say.
-    Unknown,
-}
 
 impl<'a> Section<'a> {
     /// Reads a table with `read`, then notes the keys that it did not ask for.
@@ -167,20 +132,9 @@ impl<'a> Section<'a> {
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) {
         for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            let others = self.notes.listeners.entry((transport, address.port())).or_default();
-            if let Some((other, service)) =
-                others.iter().find(|(other, _)| overlap(*other, address))
-            {
-                let message = if *other == address {
-                    format!("{address} is listened on by {service} already")
-                } else {
-                    format!(
-                        "{address} can't be listened on beside {other}, which {service} listens on"
-                    )
-                };
-                return self.mistake(key, message);
+            if let Err(taken) = self.notes.listen(transport, address, &self.path) {
+                return self.mistake(key, taken);
             }
-            others.push((address, self.path.clone()));
         }
     }
 
@@ -297,12 +251,7 @@ impl<'a> Section<'a> {
     /// What kind of service this is; noted for those who refer to it.
     pub(super) fn kind(&mut self) -> Option<String> {
         let kind = self.required("kind", super::read::word);
-        let offer = match &kind {
-            Some(kind) => self.notes.registry.offer_of(kind),
-            None => Offer::Unknown,
-        };
-        let known = Known { kind: kind.clone().unwrap_or_default(), offer };
-        self.notes.services.insert(self.path.clone(), known);
+        self.notes.add_service(&self.path, kind.as_deref());
         self.any_key |= kind.is_none();
         kind
     }
@@ -373,73 +322,6 @@ impl Value<'_> {
     pub fn as_bool(&self) -> Option<bool> {
         self.0.as_bool()
     }
-}
-
-impl Notes {
-    pub(super) fn new(registry: Arc<Registry>, diagnostics: Diagnostics) -> Self {
-        let (services, references, listeners) = Default::default();
-        Self { diagnostics, registry, services, references, listeners }
-    }
-
-    /// Checks that every service that another one names is there, and has the right handle. Possible only
-    /// when the whole tree has been read, because a name may stand before what it names.
-    pub(super) fn check_references(&mut self) {
-        let mut suggestions = 0;
-        for Reference { from, span, key, name, what, handle } in
-            std::mem::take(&mut self.references)
-        {
-            let groups = std::iter::successors(from.parent(), ServicePath::parent);
-            let groups = groups.filter(|_| !name.contains('.')); // a path is not a name
-            let found = groups.map(|group| group.child(&name)).find_map(|path| {
-                let known = self.services.get(&path)?;
-                Some((path, known))
-            });
-            match found {
-                Some((_, known))
-                    if [Offer::Handle(handle), Offer::Unknown].contains(&known.offer) => {}
-                Some((path, Known { kind, .. })) => {
-                    let message = format!("{key}: expected a {what}; {path} is of kind {kind:?}");
-                    self.diagnostics.wrong(span, message);
-                }
-                None => {
-                    suggestions += 1;
-                    let advice = match suggestions {
-                        ..=SUGGESTIONS => self.nearest(&name, &from, Offer::Handle(handle)),
-                        _ => String::new(),
-                    };
-                    let message = format!("{key}: there is no {what} called {name:?} here{advice}");
-                    self.diagnostics.missing(span, message);
-                }
-            }
-        }
-    }
-
-    /// What to say of the service that was probably meant: the one of the most similar name within reach,
-    /// or one of the same name elsewhere.
-    fn nearest(&self, name: &str, from: &ServicePath, offer: Offer) -> String {
-        let right = || self.services.iter().filter(|(_, known)| known.offer == offer);
-        let in_reach =
-            |path: &ServicePath| path.parent().is_some_and(|group| from.is_within(&group));
-        let near = right().map(|(path, _)| path).filter(|path| in_reach(path));
-        if let Some(near) = nearest(name, near.map(ServicePath::name)) {
-            return format!("; did you mean {near:?}?");
-        }
-        let elsewhere = right().map(|(path, _)| path).filter(|path| path.name() == name).min();
-        match elsewhere.and_then(|path| Some((path, path.parent()?))) {
-            Some((path, group)) => format!("; {path} can be named only from within {group}"),
-            None => String::new(),
-        }
-    }
-}
-
-/// For how many unknown names a similar one is looked for: that takes a look at all names each time, and
-/// nobody reads more.
-const SUGGESTIONS: usize = 50;
-
-/// Whether two sockets can't listen on these addresses at the same time.
-fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
-    let wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
-    a == b || (a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && wildcard)
 }
 
 /// A value as a message names it.

@@ -1,0 +1,141 @@
+//! What is found out about a file while it is read, and can be checked only when it has been read whole.
+
+use super::diagnostic::{Diagnostics, nearest};
+use super::registry::Registry;
+use crate::service::ServicePath;
+use std::any::TypeId;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What is found out about a file while it is read, beside the settings themselves.
+pub(super) struct Notes {
+    pub(super) diagnostics: Diagnostics,
+    pub(super) registry: Arc<Registry>,
+    services: HashMap<ServicePath, Known>,
+    pub(super) references: Vec<Reference>,
+    /// By transport and port.
+    listeners: HashMap<(&'static str, u16), Vec<(SocketAddr, ServicePath)>>,
+}
+
+/// A key whose value is the name of another service.
+pub(super) struct Reference {
+    pub(super) from: ServicePath,
+    pub(super) span: Range<usize>,
+    pub(super) key: &'static str,
+    pub(super) name: String,
+    pub(super) what: &'static str,
+    pub(super) handle: TypeId,
+}
+
+/// What is known of a service that others may refer to.
+struct Known {
+    kind: String,
+    offer: Offer,
+}
+
+/// What the services of a kind show to others.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Offer {
+    Nothing,
+    Handle(TypeId),
+    /// Its kind is a mistake, which is enough to say.
+    Unknown,
+}
+
+impl Notes {
+    pub(super) fn new(registry: Arc<Registry>, diagnostics: Diagnostics) -> Self {
+        let (services, references, listeners) = Default::default();
+        Self { diagnostics, registry, services, references, listeners }
+    }
+
+    /// Notes that a service listens on an address, unless another does already: which, is the error.
+    pub(super) fn listen(
+        &mut self,
+        transport: &'static str,
+        address: SocketAddr,
+        path: &ServicePath,
+    ) -> Result<(), String> {
+        let others = self.listeners.entry((transport, address.port())).or_default();
+        match others.iter().find(|(other, _)| overlap(*other, address)) {
+            Some((other, service)) if *other == address => {
+                Err(format!("{address} is listened on by {service} already"))
+            }
+            Some((other, service)) => Err(format!(
+                "{address} can't be listened on beside {other}, which {service} listens on"
+            )),
+            None => {
+                others.push((address, path.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that there is a service, for those who refer to it. `None`: its kind is not known.
+    pub(super) fn add_service(&mut self, path: &ServicePath, kind: Option<&str>) {
+        let offer = kind.map_or(Offer::Unknown, |kind| self.registry.offer_of(kind));
+        let kind = kind.unwrap_or_default().to_owned();
+        self.services.insert(path.clone(), Known { kind, offer });
+    }
+
+    /// Checks that every service that another one names is there, and has the right handle. Possible only
+    /// when the whole tree has been read, because a name may stand before what it names.
+    pub(super) fn check_references(&mut self) {
+        let mut suggestions = 0;
+        for Reference { from, span, key, name, what, handle } in
+            std::mem::take(&mut self.references)
+        {
+            let groups = std::iter::successors(from.parent(), ServicePath::parent);
+            let groups = groups.filter(|_| !name.contains('.')); // a path is not a name
+            let found = groups.map(|group| group.child(&name)).find_map(|path| {
+                let known = self.services.get(&path)?;
+                Some((path, known))
+            });
+            match found {
+                Some((_, known))
+                    if [Offer::Handle(handle), Offer::Unknown].contains(&known.offer) => {}
+                Some((path, Known { kind, .. })) => {
+                    let message = format!("{key}: expected a {what}; {path} is of kind {kind:?}");
+                    self.diagnostics.wrong(span, message);
+                }
+                None => {
+                    suggestions += 1;
+                    let advice = match suggestions {
+                        ..=SUGGESTIONS => self.nearest(&name, &from, Offer::Handle(handle)),
+                        _ => String::new(),
+                    };
+                    let message = format!("{key}: there is no {what} called {name:?} here{advice}");
+                    self.diagnostics.missing(span, message);
+                }
+            }
+        }
+    }
+
+    /// What to say of the service that was probably meant: the one of the most similar name within reach,
+    /// or one of the same name elsewhere.
+    fn nearest(&self, name: &str, from: &ServicePath, offer: Offer) -> String {
+        let right = || self.services.iter().filter(|(_, known)| known.offer == offer);
+        let in_reach =
+            |path: &ServicePath| path.parent().is_some_and(|group| from.is_within(&group));
+        let near = right().map(|(path, _)| path).filter(|path| in_reach(path));
+        if let Some(near) = nearest(name, near.map(ServicePath::name)) {
+            return format!("; did you mean {near:?}?");
+        }
+        let elsewhere = right().map(|(path, _)| path).filter(|path| path.name() == name).min();
+        match elsewhere.and_then(|path| Some((path, path.parent()?))) {
+            Some((path, group)) => format!("; {path} can be named only from within {group}"),
+            None => String::new(),
+        }
+    }
+}
+
+/// For how many unknown names a similar one is looked for: that takes a look at all names each time, and
+/// nobody reads more.
+const SUGGESTIONS: usize = 50;
+
+/// Whether two sockets can't listen on these addresses at the same time.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let wildcard = a.ip().is_unspecified() || b.ip().is_unspecified();
+    a == b || (a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && wildcard)
+}
