@@ -7,7 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::Level;
 
@@ -40,7 +40,7 @@ pub enum Action {
 
 /// Takes a command line apart, the first word being the program's own name.
 ///
-/// `plugins` describes the plugins, and is called only when help is asked for.
+/// `plugins` describes the plugins, those of the rundir included, and is called only when help is asked for.
 ///
 /// # Errors
 /// If it is wrong, or asks for help or the version: what `clap` has to print, and the exit status.
@@ -48,7 +48,7 @@ pub fn parse(
     name: &'static str,
     version: &'static str,
     about: &'static str,
-    plugins: impl FnOnce() -> String,
+    plugins: impl FnOnce(Option<&Path>) -> String,
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<Invocation, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
@@ -61,7 +61,11 @@ pub fn parse(
     let command = command.override_usage(usage);
     let matches = command.clone().try_get_matches_from(&args).or_else(|e| match e.kind() {
         ErrorKind::DisplayHelp => {
-            let after = format!("{}\n\n{}", plugins(), AFTER_HELP.replace("NAME", name));
+            let given = command.clone().disable_help_flag(true).ignore_errors(true);
+            let given = given.try_get_matches_from(&args).ok();
+            let rundir = given.as_ref().and_then(|given| given.get_one::<PathBuf>("rundir"));
+            let plugins = plugins(rundir.map(PathBuf::as_path));
+            let after = format!("{plugins}\n\n{}", AFTER_HELP.replace("NAME", name));
             command.after_help(after).try_get_matches_from(&args)
         }
         _ => Err(e),

@@ -44,7 +44,7 @@ impl Kind for Tcp {
 #[derive(Debug, PartialEq)]
 pub(super) struct Unix {
     path: PathBuf,
-    mode: Option<u32>,
+    mode: u32,
     options: ServerOptions,
     protocol: AnyProtocol,
 }
@@ -55,7 +55,7 @@ const LONGEST_PATH: usize = 107;
 impl Kind for Unix {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let path = section.required("path", read::path);
-        let mode = section.optional("mode", read::octal);
+        let mode = section.optional("mode", read::octal).unwrap_or(UnixServer::DEFAULT_MODE);
         let options = read_options(section);
         let protocol = section.protocol("protocol");
         let path = path?;
@@ -70,11 +70,7 @@ impl Kind for Unix {
         let protocol = self.protocol.clone();
         let make_protocol = move |cx: &_| protocol.protocol(cx);
         let server = UnixServer::with_shared_protocol(&self.path, make_protocol);
-        let server = server.options(self.options.clone());
-        Box::new(match self.mode {
-            Some(mode) => server.mode(mode),
-            None => server,
-        })
+        Box::new(server.mode(self.mode).options(self.options.clone()))
     }
 }
 

@@ -185,7 +185,7 @@ fn fill_in_services<'a>(
 }
 
 /// The name of a file, as it is shown to a person, and its text.
-fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
+pub(crate) fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
     let name = path.display().to_string();
     match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => Ok((name, text)),

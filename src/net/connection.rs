@@ -4,7 +4,7 @@ use super::Peer;
 use super::closing::{reset_when_dropped, unacknowledged};
 use socket2::Socket;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::net::Shutdown;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -112,11 +112,14 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let read = loop {
             let mut ready = ready!(self.socket.poll_read_ready(cx))?;
-            let unfilled = buffer.initialize_unfilled();
-            if let Ok(read) = ready.try_io(|socket| socket.get_ref().read(unfilled)) {
+            // SAFETY: nothing is written to it but bytes.
+            let unfilled = unsafe { buffer.unfilled_mut() };
+            if let Ok(read) = ready.try_io(|socket| socket.get_ref().recv(unfilled)) {
                 break read?;
             }
         };
+        // SAFETY: recv has written so many bytes at the beginning of the unfilled part.
+        unsafe { buffer.assume_init(read) };
         buffer.advance(read);
         if read > 0 {
             self.stall = None; // a client that speaks is there

@@ -13,9 +13,6 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// Who may connect unless somebody says otherwise: everybody, as with Twisted's UNIXServer.
-const DEFAULT_MODE: u32 = 0o666;
-
 /// A service that listens on a Unix socket and speaks one protocol, as a
 /// [`TcpServer`](super::TcpServer) does on a port.
 ///
@@ -37,6 +34,9 @@ struct SocketFile {
 }
 
 impl UnixServer {
+    /// Who may connect unless somebody says otherwise: everybody, as with Twisted's UNIXServer.
+    pub const DEFAULT_MODE: u32 = 0o666;
+
     /// A server at `path`, which is relative to the rundir. `make_protocol` is called at every start.
     pub fn new<P: Protocol>(
         path: impl Into<PathBuf>,
@@ -52,7 +52,7 @@ impl UnixServer {
     ) -> Self {
         Self {
             path: path.into(),
-            mode: DEFAULT_MODE,
+            mode: Self::DEFAULT_MODE,
             options: ServerOptions::default(),
             make_protocol: Box::new(make_protocol),
             listener: None,

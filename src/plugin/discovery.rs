@@ -54,20 +54,23 @@ impl SearchPath {
             .collect()
     }
 
-    /// The manifest of that name. Of the others, no more is read than the line with theirs.
+    /// The manifest of that name: the first that has no mistakes, else the first. Of others, no more is
+    /// looked at than the line with their name.
     pub fn find(&self, name: &str, registry: &Arc<Registry>) -> Option<Found> {
-        let has_name = |file: &PathBuf| {
-            fs::read_to_string(file).is_ok_and(|text| name_in_front(&text) == Some(name))
-        };
-        let file = self.files().find(has_name)?;
-        Some(Found { manifest: Manifest::load(&file, registry), file })
+        let mut broken = None;
+        for file in self.files().filter(|file| name_of(file).as_deref() == Some(name)) {
+            let found = Found { manifest: Manifest::load(&file, registry), file };
+            if found.manifest.is_ok() {
+                return Some(found);
+            }
+            broken.get_or_insert(found);
+        }
+        broken
     }
 
     /// The names of all manifests that have one.
     pub fn names(&self) -> Vec<String> {
-        let name =
-            |file: PathBuf| name_in_front(&fs::read_to_string(file).ok()?).map(str::to_owned);
-        self.files().filter_map(name).collect()
+        self.files().filter_map(|file| name_of(&file)).collect()
     }
 
     fn files(&self) -> impl Iterator<Item = PathBuf> {
@@ -77,8 +80,21 @@ impl SearchPath {
             let paths = entries.map(|entry| entry.path());
             let mut files: Vec<PathBuf> =
                 paths.filter(|path| path.extension() == Some(OsStr::new("toml"))).collect();
+            files.retain(|file| may_be_read(file));
             files.sort();
             files
         })
     }
+}
+
+/// Whether reading a file comes to an end: not so with a FIFO that nobody writes to. What can't be read at
+/// all is worth a report.
+fn may_be_read(file: &Path) -> bool {
+    fs::metadata(file).map_or(true, |metadata| metadata.is_file() || metadata.is_dir())
+}
+
+/// The name of the manifest in a file, if it has one.
+fn name_of(file: &Path) -> Option<String> {
+    let bytes = fs::read(file).ok()?;
+    name_in_front(&String::from_utf8_lossy(&bytes)).map(str::to_owned)
 }

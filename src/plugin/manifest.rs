@@ -6,7 +6,6 @@ use crate::service::{Application, BoxError};
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -84,9 +83,7 @@ impl Manifest {
     /// # Errors
     /// If the file can't be read, or has mistakes: all that can be found without the options' values.
     pub fn load(path: &Path, registry: &Arc<Registry>) -> Result<Self, ConfigError> {
-        let file = path.display().to_string();
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { file: file.clone(), source })?;
+        let (file, text) = config::read_text(path)?;
         Self::parse(file, text, registry)
     }
 
@@ -99,7 +96,7 @@ impl Manifest {
         text: String,
         registry: &Arc<Registry>,
     ) -> Result<Self, ConfigError> {
-        let read = |top: &mut Section<'_>| read_head(top, name_in_front(&text).is_some());
+        let read = |top: &mut Section<'_>| read_head(top, name_in_front(&text));
         let head = config::parse_template_head(&file, &text, registry, read, Head::samples)?;
         Ok(Self { file, text, registry: registry.clone(), head })
     }
@@ -125,12 +122,13 @@ pub(super) fn name_in_front(text: &str) -> Option<&str> {
     value[1..].split_once(quote).map(|(name, _)| name)
 }
 
-fn read_head(top: &mut Section<'_>, name_is_first: bool) -> Head {
+fn read_head(top: &mut Section<'_>, name_in_front: Option<&str>) -> Head {
     let name = top.required("name", word).unwrap_or_default();
-    if !name.is_empty() && !name_is_first {
-        top.mistake("name", "name has to be the first key, so that it is found quickly");
+    if !name.is_empty() && name_in_front != Some(&name) {
+        let message = "name has to be the first key, with plain quotes: it is looked for there";
+        top.mistake("name", message);
     }
-    let description = top.required("description", read::word).unwrap_or_default();
+    let description = top.required("description", line).unwrap_or_default();
     let mut options: Vec<OptionSpec> = Vec::new();
     top.tables("options", |section| {
         let Some(option) = read_option(section) else { return };
@@ -150,7 +148,7 @@ fn read_option(section: &mut Section<'_>) -> Option<OptionSpec> {
     let short = section.optional("short", letter);
     let kind = section.optional("type", read::one_of(TYPES)).unwrap_or(OptionType::String);
     let default = section.optional("default", |value| kind.read(value));
-    let help = section.optional("help", read::string).unwrap_or_default();
+    let help = section.optional("help", line).unwrap_or_default();
     Some(OptionSpec { name: name?, short, kind, default, help })
 }
 
@@ -160,6 +158,12 @@ fn word(value: &Value<'_>) -> Result<String, String> {
     let word = value.as_str().filter(|text| !text.is_empty() && text.chars().all(fits));
     let word = word.filter(|text| !text.starts_with('-'));
     word.map(str::to_owned).ok_or_else(|| "expected a word of letters, digits, '-' and '_'".into())
+}
+
+/// Text that can't pass for something else on a terminal.
+fn line(value: &Value<'_>) -> Result<String, String> {
+    let line = read::word(value)?;
+    if line.contains(char::is_control) { Err("expected one line of text".into()) } else { Ok(line) }
 }
 
 fn option_name(value: &Value<'_>) -> Result<String, String> {
@@ -195,6 +199,7 @@ impl OptionType {
                 .ok_or_else(|| "expected a whole number".into()),
             OptionType::Number => value
                 .as_float()
+                .filter(|number| number.is_finite())
                 .map(|number| Literal::Bare(format!("{number:?}")))
                 .ok_or_else(|| "expected a number".into()),
         }
@@ -304,7 +309,8 @@ impl Maker for Manifest {
         for option in &self.head.options {
             literals.insert(option.name.clone(), option.value(matches, making)?);
         }
-        let head = |top: &mut Section<'_>| drop(read_head(top, true));
+        let in_front = name_in_front(&self.text);
+        let head = |top: &mut Section<'_>| drop(read_head(top, in_front));
         let made = config::parse_template(&self.file, &self.text, &self.registry, &literals, head)?;
         Ok(made.0)
     }

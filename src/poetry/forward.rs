@@ -6,6 +6,7 @@ use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
+use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +71,10 @@ impl Protocol for PortForward {
         let mut other = connected
             .map_err(|e| io::Error::new(e.kind(), format!("can't connect to {to}: {e}")))?;
         info!(%peer, "forwarding {peer} to {to}");
+        // As on the client's side: unless everything has been passed on, the connection is reset.
+        SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
         let (up, down) = copy_bidirectional(connection, &mut other).await?;
+        SockRef::from(&other).set_linger(None)?;
         info!(%peer, up, down, "forwarded {up} bytes from {peer} to {to}, and {down} back");
         Ok(())
     }

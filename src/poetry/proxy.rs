@@ -90,16 +90,18 @@ impl PoetryProxy {
 
 impl Inner {
     /// The poem that was fetched last, unless it is too old.
-    fn kept(&self) -> Option<Bytes> {
-        let state = self.state();
+    fn kept(&self, state: &State) -> Option<Bytes> {
         let kept = state.kept.as_ref()?;
         let fresh = self.settings.ttl.is_none_or(|ttl| kept.fetched.elapsed() < ttl);
         fresh.then(|| kept.poem.clone())
     }
 
-    /// The fetch in progress, or a new one.
-    fn fetching(self: &Arc<Self>) -> Shared<Fetch> {
+    /// The poem, or the fetch in progress, or a new one. (It may have come since this client did.)
+    fn ask(self: &Arc<Self>) -> Shared<Fetch> {
         let mut state = self.state();
+        if let Some(poem) = self.kept(&state) {
+            return std::future::ready(Ok(poem)).boxed().shared();
+        }
         if let Some(fetching) = state.fetching.as_ref().and_then(WeakShared::upgrade) {
             return fetching;
         }
@@ -149,17 +151,16 @@ impl Drop for Abandoned<'_> {
 impl Protocol for PoetryProxy {
     /// A poem that is there is sent like any other.
     fn monologue(&self, peer: &Peer) -> Option<Bytes> {
-        let poem = self.0.kept()?;
+        let poem = self.0.kept(&self.0.state())?;
         say_sending(&poem, peer);
         Some(poem)
     }
 
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         let peer = *connection.peer();
-        let fetching = self.0.fetching();
         let fetched = tokio::select! {
             biased;
-            fetched = fetching => fetched,
+            fetched = self.0.ask() => fetched,
             () = client_leaves(connection) => {
                 info!(%peer, "{peer} left before the poem came");
                 return Ok(());

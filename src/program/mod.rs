@@ -77,10 +77,11 @@ impl Program {
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
         let (name, version, about) = (self.name, self.version, self.about);
-        let invocation = match cli::parse(name, version, about, || self.describe_plugins(), args) {
-            Ok(invocation) => invocation,
-            Err(e) => return Failure::Options(e).report(self.name),
-        };
+        let invocation =
+            match cli::parse(name, version, about, |rundir| self.describe_plugins(rundir), args) {
+                Ok(invocation) => invocation,
+                Err(e) => return Failure::Options(e).report(self.name),
+            };
         let Invocation { options, action } = invocation;
         let done = match action {
             Action::Run { target, arguments } => {

@@ -46,7 +46,9 @@ impl Program {
         if word.contains('/') || exists(Path::new(word)) {
             return Ok(None);
         }
-        let path = self.search_path(options.rundir.as_deref());
+        // With a chroot, the rundir is a name inside it, while manifests are read outside.
+        let rundir = options.rundir.as_deref().filter(|_| options.chroot.is_none());
+        let path = self.search_path(rundir);
         match path.find(word, &self.registry) {
             Some(Found { manifest, .. }) => {
                 let manifest = manifest.map_err(Failure::Config)?;
@@ -78,13 +80,13 @@ impl Program {
     }
 
     /// The list of plugins for the help, with what is wrong with some.
-    pub(super) fn describe_plugins(&self) -> String {
+    pub(super) fn describe_plugins(&self, rundir: Option<&Path>) -> String {
         let mut list = String::from("Plugins (their own options: PLUGIN --help):\n");
         for (name, description) in self.plugins.list() {
             let _ = writeln!(list, "  {name:12} {description}");
         }
         let mut troubles = String::new();
-        for Found { file, manifest } in self.search_path(None).all(&self.registry) {
+        for Found { file, manifest } in self.search_path(rundir).all(&self.registry) {
             match manifest {
                 Ok(manifest) if self.is_taken(manifest.name()) => {
                     let name = manifest.name();

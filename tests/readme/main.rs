@@ -7,6 +7,7 @@ mod support;
 use poetryd::config;
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::process::Command;
 use support::{Sandbox, run, stderr, stdout};
 
 const README: &str = include_str!("../../README.md");
@@ -36,9 +37,10 @@ fn blocks(language: &str) -> Vec<String> {
 /// The tables of application files that the README shows, made into whole files, and whether they are of
 /// the program's own kinds.
 fn application_files() -> Vec<(String, bool)> {
-    let shown = blocks("toml").into_iter().filter(|block| !block.contains("[dependencies]"));
+    let other = ["[dependencies]", "[[options]]"];
+    let shown = blocks("toml").into_iter().filter(|block| !other.iter().any(|o| block.contains(o)));
     shown
-        .map(|block| match block.contains("[services.") {
+        .map(|block| match block.contains("kind = \"poem\"") || block.contains("\"metronome\"") {
             true => (block.clone(), !block.contains("\"metronome\"")),
             false => (format!("{block}\n{SERVICES}"), true),
         })
@@ -60,21 +62,93 @@ fn the_application_files_are_accepted() {
     }
 }
 
+/// The services of which the README shows defaults, and the keys that have one.
+const DEFAULTS: [(&str, &[&str]); 6] = [
+    ("fast", &["interface", "backlog", "write-timeout", "linger-timeout"]),
+    ("slow", &["num-bytes", "delay"]),
+    ("proxy", &["connect-timeout", "silence-timeout", "max-length"]),
+    ("transform", &["max-length", "read-timeout"]),
+    ("forward", &["connect-timeout"]),
+    ("quote", &["interface", "max-reply", "replies-per-second", "allow-reflection"]),
+];
+
 #[test]
 fn the_defaults_shown_are_the_defaults() {
-    let shown = blocks("toml").into_iter().find(|block| block.contains("linger-timeout")).unwrap();
-    let without_defaults: String = ["interface", "backlog", "write-timeout", "linger-timeout"]
-        .into_iter()
-        .fold(shown.clone(), |text, key| {
-            assert!(text.contains(&format!("\n{key} = ")), "{key} is not shown");
-            text.lines().filter(|line| !line.starts_with(key)).flat_map(|l| [l, "\n"]).collect()
-        });
     let mut registry = config::Registry::new();
     poetryd::poetry::register(&mut registry);
     let parse = |text: &str| config::parse("shown.toml", text, &registry, |_| ()).unwrap().0;
-    let (said, unsaid) = (parse(&shown), parse(&without_defaults));
-    let (said, unsaid) = (said.settings("fast").unwrap(), unsaid.settings("fast").unwrap());
-    assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
+    for (service, keys) in DEFAULTS {
+        let has = |file: &str, key: &&str| file.contains(&format!("\n{key} = "));
+        let (shown, _) = application_files()
+            .into_iter()
+            .find(|(file, _)| {
+                file.contains(&format!("[services.{service}]"))
+                    && keys.iter().all(|key| has(file, key))
+            })
+            .unwrap_or_else(|| panic!("{service} is not shown with {keys:?}"));
+        let is_default =
+            |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| keys.contains(&key));
+        let without_defaults: String =
+            shown.lines().filter(|line| !is_default(line)).flat_map(|l| [l, "\n"]).collect();
+        let (said, unsaid) = (parse(&shown), parse(&without_defaults));
+        let (said, unsaid) = (said.settings(service).unwrap(), unsaid.settings(service).unwrap());
+        assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
+    }
+}
+
+#[test]
+fn the_options_of_the_plugins_and_of_the_client_are_the_described_ones() {
+    let sandbox = Sandbox::new();
+    let entries = |help: &str| -> BTreeSet<String> {
+        let entry = |line: &&str| line.trim_start().starts_with('-');
+        help.lines().filter(entry).flat_map(|line| long_options(option_column(line))).collect()
+    };
+    let mut plugins = BTreeSet::new();
+    for (name, _) in poetryd::plugin::built_in().list() {
+        assert!(section("Plugins").contains(&format!("| `{name}")), "{name} is not described");
+        plugins.extend(entries(&stdout(&sandbox.run(&[name, "--help"]))));
+    }
+    plugins.remove("--help");
+    assert_eq!(plugins, described(section("Plugins"), 1));
+    let mut client = Command::new(env!("CARGO_BIN_EXE_get-poetry"));
+    client.arg("--help");
+    let help = stdout(&run(client));
+    assert_eq!(entries(&help), described(section("get-poetry"), 0));
+}
+
+/// The part of the README below a heading.
+fn section(heading: &str) -> &'static str {
+    let (_, section) = README.split_once(&format!("\n## {heading}\n")).unwrap();
+    section.split_once("\n## ").unwrap().0
+}
+
+/// The options in a column of the tables of a section.
+fn described(section: &str, column: usize) -> BTreeSet<String> {
+    let cells = section.lines().filter_map(|line| line.strip_prefix("| ")?.split("| ").nth(column));
+    cells.filter(|cell| cell.starts_with("`-")).flat_map(long_options).collect()
+}
+
+/// A line of a help text up to the description, which stands behind two spaces.
+fn option_column(line: &str) -> &str {
+    let line = line.trim_start();
+    line.split_once("  ").map_or(line, |(option, _)| option)
+}
+
+#[test]
+fn the_transforms_are_the_described_ones() {
+    for (name, what, _) in poetryd::poetry::transforms::TRANSFORMS {
+        assert!(README.contains(&format!("| `{name}` | {what} |")), "{name}");
+    }
+}
+
+#[test]
+fn the_manifest_shown_is_from_the_one_in_config() {
+    let file = std::fs::read_to_string(Path::new(REPOSITORY).join("config/plugins/twopoems.toml"));
+    let file = file.unwrap();
+    let shown = blocks("toml").into_iter().find(|block| block.contains("[[options]]")).unwrap();
+    for line in shown.lines() {
+        assert!(file.lines().any(|other| other == line), "{line:?}");
+    }
 }
 
 #[test]
@@ -96,6 +170,11 @@ fn every_option_is_described_and_every_described_option_exists() {
     for line in README.lines().filter(runs) {
         // What stands before a bare `--` is for cargo.
         let own = line.split_once(" -- ").map_or(line, |(_, own)| own);
+        // What stands behind a plugin is for the plugin.
+        let before = |own: &'static str, (name, _)| {
+            own.split_once(&format!(" {name} ")).map_or(own, |(before, _)| before)
+        };
+        let own = poetryd::plugin::built_in().list().fold(own, before);
         let unknown: Vec<String> = long_options(own).filter(|o| !existing.contains(o)).collect();
         assert_eq!(unknown, [""; 0], "in {line:?}");
     }

@@ -108,7 +108,7 @@ fn a_missing_poem_fails_the_unit_and_says_so_in_the_journal() {
 #[ignore = "systemd"]
 fn a_wrong_configuration_is_tried_once() {
     let machine = Machine::boot();
-    machine.write("/etc/poetryd/poetryd.toml", b"[services.fast]\nkind = \"udp\"\n");
+    machine.write("/etc/poetryd/poetryd.toml", b"[services.fast]\nkind = \"smtp\"\n");
     assert!(!machine.try_systemctl(&["start", UNIT]).status.success());
     assert_eq!(machine.property(UNIT, "ActiveState"), "failed");
     assert_eq!(machine.property(UNIT, "NRestarts"), "0");

@@ -1,0 +1,59 @@
+//! `examples/plugin.rs`: another program, with a plugin of its own.
+//!
+//! `cargo test` builds it, but `cargo test --test plugins` does not: before that, `cargo build --examples`.
+
+use crate::said;
+use crate::support::{Foreground, Sandbox, fetch, run, stderr};
+use std::process::Command;
+
+#[test]
+fn the_help_of_the_example_lists_its_plugin_and_no_poetry() {
+    let help = said(example(&Sandbox::new(), &["--help"]));
+    assert!(help.contains("Usage: counterd [OPTIONS]"), "{help}");
+    assert!(help.contains("  visitors     Tells everybody the number"), "{help}");
+    assert!(!help.contains("poetry"), "{help}");
+}
+
+#[test]
+fn the_plugin_of_the_example_describes_its_options() {
+    let help = said(example(&Sandbox::new(), &["visitors", "--help"]));
+    for part in ["Tells everybody the number", "--port", "--first <NUMBER>", "--greeting <TEXT>"] {
+        assert!(help.contains(part), "no {part:?} in {help}");
+    }
+}
+
+#[test]
+fn the_example_counts_its_visitors() {
+    let sandbox = Sandbox::new();
+    let options = ["--port", "0", "--first", "100", "--greeting", "Number"];
+    let args = [&["--nodaemon", "visitors"], &options[..]].concat();
+    let daemon = Foreground::start(example(&sandbox, &args)).ready();
+    for number in 100..103 {
+        let said = fetch(daemon.address("counter")).unwrap();
+        assert_eq!(said, format!("Number {number}\n").into_bytes());
+    }
+    assert!(sandbox.path("counterd.pid").exists());
+    daemon.stop();
+}
+
+#[test]
+fn the_example_refuses_wrong_options() {
+    let sandbox = Sandbox::new();
+    for option in [["--first", "many"], ["--greeting", ""]] {
+        let output = run(example(&sandbox, &[&["visitors"], &option[..]].concat()));
+        assert_eq!(output.status.code(), Some(2), "{option:?}");
+        assert!(stderr(&output).contains(option[0]), "{}", stderr(&output));
+    }
+}
+
+/// The program that cargo has built from the example: in a folder beside the one of this test.
+fn example(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().unwrap().with_file_name("examples").join("plugin");
+    assert!(program.exists(), "{} is not built: cargo build --examples", program.display());
+    let mut command = Command::new(program);
+    command.args(args).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
+    command.env_remove("XDG_CONFIG_HOME").env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
+    command.env_remove("JOURNAL_STREAM");
+    command
+}

@@ -1,0 +1,165 @@
+//! `protocol = "forward"`: as if the client were connected with the other server itself.
+
+use crate::support::{ECSTASY, Sandbox, fetch, receive};
+use crate::upstream::{Down, Upstream, reset};
+use crate::{Served, gets};
+use nix::sys::signal::Signal;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread;
+
+fn forward(to: SocketAddr, options: &[&str]) -> Served {
+    Served::start(Sandbox::new(), "forward", &format!("to = \"{to}\""), options)
+}
+
+/// A forwarder, a client of it, and the other end of that client's connection.
+fn connected(options: &[&str]) -> (Served, TcpStream, TcpStream) {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), options);
+    let client = forward.connect();
+    let other = upstream.accept();
+    (forward, client, other)
+}
+
+/// Says something at one end and waits until it has come out at the other.
+fn pass(from: &mut TcpStream, to: &mut TcpStream, what: &[u8]) {
+    from.write_all(what).unwrap();
+    let mut came = vec![0; what.len()];
+    to.read_exact(&mut came).unwrap();
+    assert_eq!(came, what);
+}
+
+#[test]
+fn a_poem_of_another_daemon_is_passed_on() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.foreground();
+    let forward = forward(daemon.address("fast"), &[]);
+    assert_eq!(fetch(forward.address).unwrap(), ECSTASY);
+}
+
+#[test]
+fn either_may_speak_first_and_both_in_turn() {
+    let (_forward, mut client, mut other) = connected(&[]);
+    pass(&mut other, &mut client, b"220 welcome\r\n");
+    pass(&mut client, &mut other, b"HELO\r\n");
+    pass(&mut other, &mut client, b"250 \0\xff\r\n");
+}
+
+#[test]
+fn much_is_passed_on_whole_both_ways_at_once() {
+    let (_forward, client, other) = connected(&[]);
+    let sandbox = Sandbox::new();
+    let (up, down) = (sandbox.write_poem("up", 5_000_000), sandbox.write_poem("down", 7_000_001));
+    let speak = |mut stream: TcpStream, bytes: Vec<u8>| {
+        thread::spawn(move || {
+            stream.write_all(&bytes).unwrap();
+            stream.shutdown(Shutdown::Write).unwrap();
+        })
+    };
+    let speaking = [
+        speak(client.try_clone().unwrap(), up.clone()),
+        speak(other.try_clone().unwrap(), down.clone()),
+    ];
+    let hear = |mut stream: TcpStream| thread::spawn(move || receive(&mut stream));
+    let (heard_by_client, heard_by_other) = (hear(client), hear(other));
+    assert!(heard_by_client.join().unwrap() == (down, None));
+    assert!(heard_by_other.join().unwrap() == (up, None));
+    speaking.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+#[test]
+fn a_client_that_has_closed_its_side_gets_its_answer() {
+    let (forward, mut client, mut other) = connected(&[]);
+    client.write_all(b"a question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    gets(&mut other, b"a question");
+    other.write_all(b"the answer").unwrap();
+    drop(other);
+    gets(&mut client, b"the answer");
+    drop(client);
+    forward.daemon.wait_for("forwarded 10 bytes from ");
+    forward.wait_for_connections(0);
+}
+
+#[test]
+fn a_server_that_has_closed_its_side_hears_the_rest() {
+    let (_forward, mut client, mut other) = connected(&[]);
+    other.write_all(b"the end").unwrap();
+    other.shutdown(Shutdown::Write).unwrap();
+    gets(&mut client, b"the end");
+    client.write_all(b"not yet").unwrap();
+    drop(client);
+    gets(&mut other, b"not yet");
+}
+
+#[test]
+fn when_the_server_resets_the_client_sees_a_reset() {
+    let (forward, mut client, mut other) = connected(&[]);
+    pass(&mut other, &mut client, b"the beginning");
+    reset(other);
+    assert_eq!(receive(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    forward.wait_for_connections(0);
+}
+
+#[test]
+fn when_the_client_resets_the_server_sees_a_reset() {
+    let (forward, mut client, mut other) = connected(&[]);
+    pass(&mut client, &mut other, b"the beginning");
+    reset(client);
+    assert_eq!(receive(&mut other), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    forward.wait_for_connections(0);
+}
+
+#[test]
+fn clients_that_are_connected_with_nobody_see_a_reset() {
+    let down = Down::new();
+    let forward = forward(down.address(), &[]);
+    let (nothing, error) = receive(&mut forward.connect());
+    assert_eq!((nothing.len(), error), (0, Some(ErrorKind::ConnectionReset)));
+    let line = forward.daemon.wait_for("can't connect to ");
+    assert!(line.contains("[served] ") && line.contains(&down.address().to_string()));
+}
+
+#[test]
+fn a_server_that_comes_up_is_reached_by_the_next_client() {
+    let down = Down::new();
+    let forward = forward(down.address(), &[]);
+    receive(&mut forward.connect());
+    let upstream = down.listen(128);
+    let mut client = forward.connect();
+    pass(&mut upstream.accept(), &mut client, b"here I am");
+}
+
+#[test]
+fn every_client_has_a_connection_of_its_own() {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), &[]);
+    let mut pairs: Vec<(TcpStream, TcpStream)> =
+        (0..20).map(|_| (forward.connect(), upstream.accept())).collect();
+    for (number, (client, other)) in pairs.iter_mut().enumerate() {
+        pass(client, other, format!("I am {number}").as_bytes());
+    }
+}
+
+#[test]
+fn a_connection_that_is_cut_at_the_stop_deadline_is_reset_at_both_ends() {
+    let (forward, mut client, mut other) = connected(&["--stop-timeout", "0.5"]);
+    pass(&mut client, &mut other, b"the beginning");
+    forward.daemon.signal(Signal::SIGTERM);
+    assert_eq!(receive(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(receive(&mut other), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn what_is_in_progress_at_a_stop_is_finished() {
+    let (forward, mut client, mut other) = connected(&[]);
+    pass(&mut other, &mut client, &ECSTASY[..1000]);
+    forward.daemon.signal(Signal::SIGTERM);
+    forward.daemon.wait_for("received SIGTERM");
+    other.write_all(&ECSTASY[1000..]).unwrap();
+    drop(other);
+    gets(&mut client, &ECSTASY[1000..]);
+    drop(client);
+    assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}

@@ -1,0 +1,81 @@
+//! Together with Twisted itself: its clients with our servers, and ours with its servers.
+//!
+//! The tests make a virtual environment and have pip install Twisted there, from PyPI; it is kept under
+//! target/ for the next run. `$POETRYD_TEST_VENV` names another one to use instead, which has Twisted already.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod our_clients;
+mod their_clients;
+
+use std::env;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use support::{ECSTASY, Foreground, Sandbox};
+
+/// A Python that has Twisted.
+static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
+    if let Some(given) = env::var_os("POETRYD_TEST_VENV") {
+        return Path::new(&given).join("bin/python");
+    }
+    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twisted-venv");
+    let python = environment.join("bin/python");
+    // Missing, or left unfinished by a run that was interrupted.
+    if !Command::new(&python)
+        .args(["-c", "import twisted"])
+        .output()
+        .is_ok_and(|o| o.status.success())
+    {
+        finishes(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "twisted"];
+        finishes(Command::new(&python).args(install));
+    }
+    python
+});
+
+/// Not bounded by a deadline: pip has its own, and PyPI may be slow.
+fn finishes(command: &mut Command) {
+    let output = command.output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
+}
+
+/// One of the programs in this directory.
+fn twisted(program: &str, args: &[&str]) -> Command {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/twisted");
+    let mut command = Command::new(&*PYTHON);
+    command.arg(directory.join(program)).args(args).stdin(Stdio::null());
+    command
+}
+
+/// A poem of several languages and with bytes that are of none; with a file of it in the sandbox.
+fn strange_poem(sandbox: &Sandbox) -> Vec<u8> {
+    let poem = [ECSTASY, "Così È\n".as_bytes(), b"\0\xff\r\n.:,9:X"].concat();
+    std::fs::write(sandbox.path("poetry/ecstasy.txt"), &poem).unwrap();
+    poem
+}
+
+/// A daemon with one listener, called `served`, on a free port.
+fn served(sandbox: &Sandbox, protocol: &str, more: &str) -> Foreground {
+    let application = format!(
+        "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
+         [services.served]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\n\
+         protocol = \"{protocol}\"\n{more}\n"
+    );
+    sandbox.write("served.toml", &application);
+    let args = ["--nodaemon", "--stop-timeout", "0.5", "served.toml"];
+    Foreground::start(sandbox.poetryd(&args)).ready()
+}
+
+/// The port of a daemon, as an argument.
+fn port(daemon: &Foreground) -> String {
+    daemon.address("served").port().to_string()
+}
+
+/// A file as a program's standard input.
+fn input(sandbox: &Sandbox, name: &str) -> Stdio {
+    File::open(sandbox.path(name)).unwrap().into()
+}
