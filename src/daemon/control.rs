@@ -3,8 +3,10 @@
 use super::pid_file::{self, PidFileError};
 use super::process::Process;
 use nix::unistd::Pid;
+use std::fs;
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 /// Why a daemon can't be told.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +14,14 @@ pub enum ControlError {
     /// The pid file can't be asked.
     #[error(transparent)]
     PidFile(#[from] PidFileError),
+    /// The pid file says another number than that of the process which holds it.
+    #[error("the number {pid} in the pid file {} is not that of the daemon that holds it; nothing was done", path.display())]
+    WrongNumber {
+        /// The number.
+        pid: Pid,
+        /// The pid file.
+        path: PathBuf,
+    },
     /// It is somebody else's.
     #[error("no permission to stop the daemon with pid {0}; it belongs to another user")]
     NotPermitted(Pid),
@@ -31,7 +41,7 @@ impl ControlError {
         match self {
             ControlError::PidFile(e) => e.is_about_permission(),
             ControlError::NotPermitted(_) => true,
-            ControlError::Refused { .. } => false,
+            ControlError::WrongNumber { .. } | ControlError::Refused { .. } => false,
         }
     }
 }
@@ -42,7 +52,25 @@ impl ControlError {
 /// # Errors
 /// If the pid file can't be read.
 pub fn running(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
-    Ok(pid_file::holder(pid_file)?)
+    let Some(pid) = pid_file::holder(pid_file)? else { return Ok(None) };
+    if may_hold(pid, pid_file) {
+        return Ok(Some(pid));
+    }
+    match pid_file::holder(pid_file)? {
+        None => Ok(None), // it was just ending
+        Some(pid) => Err(ControlError::WrongNumber { pid, path: pid_file.into() }),
+    }
+}
+
+/// Whether a process may be the one that holds a pid file: it has it open, or does not let us look. The
+/// number could be anything, if somebody has written into the file.
+fn may_hold(pid: Pid, pid_file: &Path) -> bool {
+    let (Ok(file), Ok(open)) = (fs::metadata(pid_file), fs::read_dir(format!("/proc/{pid}/fd")))
+    else {
+        return true;
+    };
+    let is_it = |open: fs::Metadata| (open.dev(), open.ino()) == (file.dev(), file.ino());
+    open.flatten().any(|open| fs::metadata(open.path()).is_ok_and(is_it))
 }
 
 /// Stops the daemon that runs with this pid file and returns when its process has ended, with the pid

@@ -60,6 +60,9 @@ pub enum OptionError {
     /// Two places for one log.
     #[error("--logfile and --syslog are two places for one log; choose one")]
     TwoLogs,
+    /// The log would overwrite the pid, and go with it.
+    #[error("the pid file and the log file are both {}; choose another name for one", .0.display())]
+    OneFile(PathBuf),
     /// A wrong user or group.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -115,6 +118,12 @@ impl Options {
             self.euid.unwrap_or(false),
         )?;
         let rotation = Rotation::default();
+        let (pid_file, target) = (self.pid_file(program), self.log_target(program, detach)?);
+        if let (Some(pid_file), Target::File(log)) = (&pid_file, &target)
+            && pid_file == log
+        {
+            return Err(OptionError::OneFile(log.clone()));
+        }
         Ok(Settings {
             detach,
             place: Place {
@@ -122,9 +131,9 @@ impl Options {
                 umask: self.umask.or(detach.then_some(DAEMON_UMASK)),
                 rundir: self.rundir.clone().or(self.chroot.as_ref().map(|_| "/".into())),
             },
-            pid_file: self.pid_file(program),
+            pid_file,
             log: LogOptions {
-                target: self.log_target(program, detach)?,
+                target,
                 level: self.log_level.unwrap_or(Level::INFO),
                 format: self.log_format.unwrap_or(Format::Text),
                 rotation: Rotation {

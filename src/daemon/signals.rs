@@ -38,6 +38,9 @@ impl Signals {
                 let _ = unsafe { signal(signal_to_reset, SigHandler::SigDfl) };
             }
         }
+        // SAFETY: ignoring a signal runs no code of ours. A log that has reached the limit of a file's size
+        // is to be an error of the write, and the lost lines to be counted; not the end of the daemon.
+        let _ = unsafe { signal(Signal::SIGXFSZ, SigHandler::SigIgn) };
         let held: SigSet = UNDERSTOOD.into_iter().collect();
         // Can't fail: these are valid signals.
         let _ = held.thread_set_mask();

@@ -164,11 +164,8 @@ impl AcceptLoop {
 
     fn rest(&mut self, e: &io::Error) {
         self.resting = Some(Instant::now() + REST);
-        if let Some(unmentioned) = self.shared.exhausted.event() {
-            warn!(
-                unmentioned,
-                "can't accept: {e}; clients wait in the backlog until there is room"
-            );
+        if self.shared.exhausted.event().is_some() {
+            warn!("can't accept: {e}; clients wait in the backlog until there is room");
         }
     }
 

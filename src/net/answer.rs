@@ -110,8 +110,8 @@ impl Shared {
     /// not reach, so that the next one may well succeed at once. A receive reports that if the socket
     /// was handed over with IP_RECVERR or connected; see udp(7).
     fn failed(&self, e: &io::Error) -> bool {
-        if let Some(unmentioned) = self.trouble.event() {
-            warn!(unmentioned, "receiving a datagram failed: {e}");
+        if self.trouble.event().is_some() {
+            warn!("receiving a datagram failed: {e}");
         }
         matches!(
             e.raw_os_error(),

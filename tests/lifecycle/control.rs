@@ -189,3 +189,27 @@ fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
     assert_eq!(stop.status.code(), Some(0), "{}", stderr(&stop));
     assert!(!daemon.is_running());
 }
+
+#[test]
+fn a_number_that_is_not_the_daemons_is_nobody_to_stop() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    let mut innocent = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
+    for command in ["status", "stop"] {
+        let output = sandbox.run(&[command]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(stderr(&output).contains("is not that of the daemon that holds it"));
+    }
+    assert!(innocent.try_wait().unwrap().is_none(), "somebody else's process was stopped");
+    innocent.kill().unwrap();
+    innocent.wait().unwrap();
+    assert!(daemon.is_running());
+}
+
+#[test]
+fn one_file_can_not_be_both_pid_file_and_log() {
+    let output = Sandbox::new().run(&["--pidfile", "same", "--logfile", "same", "fast.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("the pid file and the log file are both"));
+}
