@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::config::read::{duration, parse_octal};
+use crate::config::read::{parse_octal, parse_seconds};
 use crate::daemon::Options;
 use crate::logging::Format;
 use clap::builder::{OsStringValueParser, TypedValueParser};
@@ -153,7 +153,7 @@ struct RunnerOptions {
     #[arg(long, global = true, value_name = "OCTAL", value_parser = umask)]
     umask: Option<u32>,
     /// How long connections may take to finish when the daemon stops [default: 30]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     stop_timeout: Option<Duration>,
     /// The least important level that is logged [default: info]
     #[arg(long, global = true, value_name = "LEVEL")]
@@ -213,11 +213,6 @@ impl From<RunnerOptions> for Options {
 
 fn umask(text: &str) -> Result<u32, &'static str> {
     parse_octal(text).ok_or("expected octal digits, from 000 to 777")
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().and_then(duration);
-    seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
 }
 
 /// Unlike clap's own parser for paths, this one takes an empty name.

@@ -114,6 +114,12 @@ pub fn duration(seconds: f64) -> Option<Duration> {
     if plausible { Duration::try_from_secs_f64(seconds).ok() } else { None }
 }
 
+/// A time in seconds, as it is typed on a command line.
+pub fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
+    let seconds = text.parse().ok().and_then(duration);
+    seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
+}
+
 /// The bytes that `"64kB"` and its like stand for.
 pub fn parse_size(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

@@ -68,6 +68,8 @@ struct Shared {
     rotate_soon: AtomicU64,
     barriers: Mutex<Barriers>,
     barrier_reached: Condvar,
+    /// What the channel could not take, once there is a channel.
+    dropped: OnceLock<ErrorCounter>,
     /// How many commands went into the channel: it counts those that it drops as lines.
     commands_sent: AtomicUsize,
     /// How many lines are lost without a word in the log, as far as the writer knows.
@@ -89,7 +91,6 @@ impl Output {
             batch: Vec::new(),
             formatter,
             shared: shared.clone(),
-            channel: None,
             commands_seen: 0,
             rotations_done: 0,
             lost: LostCount::default(),
@@ -109,29 +110,23 @@ impl Output {
     }
 
     pub(super) fn start_thread(&self) {
-        let Some(mut writer) = lock(&self.direct).take() else { return };
-        let counter: Arc<OnceLock<ErrorCounter>> = Arc::default();
-        writer.channel = Some(counter.clone());
+        let Some(writer) = lock(&self.direct).take() else { return };
         let (channel, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(WAITING_LINES)
             .thread_name("log")
             .finish(writer);
-        let _ = counter.set(channel.error_counter());
+        let _ = self.shared.dropped.set(channel.error_counter());
         let _ = self.thread.set((channel, guard));
     }
 
     pub(super) fn rotate(&self) {
         let request = self.shared.rotations_asked.fetch_add(1, Ordering::AcqRel) + 1;
-        let dropped = self.dropped();
+        let dropped = self.shared.dropped();
         self.command(ROTATE, request);
-        if self.dropped() > dropped {
+        if self.shared.dropped() > dropped {
             // The channel was full, perhaps for this command: the writer is awake, and will look here.
             self.shared.rotate_soon.store(request, Ordering::Release);
         }
-    }
-
-    fn dropped(&self) -> usize {
-        self.thread.get().map_or(0, |(channel, _)| channel.error_counter().dropped_lines())
     }
 
     /// Waits until everything written before this call has been dealt with, for `limit` at most.
@@ -165,6 +160,11 @@ impl Output {
 }
 
 impl Shared {
+    /// How many lines and commands the channel could not take.
+    fn dropped(&self) -> usize {
+        self.dropped.get().map_or(0, ErrorCounter::dropped_lines)
+    }
+
     fn unreported(&self) -> Result<(), LostLines> {
         match self.unreported.load(Ordering::Acquire) {
             0 => Ok(()),
@@ -180,8 +180,6 @@ struct Writer {
     batch: Vec<u8>,
     formatter: Formatter,
     shared: Arc<Shared>,
-    /// Counts the lines that the channel could not take.
-    channel: Option<Arc<OnceLock<ErrorCounter>>>,
     commands_seen: usize,
     rotations_done: u64,
     lost: LostCount,
@@ -263,9 +261,8 @@ impl Writer {
     /// How many lines the channel could not take. Commands that are still in it count as dropped for a
     /// moment, and make this number smaller than it will be.
     fn dropped_by_channel(&self) -> usize {
-        let counter = self.channel.as_ref().and_then(|counter| counter.get());
         let unseen = self.shared.commands_sent.load(Ordering::Acquire) - self.commands_seen;
-        counter.map_or(0, ErrorCounter::dropped_lines).saturating_sub(unseen)
+        self.shared.dropped().saturating_sub(unseen)
     }
 
     fn say_rotation_problem(&mut self) {

@@ -43,10 +43,7 @@ impl Connection {
         write_timeout: Duration,
         closed: CancellationToken,
     ) -> io::Result<Self> {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
-        // dropped.
-        let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
+        let socket = register(stream)?;
         Ok(Self { socket, peer, write_timeout, closed, stall: None })
     }
 
@@ -102,6 +99,14 @@ impl Connection {
             }
         }
     }
+}
+
+/// Registers a connection with the reactor of the worker that this is called on.
+pub(super) fn register(stream: Socket) -> io::Result<AsyncFd<Socket>> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
+    // dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(stream, interest) }?)
 }
 
 impl AsyncRead for Connection {

@@ -2,6 +2,7 @@
 
 use super::Peer;
 use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
+use super::connection::register;
 use bytes::Bytes;
 use socket2::Socket;
 use std::io;
@@ -57,9 +58,7 @@ impl Delivery {
         write_timeout: Duration,
     ) -> io::Result<Self> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
-        // dropped.
-        let socket = unsafe { AsyncFd::register_with_interest(stream, interest) }?;
+        let socket = register(stream)?;
         Ok(Self { socket, peer, bytes, sent, write_timeout, interest })
     }
 

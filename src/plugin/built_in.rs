@@ -1,6 +1,7 @@
 //! The plugins that serve poetry.
 
 use super::{Making, Plugins, ServiceMaker};
+use crate::config::read::parse_seconds;
 use crate::net::{Interface, Protocol, TcpServer};
 use crate::poetry::fetch::Address;
 use crate::poetry::{
@@ -104,7 +105,7 @@ struct SlowOptions {
     #[arg(long, value_name = "FILE")]
     poem: Option<PathBuf>,
     /// How long to wait between two sends
-    #[arg(long, value_name = "SECONDS", default_value = "0.7", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.7", value_parser = parse_seconds)]
     delay: Duration,
     /// How many bytes to send at a time
     #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = at_least_one)]
@@ -138,7 +139,7 @@ struct ProxyOptions {
     #[command(flatten)]
     listen: Listen,
     /// How long a fetched poem is kept [default: for ever]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     ttl: Option<Duration>,
 }
 
@@ -202,11 +203,6 @@ impl ServiceMaker for Forward {
         application.add("forward", server)?;
         Ok(application)
     }
-}
-
-fn seconds(text: &str) -> Result<Duration, &'static str> {
-    let seconds = text.parse().ok().and_then(crate::config::read::duration);
-    seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
 }
 
 fn at_least_one(text: &str) -> Result<usize, &'static str> {
