@@ -5,14 +5,13 @@
 //! nginx with its stream module and twistd are looked for in PATH, twistd also in $TWISTD. What is not found
 //! is left out. No other program should be busy meanwhile: the load average is printed for that reason.
 
-mod contenders;
-mod figures;
-mod processes;
+#[path = "../arena/mod.rs"]
+mod arena;
 mod readers;
 
-use contenders::{Contender, POEM};
-use figures::{Summary, machine, row};
-use processes::Children;
+use arena::contenders::{self, Contender, POEM};
+use arena::figures::{self, Summary, machine, row};
+use arena::processes::Children;
 use std::thread::sleep;
 use std::time::Duration;
 

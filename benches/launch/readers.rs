@@ -1,8 +1,8 @@
 //! What it costs to hold connections open whose clients do not read.
 
-use crate::contenders::{free_ports, poetryd};
-use crate::figures::row;
-use crate::processes::{Daemon, LIMIT, fetch, until};
+use crate::arena::contenders::{free_ports, poetryd};
+use crate::arena::figures::row;
+use crate::arena::processes::{Daemon, LIMIT, fetch, until};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use socket2::{Domain, Socket, Type};

@@ -1,6 +1,6 @@
 //! The daemons that were started here: their memory, and their end.
 
-use crate::figures::kilobytes;
+use super::figures::kilobytes;
 use nix::errno::Errno;
 use nix::sys::prctl::set_child_subreaper;
 use nix::sys::signal::{Signal, kill};

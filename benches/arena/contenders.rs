@@ -1,6 +1,6 @@
 //! Who is compared: how each is found, configured and launched.
 
-use crate::processes::{Daemon, LIMIT, Memory, until};
+use super::processes::{Daemon, LIMIT, Memory, until};
 use nix::unistd::Pid;
 use std::ffi::OsString;
 use std::fs::{self, File};
