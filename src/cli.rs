@@ -1,11 +1,11 @@
 //! The command line.
 
 use crate::config::read::{parse_octal, parse_seconds};
-use crate::daemon::Options;
+use crate::daemon::{MAX_WORKERS, Options};
 use crate::logging::Format;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -152,6 +152,9 @@ struct RunnerOptions {
     /// The file permissions that are withheld [default: 077, or unchanged in the foreground]
     #[arg(long, global = true, value_name = "OCTAL", value_parser = umask)]
     umask: Option<u32>,
+    /// How many threads serve [default: one per core that the process may run on]
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=i64::from(MAX_WORKERS)))]
+    workers: Option<u16>,
     /// How long connections may take to finish when the daemon stops [default: 30]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     stop_timeout: Option<Duration>,
@@ -193,6 +196,7 @@ impl From<RunnerOptions> for Options {
             gid: given.gid,
             euid: flag(given.euid),
             umask: given.umask,
+            workers: given.workers,
             stop_timeout: given.stop_timeout,
             log_level: given.log_level.map(|level| match level {
                 LevelName::Error => Level::ERROR,

@@ -101,9 +101,8 @@ impl Drop for Events {
     }
 }
 
-/// One thread with one runtime per core that this process may run on.
-pub(super) fn start_workers() -> io::Result<Workers> {
-    let count = thread::available_parallelism().map_or(1, Into::into);
+/// So many threads, each with a runtime of its own.
+pub(super) fn start_workers(count: usize) -> io::Result<Workers> {
     let mut handles = Vec::with_capacity(count);
     for number in 0..count {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;

@@ -38,6 +38,7 @@ pub use conductor::Vanished;
 pub use control::{ControlError, running, stop};
 pub use detach::LaunchError;
 pub use environment::Environment;
+pub(crate) use options::MAX_WORKERS;
 pub use options::{OptionError, Options, Settings};
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
@@ -233,7 +234,7 @@ fn serve(
     // 7. Threads, and every service on them.
     logging.start_thread();
     let signals = signals.reader()?;
-    let workers = conductor::start_workers()?;
+    let workers = conductor::start_workers(settings.workers)?;
     resources.insert(ConnectionLimit::from_descriptors());
     let conductor = Conductor::start(application, resources, workers)?;
 

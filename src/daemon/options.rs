@@ -4,6 +4,7 @@ use super::place::Place;
 use super::privileges::{IdentityError, Privileges};
 use crate::logging::{Format, LogOptions, Rotation, Target};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 use tracing::Level;
 
@@ -12,6 +13,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
 const DAEMON_UMASK: u32 = 0o077;
+
+/// The most workers that may be asked for: more than this is a slip of the finger.
+pub(crate) const MAX_WORKERS: u16 = 1024;
 
 /// How a daemon is to run, as far as somebody has said so. The fields have the names of poetryd's long
 /// options; `None` is "not said".
@@ -39,6 +43,8 @@ pub struct Options {
     pub euid: Option<bool>,
     /// The permission bits that files are created without.
     pub umask: Option<u32>,
+    /// How many threads serve.
+    pub workers: Option<u16>,
     /// How long services have for stopping.
     pub stop_timeout: Option<Duration>,
     /// The least important level that is logged.
@@ -85,6 +91,7 @@ impl Options {
             gid: self.gid.or(others.gid),
             euid: self.euid.or(others.euid),
             umask: self.umask.or(others.umask),
+            workers: self.workers.or(others.workers),
             stop_timeout: self.stop_timeout.or(others.stop_timeout),
             log_level: self.log_level.or(others.log_level),
             log_format: self.log_format.or(others.log_format),
@@ -142,6 +149,7 @@ impl Options {
                 },
             },
             privileges,
+            workers: self.workers.map_or_else(cores, usize::from),
             stop_timeout: self.stop_timeout.unwrap_or(STOP_TIMEOUT),
         })
     }
@@ -175,5 +183,11 @@ pub struct Settings {
     pub(super) pid_file: Option<PathBuf>,
     pub(super) log: LogOptions,
     pub(super) privileges: Privileges,
+    pub(super) workers: usize,
     pub(super) stop_timeout: Duration,
+}
+
+/// As many as this process may run on: sched_setaffinity(2) and the CPU quota of its control group count.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
 }

@@ -9,6 +9,7 @@
 //! are dropped, and their number is logged.
 
 mod clock;
+mod facts;
 mod layer;
 mod line;
 mod output;

@@ -48,8 +48,8 @@ pub(super) struct Delivery {
 }
 
 impl Delivery {
-    /// The delivery of `bytes` from `sent` on, by the worker that this is called on. The stream
-    /// [is reset when dropped](reset_when_dropped).
+    /// The delivery of `bytes` from `sent` on, by the worker that this is called on. Until it is complete,
+    /// the stream is reset when dropped.
     pub(super) fn new(
         stream: Socket,
         peer: Peer,
@@ -58,6 +58,7 @@ impl Delivery {
         write_timeout: Duration,
     ) -> io::Result<Self> {
         let interest = Interest::READABLE | Interest::WRITABLE;
+        reset_when_dropped(&stream, true);
         let socket = register(stream)?;
         Ok(Self { socket, peer, bytes, sent, write_timeout, interest })
     }

@@ -2,7 +2,6 @@
 
 use super::accept::{Shared, accept_loop};
 use super::burst::Burst;
-use super::closing::reset_when_dropped;
 use super::{ConnectionLimit, Protocol};
 use crate::service::{BoxError, Context};
 use futures::future::join_all;
@@ -78,9 +77,6 @@ impl Serving {
         });
         let mut loops = Vec::new();
         for listener in listeners {
-            // Accepted sockets inherit it, at no cost per connection: they are reset unless their answer
-            // is complete.
-            reset_when_dropped(&listener, true);
             let listener = Arc::new(listener);
             for worker in 0..cx.workers().len() {
                 let accept_loop = accept_loop(cx.clone(), shared.clone(), listener.clone());

@@ -1,7 +1,7 @@
 //! The `[daemon]` and `[log]` tables of an application file.
 
 use crate::config::{Section, Value, read};
-use crate::daemon::{IdentityError, Options, Privileges};
+use crate::daemon::{IdentityError, MAX_WORKERS, Options, Privileges};
 use crate::logging::Format;
 use std::path::PathBuf;
 use tracing::Level;
@@ -41,6 +41,7 @@ fn read_daemon(daemon: &mut Section<'_>) -> Options {
         gid: daemon.optional("gid", name_or_id),
         euid: daemon.optional("euid", read::boolean),
         umask: daemon.optional("umask", read::octal),
+        workers: daemon.optional("workers", read::integer(1..=MAX_WORKERS)),
         stop_timeout: daemon.optional("stop-timeout", read::seconds),
         ..Options::default()
     };

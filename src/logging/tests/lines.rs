@@ -5,7 +5,7 @@ use super::*;
 /// One line, in a style without the time.
 fn line(format: Format, level: Level, message: &str, fields: &[(&'static str, Field)]) -> String {
     let mut out = String::new();
-    let line = Line { level, path: "night.fast", message, fields };
+    let line = Line { level, path: "night.fast", facts: &Facts::of(message, fields) };
     formatter(format, Style::Journal).write(&line, &mut out);
     out
 }
@@ -21,12 +21,12 @@ fn json(message: &str, fields: &[(&'static str, Field)]) -> String {
     line(Format::Json, Level::INFO, message, fields).strip_prefix("<6>").unwrap().to_owned()
 }
 
-fn word(value: &str) -> Field {
-    Field::Text(value.into())
+fn word(value: &str) -> Field<'_> {
+    Field::Text(value)
 }
 
-fn number(value: u64) -> Field {
-    Field::Bare(value.to_string())
+fn number(value: &str) -> Field<'_> {
+    Field::Bare(value)
 }
 
 /// Replaces every digit, so that the form of a time can be seen.
@@ -37,7 +37,7 @@ fn digits_as_0(text: &str) -> String {
 #[test]
 fn a_text_line_has_time_path_and_message() {
     let mut out = String::new();
-    let line = Line { level: Level::INFO, path: "-", message: "hello", fields: &[] };
+    let line = Line { level: Level::INFO, path: "-", facts: &Facts::of("hello", &[]) };
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
     let (time, rest) = out.split_at("2026-11-22 10:44:11+0000".len());
     assert_eq!(digits_as_0(&time.replace('-', "+")), "0000+00+00 00:00:00+0000");
@@ -47,7 +47,7 @@ fn a_text_line_has_time_path_and_message() {
 #[test]
 fn the_time_is_now() {
     let mut out = String::new();
-    let line = Line { level: Level::INFO, path: "-", message: "hello", fields: &[] };
+    let line = Line { level: Level::INFO, path: "-", facts: &Facts::of("hello", &[]) };
     let before = jiff::Timestamp::now().as_second();
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
     let after = jiff::Timestamp::now().as_second();
@@ -72,7 +72,7 @@ fn a_journal_line_has_a_priority_and_no_time() {
 #[test]
 fn a_syslog_line_has_the_head_that_syslog_expects() {
     let mut out = String::new();
-    let line = Line { level: Level::WARN, path: "-", message: "x", fields: &[] };
+    let line = Line { level: Level::WARN, path: "-", facts: &Facts::of("x", &[]) };
     formatter(Format::Text, Style::syslog("odes")).write(&line, &mut out);
     // LOG_DAEMON and LOG_WARNING; the time is "Nov 22 10:44:11" or "Nov  2 10:44:11".
     let rest = out.strip_prefix("<28>").unwrap();
@@ -84,7 +84,7 @@ fn a_syslog_line_has_the_head_that_syslog_expects() {
 
 #[test]
 fn a_json_line_has_every_fact_in_a_field_of_its_own() {
-    let fields = [("bytes", number(3003)), ("peer", word("127.0.0.1:80"))];
+    let fields = [("bytes", number("3003")), ("peer", word("127.0.0.1:80"))];
     let expected = "{\"level\":\"info\",\"service\":\"night.fast\",\"message\":\"sending 3003 bytes\",\
                     \"bytes\":3003,\"peer\":\"127.0.0.1:80\"}\n";
     assert_eq!(json("sending 3003 bytes", &fields), expected);
@@ -93,7 +93,7 @@ fn a_json_line_has_every_fact_in_a_field_of_its_own() {
 #[test]
 fn a_json_line_outside_the_journal_has_the_time_too() {
     let mut out = String::new();
-    let line = Line { level: Level::ERROR, path: "-", message: "x", fields: &[] };
+    let line = Line { level: Level::ERROR, path: "-", facts: &Facts::of("x", &[]) };
     formatter(Format::Json, Style::Plain).write(&line, &mut out);
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(value["time"].as_str().unwrap().len(), "2026-11-22 10:44:11+0000".len());
@@ -102,7 +102,7 @@ fn a_json_line_outside_the_journal_has_the_time_too() {
 
 #[test]
 fn fields_that_the_message_says_are_not_repeated() {
-    let fields = [("bytes", number(3003)), ("peer", word("127.0.0.1:80"))];
+    let fields = [("bytes", number("3003")), ("peer", word("127.0.0.1:80"))];
     let said = "sending 3003 bytes to 127.0.0.1:80";
     assert_eq!(text(said, &fields), said);
     assert_eq!(text("sending", &fields), "sending bytes=3003 peer=127.0.0.1:80");
@@ -110,9 +110,9 @@ fn fields_that_the_message_says_are_not_repeated() {
 
 #[test]
 fn a_field_that_only_seems_to_be_in_the_message_is_added() {
-    assert_eq!(text("sent 30030 bytes", &[("n", number(3003))]), "sent 30030 bytes n=3003");
-    assert_eq!(text("sent 13003", &[("n", number(3003))]), "sent 13003 n=3003");
-    assert_eq!(text("x33 33", &[("n", number(33))]), "x33 33");
+    assert_eq!(text("sent 30030 bytes", &[("n", number("3003"))]), "sent 30030 bytes n=3003");
+    assert_eq!(text("sent 13003", &[("n", number("3003"))]), "sent 13003 n=3003");
+    assert_eq!(text("x33 33", &[("n", number("33"))]), "x33 33");
 }
 
 /// What a peer may send in order to forge a line, to move a terminal's cursor, or to hide what follows.

@@ -4,7 +4,8 @@ mod lines;
 mod rotation;
 mod writing;
 
-use super::line::{Field, Format, Formatter, Line, Style};
+use super::facts::{Facts, Field};
+use super::line::{Format, Formatter, Line, Style};
 use super::rotating::{RotatingFile, Rotation};
 use super::{clock::Clock, named_after};
 use std::fs;
