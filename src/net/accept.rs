@@ -2,15 +2,15 @@
 
 use super::burst::Burst;
 use super::closing::{Closing, reset_when_dropped};
-use super::deliver::{Delivery, send_at_once};
+use super::deliver::{deliver, send_at_once};
 use super::limit::Place;
+use super::listener::{Listener, is_transient};
 use super::{Connection, ConnectionLimit, Peer, Protocol, ServerOptions};
-use crate::service::{BoxError, Context};
+use crate::service::{BoxError, Context, Workers};
 use futures::FutureExt;
-use socket2::{SockAddr, SockAddrStorage, Socket};
-use std::future::Future;
+use socket2::Socket;
+use std::future::{Future, pending};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
@@ -25,6 +25,9 @@ use tracing::{Instrument, Span, error, info, warn};
 
 /// How many clients are accepted before the worker's other tasks get their turn.
 const BATCH: usize = 128;
+
+/// After so many batches in a row that emptied the queue, a worker that was called to help leaves again.
+const PATIENCE: usize = 64;
 
 /// How long a loop rests when the system has no descriptor or memory for another connection.
 const REST: Duration = Duration::from_millis(100);
@@ -48,28 +51,37 @@ pub(super) struct Shared {
 pub(super) async fn accept_loop(
     cx: Context,
     shared: Arc<Shared>,
-    listener: Arc<Socket>,
+    listener: Arc<Listener>,
+    worker: usize,
 ) -> Result<(), BoxError> {
-    // SAFETY: the Arc keeps the one descriptor of the listener open as long as the AsyncFd lives.
-    let listener = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
-    let mut accepting = AcceptLoop {
-        listener,
-        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout),
-        tasks: JoinSet::new(),
-        resting: None,
-        shared: shared.clone(),
-    };
+    let at_home = listener.is_home_of(worker);
     let all_started = tokio::select! {
         biased;
         () = cx.all_started() => true,
         () = shared.closed.cancelled() => false, // nobody is served by half an application
     };
+    let mut accepting = AcceptLoop {
+        at_home,
+        duty: None,
+        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout),
+        tasks: JoinSet::new(),
+        workers: cx.workers().clone(),
+        next_worker: worker,
+        resting: None,
+        listener,
+        shared: shared.clone(),
+    };
     if all_started {
+        if at_home {
+            accepting.go_on_duty()?;
+        }
         accepting.serve().await?;
-        accepting.empty_the_queue().await;
+        if at_home {
+            accepting.empty_the_queue().await;
+        }
     }
-    let AcceptLoop { listener, closing, tasks, .. } = accepting;
-    drop(listener); // from here on, connecting is refused
+    let AcceptLoop { duty, listener, closing, tasks, .. } = accepting;
+    drop((duty, listener)); // when all loops have done so, connecting is refused
     let unfinished = drain(&shared.cut, closing, tasks).await;
     shared.unfinished.fetch_add(unfinished, Ordering::Relaxed);
     Ok(())
@@ -78,12 +90,35 @@ pub(super) async fn accept_loop(
 /// One loop, with the connections that it has accepted.
 struct AcceptLoop {
     shared: Arc<Shared>,
-    listener: AsyncFd<Arc<Socket>>,
+    listener: Arc<Listener>,
+    /// Whether this worker is the listener's home.
+    at_home: bool,
+    /// Set while this loop takes clients.
+    duty: Option<Duty>,
     closing: Closing,
     /// The connections that are more than one send.
     tasks: JoinSet<Option<(Socket, Place)>>,
+    /// Where they run: each on the next worker, since one loop may accept them all.
+    workers: Workers,
+    next_worker: usize,
     /// Set while the system has no room for another connection.
     resting: Option<Instant>,
+}
+
+struct Duty {
+    readiness: AsyncFd<Arc<Listener>>,
+    /// How many batches have emptied the queue since one did not.
+    short_batches: usize,
+}
+
+/// What became of a batch.
+enum Batch {
+    /// Nobody waits any more.
+    Emptied,
+    /// It was full before the queue was empty.
+    Full,
+    /// There is no room for another connection.
+    NoRoom,
 }
 
 impl AcceptLoop {
@@ -98,61 +133,81 @@ impl AcceptLoop {
                 () = self.closing.due() => self.closing.sweep(),
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
-                place = wait_for_client(&self.listener, &shared.limit), if self.resting.is_none() => {
-                    let (_, nobody_waits) = self.accept_batch(place?);
-                    if nobody_waits {
-                        self.wait_for_more();
-                    } else {
-                        yield_now().await;
+                () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
+                place = client(&self.duty, &shared.limit), if self.resting.is_none() => {
+                    match self.accept_batch(place?).1 {
+                        Batch::Emptied => self.wait_for_more(),
+                        Batch::Full => {
+                            self.listener.call_help();
+                            self.duty.iter_mut().for_each(|duty| duty.short_batches = 0);
+                            yield_now().await;
+                        }
+                        Batch::NoRoom => {}
                     }
                 }
             }
         }
     }
 
+    fn go_on_duty(&mut self) -> io::Result<()> {
+        let listener = self.listener.clone();
+        // SAFETY: the Arc keeps the one descriptor of the listener open as long as the AsyncFd lives.
+        let readiness = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
+        self.duty = Some(Duty { readiness, short_batches: 0 });
+        Ok(())
+    }
+
+    /// The queue is empty. Where this happens again and again, there are more workers than needed.
+    fn wait_for_more(&mut self) {
+        let Some(duty) = &mut self.duty else { return };
+        if let Some(Ok(mut ready)) = duty.readiness.readable().now_or_never() {
+            ready.clear_ready();
+        }
+        duty.short_batches += 1;
+        if duty.short_batches > PATIENCE && !self.at_home {
+            self.duty = None;
+        }
+    }
+
     /// Accepts until nobody waits, there is no place, or the batch is full. Returns how many were accepted,
-    /// and whether nobody waits any more.
-    fn accept_batch(&mut self, place: Place) -> (usize, bool) {
-        let listener = self.listener.get_ref().clone();
+    /// too.
+    fn accept_batch(&mut self, place: Place) -> (usize, Batch) {
         let mut place = Some(place);
+        // Somebody has woken us.
         let (mut accepted, mut gone, mut expected) = (0, 0, 1);
         while accepted < BATCH {
             if expected == 0 {
-                expected = waiting(&listener);
+                expected = self.listener.waiting();
             }
             if expected == 0 {
-                return (accepted, true);
+                return (accepted, Batch::Emptied);
             }
-            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else { break };
+            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else {
+                return (accepted, Batch::NoRoom);
+            };
             expected -= 1;
-            match accept(&listener) {
+            match self.listener.accept() {
                 Ok((stream, peer)) => {
                     self.receive(stream, peer, free);
                     accepted += 1;
                 }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return (accepted, true),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    return (accepted, Batch::Emptied);
+                }
                 // That client is gone again. Some systems say so for ever, though.
                 Err(e) if is_transient(&e) && gone < BATCH => gone += 1,
                 Err(e) => {
                     self.rest(&e);
-                    break;
+                    return (accepted, Batch::NoRoom);
                 }
             }
         }
-        (accepted, false)
-    }
-
-    /// Tells the reactor that nobody waits.
-    fn wait_for_more(&self) {
-        if let Some(Ok(mut ready)) = self.listener.readable().now_or_never() {
-            ready.clear_ready();
-        }
+        (accepted, Batch::Full)
     }
 
     /// Serves those who were waiting when the service was closed: closing the socket would reset them.
     async fn empty_the_queue(&mut self) {
-        // With a backlog of none, nobody new gets in while these are served.
-        let _ = socket2::SockRef::from(self.listener.get_ref()).listen(0);
+        self.listener.let_nobody_in();
         let shared = self.shared.clone();
         let mut cut = pin!(shared.cut.cancelled());
         let mut most = shared.options.backlog as usize + 1;
@@ -164,12 +219,10 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 place = shared.limit.place(), if self.resting.is_none() => {
-                    // Past the reactor, which may not have noticed the last of them yet.
-                    let (accepted, nobody_waits) = self.accept_batch(place);
-                    if nobody_waits {
-                        return;
+                    match self.accept_batch(place) {
+                        (_, Batch::Emptied) => return,
+                        (accepted, _) => most = most.saturating_sub(accepted),
                     }
-                    most = most.saturating_sub(accepted);
                 }
             }
             yield_now().await;
@@ -197,10 +250,7 @@ impl AcceptLoop {
             Ok(sent) if sent == bytes.len() => self.closing.push(stream, place),
             Ok(sent) => {
                 let write_timeout = self.shared.options.write_timeout;
-                match Delivery::new(stream, peer, bytes, sent, write_timeout) {
-                    Ok(delivery) => self.spawn(delivery.run(), place),
-                    Err(e) => warn!("{peer} was dropped after {sent} bytes: {e}"),
-                }
+                self.spawn(deliver(stream, peer, bytes, sent, write_timeout), place);
             }
             Err(e) => info!("{peer} went away before anything was sent: {e}"),
         }
@@ -208,23 +258,23 @@ impl AcceptLoop {
 
     fn spawn(&mut self, task: impl Future<Output = Option<Socket>> + Send + 'static, place: Place) {
         let task = task.map(|stream| stream.map(|stream| (stream, place)));
-        self.tasks.spawn(task.instrument(Span::current()));
+        self.tasks
+            .spawn_on(task.instrument(Span::current()), self.workers.handle(self.next_worker));
+        self.next_worker = self.next_worker.wrapping_add(1);
     }
 }
 
 /// Waits until a client is waiting and there is a place for it. No place is held while nobody waits.
-async fn wait_for_client(
-    listener: &AsyncFd<Arc<Socket>>,
-    limit: &ConnectionLimit,
-) -> io::Result<Place> {
-    listener.readable().await?.retain_ready();
+async fn client(duty: &Option<Duty>, limit: &ConnectionLimit) -> io::Result<Place> {
+    let Some(Duty { readiness, .. }) = duty else { return pending().await };
+    readiness.readable().await?.retain_ready();
     Ok(limit.place().await)
 }
 
 async fn until(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
-        None => std::future::pending().await,
+        None => pending().await,
     }
 }
 
@@ -258,69 +308,19 @@ async fn drain(
     unfinished
 }
 
-async fn converse(shared: Arc<Shared>, stream: Socket, peer: Peer) -> Option<Socket> {
-    let conversation = async {
+/// The conversation on a new connection, which is reset if it fails, is dropped, or is never held.
+fn converse(
+    shared: Arc<Shared>,
+    stream: Socket,
+    peer: Peer,
+) -> impl Future<Output = Option<Socket>> + Send + 'static {
+    reset_when_dropped(&stream, true);
+    let conversation = async move {
         let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
         let mut connection = Connection::new(stream, peer, write_timeout, closed)?;
         shared.protocol.converse(&mut connection).await?;
         io::Result::Ok(connection.finish())
     };
-    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
-}
-
-/// A new client.
-///
-/// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
-fn accept(listener: &Socket) -> io::Result<(Socket, Peer)> {
-    let accept = |address: *mut SockAddrStorage, length: *mut libc::socklen_t| {
-        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        // SAFETY: `try_init` passes room for any address, and its size in `length`.
-        let fd = unsafe { libc::accept4(listener.as_raw_fd(), address.cast(), length, flags) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the kernel has just made this descriptor for us.
-        Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-    };
-    // SAFETY: where accept4 succeeds, it has written an address and its length.
-    let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
-    let stream = Socket::from(fd);
-    let peer = Peer::of(&address, &stream);
-    Ok((stream, peer))
-}
-
-/// How many clients wait to be accepted. For sockets that don't tell, as many as there may be.
-///
-/// To ask is a fifth of what it costs to be told by accept4 that nobody waits: it makes a socket and a
-/// descriptor before it looks. See sk_ack_backlog in tcp_get_info of the kernel.
-fn waiting(listener: &Socket) -> usize {
-    // The beginning of a tcp_info: eight bytes, rto, ato, snd_mss, rcv_mss, unacked.
-    let mut info = [0_u32; 7];
-    let mut length = size_of_val(&info) as libc::socklen_t;
-    let (fd, info_address) = (listener.as_raw_fd(), info.as_mut_ptr().cast());
-    // SAFETY: no more than `length` bytes are written.
-    let done = unsafe {
-        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info_address, &raw mut length)
-    };
-    if done == 0 { info[6] as usize } else { usize::MAX }
-}
-
-/// Errors that concern the one client that is gone again; see "Error handling" in accept(2).
-fn is_transient(e: &io::Error) -> bool {
-    matches!(
-        e.raw_os_error(),
-        Some(
-            libc::EINTR
-                | libc::ECONNABORTED
-                | libc::EPROTO
-                | libc::EPERM
-                | libc::ENETDOWN
-                | libc::ENOPROTOOPT
-                | libc::EHOSTDOWN
-                | libc::ENONET
-                | libc::EHOSTUNREACH
-                | libc::EOPNOTSUPP
-                | libc::ENETUNREACH
-        )
-    )
+    conversation
+        .map(move |done| done.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok())
 }

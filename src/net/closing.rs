@@ -17,12 +17,8 @@ use tracing::info;
 
 /// How long after the FIN a socket is looked at, and after each further look: most clients have closed by
 /// the first, and those that take their time cost little.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(4),
-    Duration::from_millis(16),
-    Duration::from_millis(64),
-    Duration::from_millis(256),
-];
+const PAUSES: [Duration; 3] =
+    [Duration::from_millis(16), Duration::from_millis(64), Duration::from_millis(256)];
 
 /// How many sockets are looked at before the worker's other tasks get their turn.
 const SWEEP: usize = 256;
@@ -91,7 +87,6 @@ impl Closing {
     /// closed.
     pub(super) fn sweep(&mut self) {
         let now = Instant::now();
-        self.swept = now;
         let mut looks = 0;
         for level in 0..self.levels.len() {
             while looks < SWEEP
@@ -110,6 +105,9 @@ impl Closing {
                 socket.due = now + PAUSES[next];
                 self.levels[next].push_back(socket);
             }
+        }
+        if looks < SWEEP {
+            self.swept = now;
         }
     }
 

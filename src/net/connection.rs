@@ -35,15 +35,14 @@ struct Stall {
 }
 
 impl Connection {
-    /// Registers the socket with the reactor of the worker that this is called on. It is reset when
-    /// dropped, until the conversation is [finished](Self::finish).
+    /// Registers the socket, which [is reset when dropped](reset_when_dropped), with the reactor of the
+    /// worker that this is called on.
     pub(super) fn new(
         stream: Socket,
         peer: Peer,
         write_timeout: Duration,
         closed: CancellationToken,
     ) -> io::Result<Self> {
-        reset_when_dropped(&stream, true);
         let socket = register(stream)?;
         Ok(Self { socket, peer, write_timeout, closed, stall: None })
     }

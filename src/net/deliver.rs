@@ -5,13 +5,14 @@ use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
 use super::connection::register;
 use bytes::Bytes;
 use socket2::Socket;
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
 use tokio::task::yield_now;
 use tokio::time::timeout;
-use tracing::info;
+use tracing::{info, warn};
 
 /// How much the kernel keeps of what has not been sent yet, per connection. Beyond it a send waits, so
 /// that any number of slow readers share one poem in our memory instead of holding a copy each in the
@@ -38,7 +39,7 @@ pub(super) fn send_at_once(stream: &Socket, bytes: &[u8]) -> io::Result<usize> {
 /// A monologue that is being sent as fast as its client reads. What the client sends is discarded.
 ///
 /// There may be ten thousand of these: what a task needs is in here once.
-pub(super) struct Delivery {
+struct Delivery {
     socket: AsyncFd<Socket>,
     peer: Peer,
     bytes: Bytes,
@@ -47,38 +48,57 @@ pub(super) struct Delivery {
     interest: Interest,
 }
 
-impl Delivery {
-    /// The delivery of `bytes` from `sent` on, by the worker that this is called on. Until it is complete,
-    /// the stream is reset when dropped.
-    pub(super) fn new(
-        stream: Socket,
-        peer: Peer,
-        bytes: Bytes,
-        sent: usize,
-        write_timeout: Duration,
-    ) -> io::Result<Self> {
+/// Delivers `bytes` from `sent` on, and returns the socket when everything is sent, to be closed in order.
+/// `None`: the client went away, or took nothing for `write_timeout`; the connection has been reset and the
+/// log says why. It is reset, too, if this is never run, or dropped before the end.
+pub(super) fn deliver(
+    stream: Socket,
+    peer: Peer,
+    bytes: Bytes,
+    sent: usize,
+    write_timeout: Duration,
+) -> impl Future<Output = Option<Socket>> + Send + 'static {
+    reset_when_dropped(&stream, true);
+    async move {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        reset_when_dropped(&stream, true);
-        let socket = register(stream)?;
-        Ok(Self { socket, peer, bytes, sent, write_timeout, interest })
+        let socket = match register(stream) {
+            Ok(socket) => socket,
+            Err(e) => {
+                warn!("{peer} was dropped after {sent} bytes: {e}");
+                return None;
+            }
+        };
+        let mut delivery = Delivery { socket, peer, bytes, sent, write_timeout, interest };
+        if delivery.run().await { Some(delivery.finish()) } else { None }
     }
+}
 
-    /// Returns the socket when everything is sent, to be closed in order. `None`: the client went away, or
-    /// took nothing for `write_timeout`; the connection has been reset and the log says why.
-    pub(super) async fn run(mut self) -> Option<Socket> {
+impl Delivery {
+    /// Sends everything. `false`: the client did not take it.
+    async fn run(&mut self) -> bool {
         while self.sent < self.bytes.len() {
             let unread = unacknowledged(self.socket.get_ref());
             match timeout(self.write_timeout, self.progress()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(e)) => return self.gone(&e),
+                Ok(Err(e)) => {
+                    self.gone(&e);
+                    return false;
+                }
                 // A slow reader makes room in the kernel for the next bytes only now and then.
                 Err(_) if unacknowledged(self.socket.get_ref()) < unread => {}
-                Err(_) => return self.stalled(),
+                Err(_) => {
+                    self.stalled();
+                    return false;
+                }
             }
         }
+        true
+    }
+
+    fn finish(self) -> Socket {
         let stream = self.socket.into_inner();
         reset_when_dropped(&stream, false);
-        Some(stream)
+        stream
     }
 
     /// Sends some more.
@@ -107,13 +127,12 @@ impl Delivery {
         Ok(())
     }
 
-    fn gone(&self, e: &io::Error) -> Option<Socket> {
+    fn gone(&self, e: &io::Error) {
         let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
         info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}");
-        None
     }
 
-    fn stalled(&self) -> Option<Socket> {
+    fn stalled(&self) {
         let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
         let seconds = self.write_timeout.as_secs_f64();
         info!(
@@ -121,6 +140,5 @@ impl Delivery {
             total,
             "{peer} took nothing for {seconds} seconds; dropped after {sent} of {total} bytes"
         );
-        None
     }
 }

@@ -27,6 +27,7 @@ mod deliver;
 mod interface;
 mod limit;
 mod listen;
+mod listener;
 mod protocol;
 mod rate;
 mod serving;

@@ -2,6 +2,7 @@
 
 use super::accept::{Shared, accept_loop};
 use super::burst::Burst;
+use super::listener::Listener;
 use super::{ConnectionLimit, Protocol};
 use crate::service::{BoxError, Context};
 use futures::future::join_all;
@@ -41,6 +42,9 @@ impl Default for ServerOptions {
     }
 }
 
+/// The listeners of a process have their homes on one worker after the other.
+static NEXT_HOME: AtomicUsize = AtomicUsize::new(0);
+
 /// Makes the protocol when the service starts: the time to look up other services.
 pub(super) type MakeProtocol = dyn Fn(&Context) -> Result<Arc<dyn Protocol>, BoxError> + Send;
 
@@ -76,10 +80,12 @@ impl Serving {
             exhausted: Burst::default(),
         });
         let mut loops = Vec::new();
+        let workers = cx.workers().len();
         for listener in listeners {
-            let listener = Arc::new(listener);
-            for worker in 0..cx.workers().len() {
-                let accept_loop = accept_loop(cx.clone(), shared.clone(), listener.clone());
+            let home = NEXT_HOME.fetch_add(1, Ordering::Relaxed) % workers;
+            let listener = Arc::new(Listener::new(listener, home));
+            for worker in 0..workers {
+                let accept_loop = accept_loop(cx.clone(), shared.clone(), listener.clone(), worker);
                 loops.push(cx.spawn_on(worker, accept_loop));
             }
         }

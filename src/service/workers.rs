@@ -38,12 +38,17 @@ impl Workers {
         self.0.len()
     }
 
+    /// The runtime of worker number `index`, counted from 0 and modulo [`len`](Self::len).
+    pub fn handle(&self, index: usize) -> &Handle {
+        &self.0[index % self.0.len()]
+    }
+
     /// Runs `future` on worker number `index`, counted from 0 and modulo [`len`](Self::len).
     pub fn spawn_on<F>(&self, index: usize, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.0[index % self.0.len()].spawn(future)
+        self.handle(index).spawn(future)
     }
 }
