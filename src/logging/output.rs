@@ -112,7 +112,7 @@ impl Output {
             let _ = channel.clone().write(line);
         } else if let Some(writer) = &mut *lock(&self.direct) {
             let _ = writer.write_all(line);
-            let _ = writer.flush();
+            writer.write_batch();
         }
     }
 
