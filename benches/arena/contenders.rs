@@ -26,23 +26,27 @@ pub struct Contender {
 }
 
 impl Contender {
-    fn new(name: &'static str, pid_file: &'static str, port: u16) -> Self {
+    pub fn new(name: &'static str, pid_file: &'static str, port: u16) -> Self {
         let directory = TempDir::new().unwrap();
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Self { name, directory, command: Vec::new(), pid_file, address }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
         fs::write(self.path(name), content).unwrap();
     }
 
-    fn runs(mut self, command: &[&str]) -> Self {
+    pub fn runs(mut self, command: &[&str]) -> Self {
         self.command = command.iter().map(OsString::from).collect();
         self
+    }
+
+    pub fn called(self, name: &'static str) -> Self {
+        Self { name, ..self }
     }
 
     /// Launches it, and says how long it took until the prompt returned.
@@ -94,7 +98,7 @@ impl Contender {
     }
 
     /// Whether the program can be run with these arguments.
-    fn answers_to(&self, words: &[&str]) -> bool {
+    pub fn answers_to(&self, words: &[&str]) -> bool {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let Ok(mut child) = self.program(&words).spawn() else { return false };
         let deadline = Instant::now() + LIMIT;
@@ -107,7 +111,8 @@ impl Contender {
         false
     }
 
-    fn complaint(&self) -> String {
+    /// What it said last on standard error.
+    pub fn complaint(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 }
@@ -117,8 +122,11 @@ pub fn find() -> Vec<Contender> {
     let ports = free_ports::<3>();
     let mut found = vec![poetryd(ports[0], POEM, "")];
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
-    match nginx(ports[1]) {
-        Ok(nginx) => found.push(nginx),
+    match nginx(ports[1], "") {
+        Ok(nginx) => {
+            println!("{}", nginx_version());
+            found.push(nginx);
+        }
         Err(reason) => println!("nginx: left out: {reason}"),
     }
     match twistd(ports[2]) {
@@ -128,7 +136,7 @@ pub fn find() -> Vec<Contender> {
     found
 }
 
-/// `more` is added to the listener's table.
+/// `more` is added at the end: to the listener's table, until it begins another one.
 pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
     let contender = Contender::new("poetryd", "poetryd.pid", port);
     fs::create_dir(contender.path("poetry")).unwrap();
@@ -145,12 +153,12 @@ pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
     contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "fast.toml"])
 }
 
-fn nginx(port: u16) -> Result<Contender, String> {
+/// Without an access log; `more` is added to what is served, paths in it are relative to its directory.
+pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
     let contender = Contender::new("nginx", "nginx.pid", port);
     if !contender.answers_to(&["nginx", "-v"]) {
         return Err("not in PATH".into());
     }
-    println!("{}", contender.complaint().trim()); // it tells its version there
     let poem = String::from_utf8_lossy(POEM).replace('\\', "\\\\").replace('"', "\\\"");
     let prefix = contender.directory.path().display().to_string();
     let module = if Path::new(STREAM_MODULE).exists() {
@@ -161,7 +169,7 @@ fn nginx(port: u16) -> Result<Contender, String> {
     let configuration = format!(
         "{module}worker_processes 1;\npid {prefix}/nginx.pid;\nerror_log {prefix}/nginx.log;\n\
          events {{ worker_connections 1024; }}\n\
-         stream {{ server {{ listen 127.0.0.1:{port}; return \"{poem}\"; }} }}\n"
+         stream {{ {more} server {{ listen 127.0.0.1:{port}; return \"{poem}\"; }} }}\n"
     );
     contender.write("nginx.conf", configuration);
     let configuration = contender.path("nginx.conf").display().to_string();
@@ -173,7 +181,13 @@ fn nginx(port: u16) -> Result<Contender, String> {
     Ok(contender.runs(&command))
 }
 
-fn twistd(port: u16) -> Option<Contender> {
+pub fn nginx_version() -> String {
+    let said = Command::new("nginx").arg("-v").output().unwrap();
+    String::from_utf8_lossy(&said.stderr).trim().to_owned()
+}
+
+/// The first server of Dave Peticolas's introduction to Twisted, with its line in the log for each poem.
+pub fn twistd(port: u16) -> Option<Contender> {
     let contender = Contender::new("twistd", "twistd.pid", port);
     contender.write("poem", POEM);
     contender.write(
@@ -181,8 +195,11 @@ fn twistd(port: u16) -> Option<Contender> {
         format!(
             "from twisted.application import internet, service\n\
              from twisted.internet.protocol import Protocol, ServerFactory\n\
+             from twisted.python import log\n\
              class PoetryProtocol(Protocol):\n    \
                  def connectionMade(self):\n        \
+                     log.msg('sending %d bytes of poetry to %s'\n            \
+                             % (len(self.factory.poem), self.transport.getPeer()))\n        \
                      self.transport.write(self.factory.poem)\n        \
                      self.transport.loseConnection()\n\
              factory = ServerFactory()\n\

@@ -4,7 +4,7 @@ use std::fs;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// Milliseconds.
+/// Of times in milliseconds, or of plain numbers.
 pub struct Summary {
     pub min: f64,
     pub median: f64,
@@ -13,14 +13,18 @@ pub struct Summary {
 
 impl Summary {
     pub fn of(times: &[Duration]) -> Self {
-        let mut times: Vec<f64> = times.iter().map(|time| time.as_secs_f64() * 1e3).collect();
-        times.sort_by(f64::total_cmp);
-        let middle = times.len() / 2;
-        let median = match times.len() % 2 {
-            0 => (times[middle - 1] + times[middle]) / 2.0,
-            _ => times[middle],
+        Self::of_numbers(times.iter().map(|time| time.as_secs_f64() * 1e3))
+    }
+
+    pub fn of_numbers(numbers: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = numbers.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let middle = sorted.len() / 2;
+        let median = match sorted.len() % 2 {
+            0 => (sorted[middle - 1] + sorted[middle]) / 2.0,
+            _ => sorted[middle],
         };
-        Self { min: times[0], median, max: times[times.len() - 1] }
+        Self { min: sorted[0], median, max: sorted[sorted.len() - 1] }
     }
 }
 
@@ -31,12 +35,15 @@ pub fn row([what, who, figures @ ..]: [&str; 6]) {
 
 /// One line about this machine and how busy it is.
 pub fn machine() -> String {
+    format!("machine: {}, load average {}", hardware(), load_average())
+}
+
+pub fn hardware() -> String {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or("unknown processor".into());
     let cores = available_parallelism().map_or(0, usize::from);
     let memory = kilobytes("/proc/meminfo", "MemTotal") / (1024 * 1024);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let (kernel, load) = (kernel.trim(), load_average());
-    format!("machine: {cpu}, {cores} cores, {memory} GB, Linux {kernel}, load average {load}")
+    format!("{cpu}, {cores} cores, {memory} GB, Linux {}", kernel.trim())
 }
 
 pub fn load_average() -> String {

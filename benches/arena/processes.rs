@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Bounds every wait; nothing is expected to take this long.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
+/// A daemon that has not run for so long is at rest.
+const AT_REST: Duration = Duration::from_millis(20);
+
 /// Waits until `condition` holds.
 ///
 /// # Panics
@@ -90,6 +93,22 @@ impl Daemon {
         time
     }
 
+    /// The time that its threads and those of its children have run, in user and in kernel mode together.
+    pub fn cpu_time(&self) -> Duration {
+        descendants(self.pid).iter().map(|pid| run_time(*pid)).sum()
+    }
+
+    /// The same, when it does not change any more: connections are closed, and what was to be logged is.
+    pub fn settled_cpu_time(&self) -> Duration {
+        let mut last = self.cpu_time();
+        until("a daemon at rest", || {
+            sleep(AT_REST);
+            let now = self.cpu_time();
+            now == std::mem::replace(&mut last, now)
+        });
+        last
+    }
+
     pub fn memory(&self) -> Memory {
         let processes = descendants(self.pid);
         let sum = |file: &str, name: &str| {
@@ -113,8 +132,18 @@ pub fn fetch(address: SocketAddr) -> std::io::Result<Vec<u8>> {
     Ok(poem)
 }
 
+/// Of all threads that a process has now: see sched-stats in the kernel's documentation.
+fn run_time(pid: Pid) -> Duration {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let nanoseconds = threads.map(|thread| -> u64 {
+        let text = fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+        text.split(' ').next().unwrap().parse().unwrap()
+    });
+    Duration::from_nanos(nanoseconds.sum())
+}
+
 /// A process, its children, and theirs, elder ones first. Those that have ended are not among them.
-fn descendants(root: Pid) -> Vec<Pid> {
+pub fn descendants(root: Pid) -> Vec<Pid> {
     let entries = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok());

@@ -1,4 +1,4 @@
-//! What a daemon costs before it serves anybody, beside nginx and twistd; and what a slow reader costs it.
+//! What a daemon costs before it serves anybody, beside nginx and twistd.
 //!
 //!     cargo bench --bench launch
 //!
@@ -7,7 +7,6 @@
 
 #[path = "../arena/mod.rs"]
 mod arena;
-mod readers;
 
 use arena::contenders::{self, Contender, POEM};
 use arena::figures::{self, Summary, machine, row};
@@ -37,8 +36,6 @@ fn main() {
     launch_and_stop(&contenders);
     println!();
     memory_when_idle(&contenders);
-    println!();
-    readers::memory_of_slow_readers();
     println!("\nload average afterwards: {}", figures::load_average());
 }
 

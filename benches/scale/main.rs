@@ -1,0 +1,39 @@
+//! How poetryd grows: with the size of a poem, with the number of services, with the number of connections.
+//!
+//!     cargo bench --bench scale
+//!
+//! nginx and socat, which serve the same large poems, are looked for in PATH. What is not found is left out.
+//! It needs 4 GB of memory, 1.1 GB in the directory for temporary files and 1,100 descriptors; with fewer
+//! than 20,250 (ulimit -Hn) it holds as many connections as it can. No other program should be busy
+//! meanwhile: the load average is printed for that reason.
+
+mod applications;
+#[path = "../arena/mod.rs"]
+mod arena;
+mod connections;
+#[path = "../side_by_side/cores.rs"]
+mod cores;
+mod held;
+mod large_poems;
+mod readers;
+mod servers;
+mod weights;
+
+use arena::figures::{self, machine};
+use arena::processes::Children;
+
+fn main() {
+    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return println!("a benchmark: cargo bench --bench scale");
+    }
+    let _children = Children::adopt();
+    println!("{}", machine());
+    println!();
+    large_poems::throughput();
+    println!();
+    applications::growth();
+    println!();
+    connections::growth();
+    println!("\nload average afterwards: {}", figures::load_average());
+}

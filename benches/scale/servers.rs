@@ -1,0 +1,181 @@
+//! Who serves large poems: poetryd, nginx from its file with sendfile(2), socat from its file.
+
+use crate::arena::contenders::{Contender, free_ports};
+use crate::arena::processes::{Daemon, descendants, until};
+use crate::cores::Cores;
+use crate::readers::{LargePoem, Source, fetch};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::{Pid, SysconfVar, geteuid, sysconf};
+use std::fs;
+use std::net::TcpStream;
+use std::process::Command;
+use std::time::Duration;
+
+/// Where nginx would write what it receives from others, which here is nothing.
+const TEMPORARY: &str = "client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; \
+                         uwsgi_temp_path t; scgi_temp_path t;";
+
+/// Makes a contender that serves a poem on a port.
+pub type Maker = fn(u16, &LargePoem) -> Contender;
+
+/// Whoever is on this machine, poetryd first. A line about each, also about those that are not.
+pub fn find() -> Vec<Maker> {
+    println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
+    let mut found: Vec<Maker> = vec![poetryd];
+    let others: [(_, _, Maker); 2] = [("nginx", "-v", nginx), ("socat", "-V", socat)];
+    for (name, option, maker) in others {
+        match version(name, option) {
+            Some(version) => {
+                println!("{version}");
+                found.push(maker);
+            }
+            None => println!("{name}: left out: not in PATH"),
+        }
+    }
+    found
+}
+
+/// The line in which a program tells its version, on standard output or standard error.
+fn version(program: &str, option: &str) -> Option<String> {
+    let said = Command::new(program).arg(option).output().ok()?;
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    text.lines().find(|line| line.contains("version")).map(str::to_owned)
+}
+
+/// A contender that runs.
+pub struct Server {
+    daemon: Daemon,
+    request: Option<String>,
+    /// How many processes it is when it serves nobody.
+    processes: usize,
+    _contender: Contender,
+}
+
+/// One turn of a server.
+pub struct Turn {
+    pub wall: Duration,
+    /// Of the server.
+    pub cpu: Duration,
+    /// Of the clients.
+    pub client_cpu: Duration,
+}
+
+impl Server {
+    /// Each on the servers' core.
+    pub fn launch_all(makers: &[Maker], poem: &LargePoem, cores: &Cores) -> Vec<Self> {
+        let ports = free_ports::<3>();
+        let contenders = makers.iter().zip(ports).map(|(make, port)| make(port, poem));
+        cores.take_servers();
+        let servers = contenders.map(|contender| Self::launch(contender, poem)).collect();
+        cores.take_clients();
+        servers
+    }
+
+    fn launch(contender: Contender, poem: &LargePoem) -> Self {
+        let (daemon, _) = contender.launch();
+        until(daemon.name, || TcpStream::connect(daemon.address).is_ok());
+        let mut processes = 0;
+        // nginx starts its worker, and socat's child for the connection above ends.
+        until("processes that come and go", || {
+            let before = std::mem::replace(&mut processes, descendants(daemon.pid).len());
+            std::thread::sleep(Duration::from_millis(20));
+            before == processes
+        });
+        let file = poem.file.file_name().unwrap().to_str().unwrap();
+        let http = daemon.name == "nginx";
+        let request = http.then(|| format!("GET /{file} HTTP/1.0\r\n\r\n"));
+        Self { daemon, request, processes, _contender: contender }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.daemon.name
+    }
+
+    pub fn serves(&self, clients: usize, poem: &LargePoem) -> Turn {
+        let request = self.request.as_ref().map(String::as_bytes);
+        let source = Source { name: self.name(), address: self.daemon.address, request };
+        let (cpu, client_cpu) = (self.cpu_time(), own_cpu_time());
+        let wall = fetch(&source, clients, poem);
+        let client_cpu = own_cpu_time() - client_cpu;
+        Turn { wall, cpu: self.cpu_time() - cpu, client_cpu }
+    }
+
+    /// When it is at rest again. To that of living processes, what its children had needed that have ended
+    /// is added, which the kernel tells in hundredths of a second.
+    fn cpu_time(&self) -> Duration {
+        until("the end of children", || descendants(self.daemon.pid).len() == self.processes);
+        self.daemon.settled_cpu_time() + of_ended_children(self.daemon.pid)
+    }
+
+    /// Pss of all its processes, in kB.
+    pub fn memory(&self) -> u64 {
+        self.daemon.memory().proportional
+    }
+
+    pub fn stop(self) {
+        kill(self.daemon.pid, Signal::SIGTERM).unwrap();
+        let flags = Some(WaitPidFlag::WNOHANG);
+        until("the end of a server", || {
+            waitpid(self.daemon.pid, flags) != Ok(WaitStatus::StillAlive)
+        });
+    }
+}
+
+fn poetryd(port: u16, poem: &LargePoem) -> Contender {
+    let contender = Contender::new("poetryd", "poetryd.pid", port);
+    contender.write(
+        "large.toml",
+        format!(
+            "[services.large]\nkind = \"poem\"\nfile = \"{}\"\n\
+             [services.fast]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = {port}\nprotocol = \"fast\"\n\
+             poem = \"large\"\n",
+            poem.file.display()
+        ),
+    );
+    contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "large.toml"])
+}
+
+fn nginx(port: u16, poem: &LargePoem) -> Contender {
+    let contender = Contender::new("nginx", "nginx.pid", port);
+    let prefix = contender.path("").display().to_string();
+    let root = poem.file.parent().unwrap().display();
+    // Started by root, its worker would otherwise become a user who must not look into this directory.
+    let user = if geteuid().is_root() { "user root;\n" } else { "" };
+    contender.write(
+        "nginx.conf",
+        format!(
+            "{user}worker_processes 1;\npid nginx.pid;\nerror_log nginx.log;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ {TEMPORARY} access_log access.log; sendfile on; tcp_nopush on;\n\
+             server {{ listen 127.0.0.1:{port}; root {root}; }} }}\n"
+        ),
+    );
+    let configuration = contender.path("nginx.conf").display().to_string();
+    contender.runs(&["nginx", "-p", &prefix, "-c", &configuration, "-e", "nginx.log"])
+}
+
+/// A process for each client, each of which opens the file anew. Its buffer is the default one, 8192 bytes;
+/// its backlog of 5 is made large enough for all clients at once, who would otherwise have to try again.
+fn socat(port: u16, poem: &LargePoem) -> Contender {
+    let listen = format!("TCP-LISTEN:{port},fork,reuseaddr,bind=127.0.0.1,backlog=128");
+    let file = format!("OPEN:{},rdonly", poem.file.display());
+    let script = format!("socat -U {listen} {file} & echo $! > socat.pid");
+    Contender::new("socat", "socat.pid", port).runs(&["sh", "-c", &script])
+}
+
+/// In user and in kernel mode together: cutime and cstime of proc_pid_stat(5).
+fn of_ended_children(pid: Pid) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let after_the_name = stat.rsplit(')').next().unwrap();
+    let ticks = after_the_name.split_whitespace().skip(13).take(2);
+    let ticks: u64 = ticks.map(|number| number.parse::<u64>().unwrap()).sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).unwrap().unwrap() as f64;
+    Duration::from_secs_f64(ticks as f64 / per_second)
+}
+
+/// Of this thread.
+fn own_cpu_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}

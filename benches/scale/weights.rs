@@ -1,0 +1,77 @@
+//! What connections weigh: in the daemon's memory, and in the kernel's.
+
+use crate::arena::figures::kilobytes;
+use crate::arena::processes::{Daemon, until};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+/// Between two looks at memory that has stopped to change when they are the same.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// In bytes.
+#[derive(Clone, Copy)]
+pub struct Weights {
+    /// Of the daemon.
+    pub anonymous: u64,
+    /// Buffers of all TCP sockets of this machine: `mem` in /proc/net/sockstat.
+    pub buffers: u64,
+    /// The kernel's small objects, sockets among them: /proc/meminfo.
+    pub slab: u64,
+}
+
+impl Weights {
+    fn of(daemon: &Daemon) -> Self {
+        Self {
+            anonymous: daemon.memory().anonymous * 1024,
+            buffers: tcp_pages() * page_size(),
+            slab: kilobytes("/proc/meminfo", "Slab") * 1024,
+        }
+    }
+
+    /// When the daemon's own memory does not change any more, and the kernel's by no more than other programs
+    /// on this machine may be the reason for.
+    pub fn settled(daemon: &Daemon) -> Self {
+        let mut last = Self::of(daemon);
+        until("memory that does not change", || {
+            sleep(SETTLING);
+            let now = Self::of(daemon);
+            let before = std::mem::replace(&mut last, now);
+            now.anonymous == before.anonymous
+                && now.buffers.abs_diff(before.buffers) <= now.buffers / 100 + (1 << 20)
+                && now.slab.abs_diff(before.slab) <= now.slab / 100 + (1 << 20)
+        });
+        last
+    }
+}
+
+/// From how many bytes in buffers on TCP saves memory, and from how many on it has none: the second and the
+/// third number of tcp_mem in tcp(7).
+pub fn tcp_limits() -> (u64, u64) {
+    let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap();
+    let pages: Vec<u64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    (pages[1] * page_size(), pages[2] * page_size())
+}
+
+/// How often TCP began to save memory since this machine was started: TCPMemoryPressures in /proc/net/netstat,
+/// where a line of names is followed by one of numbers.
+pub fn tcp_pressures() -> u64 {
+    let text = fs::read_to_string("/proc/net/netstat").unwrap();
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, numbers) = (lines.next().unwrap(), lines.next().unwrap());
+    let mut both = names.split(' ').zip(numbers.split(' '));
+    let (_, number) = both.find(|(name, _)| *name == "TCPMemoryPressures").unwrap();
+    number.parse().unwrap()
+}
+
+/// The number after `mem` in the line of TCP.
+fn tcp_pages() -> u64 {
+    let text = fs::read_to_string("/proc/net/sockstat").unwrap();
+    let line = text.lines().find(|line| line.starts_with("TCP:")).unwrap();
+    line.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn page_size() -> u64 {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).unwrap().unwrap();
+    size as u64
+}

@@ -1,0 +1,61 @@
+//! What a poem costs a server, in processor time: poetryd beside others that serve the same poem, and with
+//! two workers beside one.
+//!
+//!     cargo bench --bench side_by_side [-- --plot FILE]
+//!
+//! nginx with its stream module, twistd and a C compiler are looked for in PATH, twistd also in $TWISTD. What
+//! is not found is left out. FILE is a bar chart of the first table, in SVG; a relative name is relative to
+//! the package. No other program should be busy meanwhile: the load average is printed for that reason.
+
+#[path = "../arena/mod.rs"]
+mod arena;
+mod cores;
+mod floor;
+mod load;
+mod peers;
+mod plot;
+mod rounds;
+mod subject;
+mod table;
+mod workers;
+
+use arena::figures::{load_average, machine};
+use arena::processes::Children;
+use cores::Cores;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Nothing here is expected to take this long.
+const LIMIT: Duration = Duration::from_secs(170);
+
+/// poetryd keeps only ten rotated files unless told otherwise; here all lines are counted in the end.
+const KEEP_ALL: &str = "[log]\nkeep = 1000";
+
+fn main() {
+    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return println!("a benchmark: cargo bench --bench side_by_side [-- --plot FILE]");
+    }
+    let plot = wanted_plot();
+    let _children = Children::adopt();
+    let deadline = Instant::now() + LIMIT;
+    println!("{}", machine());
+    let cores = Cores::find();
+    println!("{}", cores.describe());
+    let figures = peers::side_by_side(&cores, deadline);
+    println!();
+    workers::one_and_two(&cores, deadline);
+    println!("\nload average afterwards: {}", load_average());
+    if let Some(file) = plot {
+        std::fs::write(&file, plot::bars(&figures, &cores.describe())).unwrap();
+        println!("plot: {}", file.display());
+    }
+}
+
+/// The name after `--plot`.
+fn wanted_plot() -> Option<PathBuf> {
+    let mut arguments = std::env::args_os().skip_while(|arg| arg != "--plot");
+    arguments.next()?;
+    let file = arguments.next().filter(|name| !name.to_string_lossy().starts_with('-'));
+    Some(file.expect("--plot needs the name of a file").into())
+}

@@ -1,0 +1,25 @@
+//! Everybody in turn, so that what slows the machine down for a while slows everybody down.
+
+use crate::subject::Subject;
+use crate::table::Figures;
+use std::time::Instant;
+
+/// How often everybody has a turn; one more, the first, is not counted.
+pub const ROUNDS: usize = 30;
+
+/// In each turn.
+pub const POEMS: usize = 5_000;
+
+pub fn rounds(mut subjects: Vec<Subject>, deadline: Instant) -> Vec<Figures> {
+    let mut figures: Vec<_> = subjects.iter().map(|subject| Figures::new(subject.name())).collect();
+    for round in 0..=ROUNDS {
+        for (subject, figures) in subjects.iter_mut().zip(&mut figures) {
+            let nanoseconds = subject.serve(POEMS, deadline);
+            if round > 0 {
+                figures.nanoseconds.push(nanoseconds);
+            }
+        }
+    }
+    subjects.into_iter().for_each(Subject::stop);
+    figures
+}

@@ -1,0 +1,41 @@
+//! The figures of everybody, and how they are shown.
+
+use crate::arena::figures::Summary;
+
+/// Of one contender.
+pub struct Figures {
+    pub name: &'static str,
+    /// Of processor time per poem, one number for each round.
+    pub nanoseconds: Vec<f64>,
+}
+
+impl Figures {
+    pub fn new(name: &'static str) -> Self {
+        Self { name, nanoseconds: Vec::new() }
+    }
+
+    pub fn summary(&self) -> Summary {
+        Summary::of_numbers(self.nanoseconds.iter().copied())
+    }
+
+    /// To those of another, round by round.
+    fn ratio_to(&self, other: &Self) -> Summary {
+        Summary::of_numbers(self.nanoseconds.iter().zip(&other.nanoseconds).map(|(a, b)| a / b))
+    }
+}
+
+/// The first is the one that is compared with the others.
+pub fn print(all: &[Figures]) {
+    let first = &all[0];
+    println!("  {:<18}{:^27}   {} / it", "", "ns of CPU per poem", first.name);
+    println!(
+        "  {:<18}{:>9}{:>9}{:>9}{:>10}{:>9}{:>9}",
+        "", "min", "median", "max", "min", "median", "max"
+    );
+    for figures in all {
+        let Summary { min, median, max } = figures.summary();
+        print!("  {:<18}{min:>9.0}{median:>9.0}{max:>9.0}", figures.name);
+        let Summary { min, median, max } = first.ratio_to(figures);
+        println!("{min:>10.2}{median:>9.2}{max:>9.2}");
+    }
+}
