@@ -14,6 +14,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
+/// How long the lines of the start may take to be written before the start is reported.
+const LOG_OF_START: Duration = Duration::from_millis(200);
+
 /// How long after the deadline services are waited for. One that then still has not given up blocks its
 /// thread, and is left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -108,6 +111,8 @@ impl<'a> Watch<'a> {
             return; // told to stop at the last moment of the start
         }
         info!("ready");
+        // Whoever is told so may look into the log next. A log that can't be written is no reason to wait.
+        let _ = self.logging.flush(LOG_OF_START);
         if let Some(report) = report.take() {
             report.ready();
         }

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
 /// How many clients are accepted before the worker's other tasks get their turn.
-const BATCH: usize = 128;
+pub(super) const BATCH: usize = 128;
 
 /// After so many batches in a row that emptied the queue, a worker that was called to help leaves again.
 const PATIENCE: usize = 64;

@@ -109,3 +109,139 @@ pub(super) fn is_transient(e: &io::Error) -> bool {
         )
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::net::{Connection, Interface, Peer, Protocol, TcpServer};
+    use crate::service::{Application, Resources, Workers};
+    use crate::sockets::Sockets;
+    use async_trait::async_trait;
+    use bytes::Bytes;
+    use std::collections::HashSet;
+    use std::future::pending;
+    use std::io::{self, Read};
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::{Arc, Mutex};
+    use std::thread::{self, ThreadId, sleep};
+    use std::time::{Duration, Instant};
+    use tokio::runtime;
+
+    /// Bounds a hang.
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    /// Remembers which threads it was called on.
+    #[derive(Clone)]
+    struct Witness {
+        threads: Arc<Mutex<HashSet<ThreadId>>>,
+        monologue: bool,
+        /// Until so many threads have been here, calls after this number of them wait.
+        patience: usize,
+        calls: Arc<Mutex<usize>>,
+    }
+
+    impl Witness {
+        fn new(monologue: bool, patience: usize) -> Self {
+            let (threads, calls) = Default::default();
+            Self { threads, monologue, patience, calls }
+        }
+
+        fn threads(&self) -> usize {
+            self.threads.lock().unwrap().len()
+        }
+
+        fn is_called(&self) {
+            self.threads.lock().unwrap().insert(thread::current().id());
+            *self.calls.lock().unwrap() += 1;
+            let late = *self.calls.lock().unwrap() > self.patience;
+            let deadline = Instant::now() + LIMIT;
+            while late && self.threads() < 2 && Instant::now() < deadline {
+                sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    #[async_trait]
+    impl Protocol for Witness {
+        fn monologue(&self, _: &Peer) -> Option<Bytes> {
+            self.monologue.then(|| {
+                self.is_called();
+                Bytes::from_static(b"poem")
+            })
+        }
+
+        async fn converse(&self, _: &mut Connection) -> io::Result<()> {
+            self.is_called();
+            Ok(())
+        }
+    }
+
+    /// An application with one listener, on two workers. `before` happens before anybody is accepted.
+    fn serve(witness: &Witness, before: impl FnOnce(SocketAddr)) -> (Application, SocketAddr) {
+        let handles = [(); 2].map(|()| {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let handle = runtime.handle().clone();
+            thread::spawn(move || runtime.block_on(pending::<()>()));
+            handle
+        });
+        let witness = witness.clone();
+        let interface = Interface::resolve("127.0.0.1").unwrap();
+        let mut application = Application::new("test");
+        application
+            .add("server", TcpServer::new(interface, 0, move |_| Ok(witness.clone())))
+            .unwrap();
+        let resources = Resources::new();
+        resources.insert(Sockets::new());
+        application.privileged_start(&resources).unwrap();
+        let address = resources.get::<Sockets>().unwrap().list()[0].address;
+        before(address);
+        let start = application.start(&resources, Workers::new(handles));
+        runtime::Builder::new_current_thread().build().unwrap().block_on(start).unwrap();
+        (application, address)
+    }
+
+    fn connect(address: SocketAddr) -> TcpStream {
+        let client = TcpStream::connect(address).unwrap();
+        client.set_read_timeout(Some(LIMIT)).unwrap();
+        client
+    }
+
+    fn read(mut client: TcpStream) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        client.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn one_worker_takes_clients_as_long_as_it_keeps_up() {
+        let witness = Witness::new(true, usize::MAX);
+        let (_application, address) = serve(&witness, |_| {});
+        for _ in 0..200 {
+            assert_eq!(read(connect(address)), b"poem");
+        }
+        assert_eq!(witness.threads(), 1);
+    }
+
+    #[test]
+    fn another_worker_is_called_when_one_does_not_keep_up() {
+        // More clients wait than one batch takes; after that, the first worker stands still.
+        let witness = Witness::new(true, super::super::accept::BATCH);
+        let mut clients = Vec::new();
+        let (_application, _) = serve(&witness, |address| {
+            clients.extend((0..400).map(|_| connect(address)));
+        });
+        for client in clients {
+            assert_eq!(read(client), b"poem");
+        }
+        assert_eq!(witness.threads(), 2);
+    }
+
+    #[test]
+    fn conversations_are_spread_over_the_workers() {
+        let witness = Witness::new(false, usize::MAX);
+        let (_application, address) = serve(&witness, |_| {});
+        for _ in 0..4 {
+            assert_eq!(read(connect(address)), b"");
+        }
+        assert_eq!(witness.threads(), 2);
+    }
+}
