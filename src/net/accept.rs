@@ -247,7 +247,10 @@ impl AcceptLoop {
             return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
         match send_at_once(&stream, &bytes) {
-            Ok(sent) if sent == bytes.len() => self.closing.push(stream, place),
+            Ok(sent) if sent == bytes.len() => {
+                reset_when_dropped(&stream, false);
+                self.closing.push(stream, place);
+            }
             Ok(sent) => {
                 let write_timeout = self.shared.options.write_timeout;
                 self.spawn(deliver(stream, peer, bytes, sent, write_timeout), place);

@@ -2,6 +2,7 @@
 
 use super::accept::{Shared, accept_loop};
 use super::burst::Burst;
+use super::closing::reset_when_dropped;
 use super::listener::Listener;
 use super::{ConnectionLimit, Protocol};
 use crate::service::{BoxError, Context};
@@ -82,6 +83,8 @@ impl Serving {
         let mut loops = Vec::new();
         let workers = cx.workers().len();
         for listener in listeners {
+            // Accepted sockets inherit it: they are reset unless their answer is complete.
+            reset_when_dropped(&listener, true);
             let home = NEXT_HOME.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
             for worker in 0..workers {

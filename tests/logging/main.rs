@@ -18,6 +18,7 @@ use std::fs;
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
+use std::thread;
 use support::{ECSTASY, Foreground, LIMIT, Sandbox, fast_toml, fetch, run, stderr, until};
 
 /// Fetches a poem, which must be whole, and returns the port it was fetched from: the log has it too.
@@ -168,8 +169,11 @@ fn at_level_warn_warnings_say_whose_they_are_and_the_rest_is_hidden() {
         .replace("port = 0", &format!("port = {}", free.port()));
     sandbox.write("fast.toml", &application);
     let daemon = sandbox.background(&["--log-level", "warn", "fast.toml"]);
-    assert_eq!(fetch(free).unwrap(), ECSTASY);
+    let first = TcpStream::connect(free).unwrap(); // has the only place as long as it is open
+    let second = thread::spawn(move || fetch(free).unwrap());
     until("the warning", || !sandbox.read("poetryd.log").is_empty());
+    drop(first);
+    assert_eq!(second.join().unwrap(), ECSTASY);
     daemon.signal(Signal::SIGTERM);
     daemon.wait();
     let log = sandbox.read("poetryd.log");
