@@ -14,8 +14,7 @@
 //!    reset, which can destroy bytes that are still on their way.
 //!
 //! A client can always tell a whole answer from a cut one: an answer that could not be finished ends in
-//! a reset, never in a FIN, even if the daemon is killed. (Killed in the microseconds between the accepting
-//! of a connection and its first send, it leaves an empty answer.)
+//! a reset, never in a FIN, even if the daemon is killed.
 //!
 //! What each trick saves, of the CPU time of a 3003-byte poem over loopback, on two cores of an AMD EPYC
 //! with Linux 6.18 (interleaved runs; most can be repeated with `cargo bench --bench side_by_side`):
@@ -31,7 +30,7 @@
 //! | one worker takes clients as long as it keeps up; with two workers | 16% |
 //!
 //! (The first three are figures of a prototype.) Tried and left out: a first look at closing sockets after
-//! 1, 2, 4 or 8 ms instead of 16 (no difference with 64 clients at once, 3% worse with 512); SO_LINGER
+//! 1, 2, 4 or 8 ms instead of 16 (no difference with 64 clients at once, 3% worse with 512).
 //! inherited from the listener, so that even that last moment of a killed daemon ends in a reset (2%).
 //!
 //! A [`UdpServer`] takes datagrams, and lets a [`Responder`] decide what is answered: `answer.rs` is its
