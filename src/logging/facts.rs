@@ -11,34 +11,33 @@ pub(super) struct Facts {
     /// All texts, one behind the other.
     text: String,
     message: Range<usize>,
-    fields: Vec<(&'static str, Kind, Range<usize>)>,
+    fields: Vec<(&'static str, Field<Range<usize>>)>,
 }
 
-#[derive(Clone, Copy)]
-enum Kind {
-    Text,
-    Bare,
-}
-
-/// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Field<'a> {
-    Text(&'a str),
+/// The value of a field: its text, or something that stands for it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Field<T> {
+    Text(T),
     /// A number or a truth value, which JSON writes without quotes.
-    Bare(&'a str),
+    Bare(T),
+}
+
+impl<T> Field<T> {
+    fn map<U>(&self, f: impl FnOnce(&T) -> U) -> Field<U> {
+        match self {
+            Field::Text(value) => Field::Text(f(value)),
+            Field::Bare(value) => Field::Bare(f(value)),
+        }
+    }
 }
 
 impl Facts {
-    pub(super) fn of(message: &str, fields: &[(&'static str, Field<'_>)]) -> Self {
+    pub(super) fn of(message: &str, fields: &[(&'static str, Field<&str>)]) -> Self {
         let mut facts = Self::default();
         facts.message = facts.append(format_args!("{message}"));
         for (name, value) in fields {
-            let (kind, value) = match value {
-                Field::Text(value) => (Kind::Text, value),
-                Field::Bare(value) => (Kind::Bare, value),
-            };
-            let range = facts.append(format_args!("{value}"));
-            facts.fields.push((name, kind, range));
+            let value = value.map(|value| facts.append(format_args!("{value}")));
+            facts.fields.push((name, value));
         }
         facts
     }
@@ -55,15 +54,11 @@ impl Facts {
     }
 
     /// The fields, in the order in which they were recorded.
-    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Field<'_>)> {
-        self.fields.iter().map(|(name, kind, range)| {
-            let value = &self.text[range.clone()];
-            let value = match kind {
-                Kind::Text => Field::Text(value),
-                Kind::Bare => Field::Bare(value),
-            };
-            (*name, value)
-        })
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&'static str, Field<&str>)> {
+        let field = |(name, value): &(&'static str, Field<Range<usize>>)| {
+            (*name, value.map(|range| &self.text[range.clone()]))
+        };
+        self.fields.iter().map(field)
     }
 
     fn append(&mut self, value: fmt::Arguments<'_>) -> Range<usize> {
@@ -72,40 +67,39 @@ impl Facts {
         start..self.text.len()
     }
 
-    fn record(&mut self, field: &tracing::field::Field, kind: Kind, value: fmt::Arguments<'_>) {
-        let range = self.append(value);
-        if field.name() == "message" {
-            self.message = range;
-        } else {
-            self.fields.push((field.name(), kind, range));
+    fn record(&mut self, field: &tracing::field::Field, value: Field<fmt::Arguments<'_>>) {
+        let value = value.map(|text| self.append(*text));
+        match (field.name(), value) {
+            ("message", Field::Text(range) | Field::Bare(range)) => self.message = range,
+            (name, value) => self.fields.push((name, value)),
         }
     }
 }
 
 impl Visit for Facts {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
-        self.record(field, Kind::Text, format_args!("{value:?}"));
+        self.record(field, Field::Text(format_args!("{value:?}")));
     }
 
     fn record_str(&mut self, field: &tracing::field::Field, value: &str) {
-        self.record(field, Kind::Text, format_args!("{value}"));
+        self.record(field, Field::Text(format_args!("{value}")));
     }
 
     fn record_u64(&mut self, field: &tracing::field::Field, value: u64) {
-        self.record(field, Kind::Bare, format_args!("{value}"));
+        self.record(field, Field::Bare(format_args!("{value}")));
     }
 
     fn record_i64(&mut self, field: &tracing::field::Field, value: i64) {
-        self.record(field, Kind::Bare, format_args!("{value}"));
+        self.record(field, Field::Bare(format_args!("{value}")));
     }
 
     fn record_f64(&mut self, field: &tracing::field::Field, value: f64) {
         // JSON has no infinities.
-        let kind = if value.is_finite() { Kind::Bare } else { Kind::Text };
-        self.record(field, kind, format_args!("{value}"));
+        let kind = if value.is_finite() { Field::Bare } else { Field::Text };
+        self.record(field, kind(format_args!("{value}")));
     }
 
     fn record_bool(&mut self, field: &tracing::field::Field, value: bool) {
-        self.record(field, Kind::Bare, format_args!("{value}"));
+        self.record(field, Field::Bare(format_args!("{value}")));
     }
 }

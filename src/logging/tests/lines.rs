@@ -3,7 +3,12 @@
 use super::*;
 
 /// One line, in a style without the time.
-fn line(format: Format, level: Level, message: &str, fields: &[(&'static str, Field)]) -> String {
+fn line(
+    format: Format,
+    level: Level,
+    message: &str,
+    fields: &[(&'static str, Field<&str>)],
+) -> String {
     let mut out = String::new();
     let line = Line { level, path: "night.fast", facts: &Facts::of(message, fields) };
     formatter(format, Style::Journal).write(&line, &mut out);
@@ -11,21 +16,21 @@ fn line(format: Format, level: Level, message: &str, fields: &[(&'static str, Fi
 }
 
 /// The text of an informational line, without priority, path and newline.
-fn text(message: &str, fields: &[(&'static str, Field)]) -> String {
+fn text(message: &str, fields: &[(&'static str, Field<&str>)]) -> String {
     let line = line(Format::Text, Level::INFO, message, fields);
     line.strip_prefix("<6>[night.fast] ").unwrap().strip_suffix('\n').unwrap().to_owned()
 }
 
 /// An informational line as JSON, without its priority.
-fn json(message: &str, fields: &[(&'static str, Field)]) -> String {
+fn json(message: &str, fields: &[(&'static str, Field<&str>)]) -> String {
     line(Format::Json, Level::INFO, message, fields).strip_prefix("<6>").unwrap().to_owned()
 }
 
-fn word(value: &str) -> Field<'_> {
+fn word(value: &str) -> Field<&str> {
     Field::Text(value)
 }
 
-fn number(value: &str) -> Field<'_> {
+fn number(value: &str) -> Field<&str> {
     Field::Bare(value)
 }
 
