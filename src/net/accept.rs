@@ -139,7 +139,9 @@ impl AcceptLoop {
                         Batch::Emptied => self.wait_for_more(),
                         Batch::Full => {
                             self.listener.call_help();
-                            self.duty.iter_mut().for_each(|duty| duty.short_batches = 0);
+                            if let Some(duty) = &mut self.duty {
+                                duty.short_batches = 0;
+                            }
                             yield_now().await;
                         }
                         Batch::NoRoom => {}
@@ -240,7 +242,6 @@ impl AcceptLoop {
         let protocol = &self.shared.protocol;
         let monologue = catch_unwind(AssertUnwindSafe(|| protocol.monologue(&peer)));
         let Ok(monologue) = monologue else {
-            reset_when_dropped(&stream, true);
             return error!("the protocol panicked; {peer} was dropped");
         };
         let Some(bytes) = monologue else {
@@ -311,19 +312,12 @@ async fn drain(
     unfinished
 }
 
-/// The conversation on a new connection, which is reset if it fails, is dropped, or is never held.
-fn converse(
-    shared: Arc<Shared>,
-    stream: Socket,
-    peer: Peer,
-) -> impl Future<Output = Option<Socket>> + Send + 'static {
-    reset_when_dropped(&stream, true);
-    let conversation = async move {
+async fn converse(shared: Arc<Shared>, stream: Socket, peer: Peer) -> Option<Socket> {
+    let conversation = async {
         let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
         let mut connection = Connection::new(stream, peer, write_timeout, closed)?;
         shared.protocol.converse(&mut connection).await?;
         io::Result::Ok(connection.finish())
     };
-    conversation
-        .map(move |done| done.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok())
+    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
 }

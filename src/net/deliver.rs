@@ -5,7 +5,6 @@ use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
 use super::connection::register;
 use bytes::Bytes;
 use socket2::Socket;
-use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -48,29 +47,26 @@ struct Delivery {
     interest: Interest,
 }
 
-/// Delivers `bytes` from `sent` on, and returns the socket when everything is sent, to be closed in order.
-/// `None`: the client went away, or took nothing for `write_timeout`; the connection has been reset and the
-/// log says why. It is reset, too, if this is never run, or dropped before the end.
-pub(super) fn deliver(
+/// Delivers `bytes` from `sent` on, on a stream that [is reset when dropped](reset_when_dropped), and returns
+/// it when everything is sent, to be closed in order. `None`: the client went away, or took nothing for
+/// `write_timeout`; the connection has been reset and the log says why.
+pub(super) async fn deliver(
     stream: Socket,
     peer: Peer,
     bytes: Bytes,
     sent: usize,
     write_timeout: Duration,
-) -> impl Future<Output = Option<Socket>> + Send + 'static {
-    reset_when_dropped(&stream, true);
-    async move {
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        let socket = match register(stream) {
-            Ok(socket) => socket,
-            Err(e) => {
-                warn!("{peer} was dropped after {sent} bytes: {e}");
-                return None;
-            }
-        };
-        let mut delivery = Delivery { socket, peer, bytes, sent, write_timeout, interest };
-        if delivery.run().await { Some(delivery.finish()) } else { None }
-    }
+) -> Option<Socket> {
+    let interest = Interest::READABLE | Interest::WRITABLE;
+    let socket = match register(stream) {
+        Ok(socket) => socket,
+        Err(e) => {
+            warn!("{peer} was dropped after {sent} bytes: {e}");
+            return None;
+        }
+    };
+    let mut delivery = Delivery { socket, peer, bytes, sent, write_timeout, interest };
+    if delivery.run().await { Some(delivery.finish()) } else { None }
 }
 
 impl Delivery {
