@@ -1,5 +1,7 @@
 //! Connections through a whole application: what clients see of protocols that end well or badly.
 
+mod sharing;
+
 use super::*;
 use crate::service::{Application, Resources, Workers};
 use crate::sockets::Sockets;
@@ -27,6 +29,16 @@ struct Running {
 
 impl Running {
     async fn start(protocol: impl Protocol, options: ServerOptions) -> Self {
+        Self::start_on(Workers::current(), protocol, options, |_| {}).await
+    }
+
+    /// `before` is called with the address before anybody is accepted.
+    async fn start_on(
+        workers: Workers,
+        protocol: impl Protocol,
+        options: ServerOptions,
+        before: impl FnOnce(SocketAddr),
+    ) -> Self {
         let protocol: Arc<dyn Protocol> = Arc::new(protocol);
         let interface = Interface::resolve("127.0.0.1").unwrap();
         let server = TcpServer::with_shared_protocol(interface, 0, move |_| Ok(protocol.clone()));
@@ -35,10 +47,12 @@ impl Running {
         let resources = Resources::new();
         resources.insert(Sockets::new());
         application.privileged_start(&resources).unwrap();
-        application.start(&resources, Workers::current()).await.unwrap();
         let sockets = resources.get::<Sockets>().unwrap().list();
         assert_eq!((sockets.len(), sockets[0].service.as_str()), (1, "server"));
-        Self { application, address: sockets[0].address }
+        let address = sockets[0].address;
+        before(address);
+        application.start(&resources, workers).await.unwrap();
+        Self { application, address }
     }
 
     async fn connect(&self) -> TcpStream {
