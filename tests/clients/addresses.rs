@@ -1,11 +1,9 @@
 //! Names with several addresses, of both families, present or not.
 
+use crate::support::network::in_network_of;
 use crate::support::{ECSTASY, Foreground, Sandbox, fetch, run, stderr, through};
-use nix::sched::{CloneFlags, setns};
-use std::fs::File;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::Command;
-use std::thread;
 
 /// A directory with an application that listens on `interface`, with port 0.
 fn listening_on(interface: &str) -> Sandbox {
@@ -92,13 +90,7 @@ fn in_a_namespace(sandbox: &Sandbox, hosts: &str, ipv6: bool) -> Command {
 
 /// Fetches from within the daemon's namespace.
 fn fetch_inside(daemon: &Foreground, address: SocketAddr) -> Vec<u8> {
-    let namespace = File::open(format!("/proc/{}/ns/net", daemon.pid())).unwrap();
-    let client = thread::spawn(move || {
-        // Concerns this thread alone.
-        setns(namespace, CloneFlags::CLONE_NEWNET).unwrap();
-        fetch(address).unwrap()
-    });
-    client.join().unwrap()
+    in_network_of(daemon.pid(), || fetch(address).unwrap())
 }
 
 const BOTH: &str = "127.0.0.1 localhost\n::1 localhost\n";

@@ -1,13 +1,12 @@
 //! The poetry plugins, run as a user types them.
 
+use crate::support::network::{in_network_of, in_own_network};
 use crate::support::{
     Background, ECSTASY, Foreground, LIMIT, Sandbox, address_in, connect, fetch, receive, run,
-    stderr, through,
+    stderr,
 };
 use crate::{assert_silent, serve};
-use nix::sched::{CloneFlags, setns};
-use nix::unistd::Pid;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
 use std::process::Command;
@@ -36,12 +35,12 @@ fn fastpoetry_serves_on_port_10000() {
     let sandbox = Sandbox::new();
     let poem = sandbox.write_poem("poetry/own.txt", 5000);
     let command = sandbox.poetryd(&["fastpoetry", "--port", "10000", "--poem", "poetry/own.txt"]);
-    let script = "ip link set lo up && exec \"$0\" \"$@\"";
-    let output = run(through(&["unshare", "--net", "sh", "-c", script], &command));
+    let output = run(in_own_network(&command));
     assert!(output.status.success(), "{}", stderr(&output));
 
     let daemon = Background::of(&sandbox.path("poetryd.pid"));
-    assert_eq!(fetch_in_network_of(daemon.pid, "127.0.0.1:10000"), poem);
+    let address = "127.0.0.1:10000".parse().unwrap();
+    assert_eq!(in_network_of(daemon.pid, || fetch(address).unwrap()), poem);
     kill_by_pid_file(&sandbox);
     daemon.wait();
 }
@@ -186,14 +185,4 @@ fn kill_by_pid_file(sandbox: &Sandbox) {
     let mut kill = Command::new("sh");
     kill.args(["-c", "kill $(cat poetryd.pid)"]).current_dir(sandbox.path(""));
     assert!(kill.status().unwrap().success());
-}
-
-/// Fetches from an address in the network that a process lives in.
-fn fetch_in_network_of(pid: Pid, address: &'static str) -> Vec<u8> {
-    let network = File::open(format!("/proc/{pid}/ns/net")).unwrap();
-    let client = thread::spawn(move || {
-        setns(network, CloneFlags::CLONE_NEWNET).unwrap(); // for this thread alone
-        fetch(address.parse().unwrap()).unwrap()
-    });
-    client.join().unwrap()
 }

@@ -1,13 +1,12 @@
 //! The application files in config/, as they are shipped.
 
+use crate::support::network::{in_network_of, in_own_network};
 use crate::support::{ECSTASY, Foreground, LIMIT, Sandbox, fetch, receive, through};
-use nix::sched::{CloneFlags, setns};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::thread;
 
 const FASCINATION: &[u8] = include_bytes!("../../poetry/fascination.txt");
 const SCIENCE: &[u8] = include_bytes!("../../poetry/science.txt");
@@ -162,10 +161,7 @@ impl Network {
         let (pid_file, config) = (format!("{name}.pid"), format!("config/{name}"));
         let program = self.sandbox.poetryd(&["--nodaemon", "--pidfile", &pid_file, &config]);
         let daemon = match self.daemons.first() {
-            None => {
-                let script = "ip link set lo up && exec \"$0\" \"$@\"";
-                through(&["unshare", "--net", "sh", "-c", script], &program)
-            }
+            None => in_own_network(&program),
             Some(first) => {
                 let network = format!("--net=/proc/{}/ns/net", first.pid());
                 through(&["nsenter", &network], &program)
@@ -176,13 +172,7 @@ impl Network {
 
     /// Asks on a port of the daemons' network.
     fn ask(&self, port: u16, ask: fn(SocketAddr) -> Vec<u8>) -> Vec<u8> {
-        let network = File::open(format!("/proc/{}/ns/net", self.daemons[0].pid())).unwrap();
-        let client = thread::spawn(move || {
-            // Concerns this thread alone.
-            setns(network, CloneFlags::CLONE_NEWNET).unwrap();
-            ask((Ipv4Addr::LOCALHOST, port).into())
-        });
-        client.join().unwrap()
+        in_network_of(self.daemons[0].pid(), || ask((Ipv4Addr::LOCALHOST, port).into()))
     }
 }
 

@@ -7,11 +7,10 @@ mod place;
 #[path = "../support/mod.rs"]
 mod support;
 
-use nix::sched::{CloneFlags, setns};
 use nix::unistd::{Pid, getegid, geteuid};
-use std::fs::{self, File};
+use std::fs;
 use std::process::Command;
-use std::thread;
+use support::network::{in_network_of, in_own_network};
 use support::{
     Background, ECSTASY, NOBODY, Sandbox, address_in, fast_toml, fetch, is_root, run, stderr,
     through,
@@ -56,22 +55,6 @@ fn four_times(id: impl std::fmt::Display) -> String {
     format!("{id} {id} {id} {id}")
 }
 
-/// The command in a network of its own, where every port is free.
-fn in_own_network(command: &Command) -> Command {
-    let script = "ip link set lo up && exec \"$0\" \"$@\"";
-    through(&["unshare", "--net", "sh", "-c", script], command)
-}
-
-/// Fetches from an address in the network that a process lives in.
-fn fetch_in_network_of(pid: Pid, address: &'static str) -> Vec<u8> {
-    let network = File::open(format!("/proc/{pid}/ns/net")).unwrap();
-    let client = thread::spawn(move || {
-        setns(network, CloneFlags::CLONE_NEWNET).unwrap(); // for this thread alone
-        fetch(address.parse().unwrap()).unwrap()
-    });
-    client.join().unwrap()
-}
-
 /// The command where `/etc/group` says that nobody also belongs to group 4242.
 fn where_nobody_is_a_poet(sandbox: &Sandbox, command: &Command) -> Command {
     let groups = fs::read_to_string("/etc/group").unwrap();
@@ -91,7 +74,8 @@ fn as_nobody_on_port_17_no_thread_has_any_privilege_left() {
     let command = in_own_network(&sandbox.poetryd(&["--uid", "nobody", "fast.toml"]));
     // The groups of whoever starts it must not stay with it: here adm and disk.
     let daemon = start(&sandbox, through(&["setpriv", "--groups", "4,6"], &command));
-    assert_eq!(fetch_in_network_of(daemon.pid, "127.0.0.1:17"), ECSTASY);
+    let address = "127.0.0.1:17".parse().unwrap();
+    assert_eq!(in_network_of(daemon.pid, || fetch(address).unwrap()), ECSTASY);
     assert_field(daemon.pid, "Uid", &four_times(NOBODY));
     assert_field(daemon.pid, "Gid", &four_times(NOBODY));
     assert_field(daemon.pid, "Groups", &NOBODY.to_string());

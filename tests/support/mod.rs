@@ -3,6 +3,8 @@
 
 #![allow(dead_code)] // each test program uses its own part
 
+pub mod network;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
