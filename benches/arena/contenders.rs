@@ -124,14 +124,14 @@ pub fn find() -> Vec<Contender> {
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
     match nginx(ports[1], "") {
         Ok(nginx) => {
-            println!("{}", nginx_version());
+            println!("{}", version("nginx", "-v").unwrap());
             found.push(nginx);
         }
         Err(reason) => println!("nginx: left out: {reason}"),
     }
     match twistd(ports[2]) {
-        Some(twistd) => found.push(twistd),
-        None => println!("twistd: left out: neither $TWISTD nor PATH nor python3 has it"),
+        Ok(twistd) => found.push(twistd),
+        Err(reason) => println!("twistd: left out: {reason}"),
     }
     found
 }
@@ -156,7 +156,7 @@ pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
 /// Without an access log; `more` is added to what is served, paths in it are relative to its directory.
 pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
     let contender = Contender::new("nginx", "nginx.pid", port);
-    if !contender.answers_to(&["nginx", "-v"]) {
+    if version("nginx", "-v").is_none() {
         return Err("not in PATH".into());
     }
     let poem = String::from_utf8_lossy(POEM).replace('\\', "\\\\").replace('"', "\\\"");
@@ -181,13 +181,15 @@ pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
     Ok(contender.runs(&command))
 }
 
-pub fn nginx_version() -> String {
-    let said = Command::new("nginx").arg("-v").output().unwrap();
-    String::from_utf8_lossy(&said.stderr).trim().to_owned()
+/// The line in which a program tells its version, on standard output or standard error.
+pub fn version(program: &str, option: &str) -> Option<String> {
+    let said = Command::new(program).arg(option).output().ok()?;
+    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
+    text.lines().find(|line| line.contains("version")).map(str::to_owned)
 }
 
 /// The first server of Dave Peticolas's introduction to Twisted, with its line in the log for each poem.
-pub fn twistd(port: u16) -> Option<Contender> {
+pub fn twistd(port: u16) -> Result<Contender, String> {
     let contender = Contender::new("twistd", "twistd.pid", port);
     contender.write("poem", POEM);
     contender.write(
@@ -214,9 +216,10 @@ pub fn twistd(port: u16) -> Option<Contender> {
     let candidates = [vec![named.as_str()], vec!["twistd"], vec!["python3", "-c", imported]];
     let program = candidates
         .into_iter()
-        .find(|words| contender.answers_to(&[&words[..], &["--version"]].concat()))?;
+        .find(|words| contender.answers_to(&[&words[..], &["--version"]].concat()))
+        .ok_or("neither $TWISTD nor PATH nor python3 has it")?;
     println!("twistd: {}", program[0]);
-    Some(contender.runs(&[&program[..], &["-y", "fastpoetry.tac"]].concat()))
+    Ok(contender.runs(&[&program[..], &["-y", "fastpoetry.tac"]].concat()))
 }
 
 /// Ports below the range from which the kernel gives out free ones: between two launches, nobody who asks

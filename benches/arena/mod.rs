@@ -4,5 +4,6 @@
 #![allow(dead_code)] // each benchmark uses its own part
 
 pub mod contenders;
+pub mod cores;
 pub mod figures;
 pub mod processes;

@@ -1,7 +1,7 @@
 //! How fast large poems are served, and what that costs the server.
 
+use crate::arena::cores::Cores;
 use crate::arena::figures::Summary;
-use crate::cores::Cores;
 use crate::readers::LargePoem;
 use crate::servers::{Maker, Server, Turn, find};
 use tempfile::TempDir;

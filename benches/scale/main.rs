@@ -11,8 +11,6 @@ mod applications;
 #[path = "../arena/mod.rs"]
 mod arena;
 mod connections;
-#[path = "../side_by_side/cores.rs"]
-mod cores;
 mod held;
 mod large_poems;
 mod readers;

@@ -1,15 +1,14 @@
 //! Who serves large poems: poetryd, nginx from its file with sendfile(2), socat from its file.
 
-use crate::arena::contenders::{Contender, free_ports};
+use crate::arena::contenders::{Contender, free_ports, version};
+use crate::arena::cores::Cores;
 use crate::arena::processes::{Daemon, descendants, until};
-use crate::cores::Cores;
 use crate::readers::{LargePoem, Source, fetch};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, SysconfVar, geteuid, sysconf};
 use std::fs;
 use std::net::TcpStream;
-use std::process::Command;
 use std::time::Duration;
 
 /// Where nginx would write what it receives from others, which here is nothing.
@@ -34,13 +33,6 @@ pub fn find() -> Vec<Maker> {
         }
     }
     found
-}
-
-/// The line in which a program tells its version, on standard output or standard error.
-fn version(program: &str, option: &str) -> Option<String> {
-    let said = Command::new(program).arg(option).output().ok()?;
-    let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
-    text.lines().find(|line| line.contains("version")).map(str::to_owned)
 }
 
 /// A contender that runs.

@@ -9,7 +9,6 @@
 
 #[path = "../arena/mod.rs"]
 mod arena;
-mod cores;
 mod floor;
 mod load;
 mod peers;
@@ -19,9 +18,9 @@ mod subject;
 mod table;
 mod workers;
 
+use arena::cores::Cores;
 use arena::figures::{load_average, machine};
 use arena::processes::Children;
-use cores::Cores;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

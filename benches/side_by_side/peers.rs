@@ -1,9 +1,7 @@
 //! poetryd beside others: who they are, and the table.
 
-use crate::arena::contenders::{
-    Contender, POEM, free_ports, nginx, nginx_version, poetryd, twistd,
-};
-use crate::cores::Cores;
+use crate::arena::contenders::{Contender, POEM, free_ports, nginx, poetryd, twistd, version};
+use crate::arena::cores::Cores;
 use crate::floor::floor;
 use crate::load::CLIENTS;
 use crate::rounds::{POEMS, ROUNDS, rounds};
@@ -47,13 +45,12 @@ fn launch() -> Vec<Subject> {
     add("poetryd", Ok(poetryd(ports[0], POEM, crate::KEEP_ALL)), Some("poetryd.log"));
     let written_at_once = nginx(ports[1], &format!("{LOG_FORMAT};"));
     if written_at_once.is_ok() {
-        println!("{}", nginx_version());
+        println!("{}", version("nginx", "-v").unwrap());
     }
     add("nginx", written_at_once, Some("access.log"));
     let buffered = nginx(ports[2], &format!("{LOG_FORMAT} buffer=64k flush=1s;"));
     add("nginx, buffered", buffered, Some("access.log"));
     add("floor in C", floor(ports[3]), None);
-    let nowhere = "neither $TWISTD nor PATH nor python3 has it";
-    add("twistd", twistd(ports[4]).ok_or(nowhere.into()), Some("twistd.log"));
+    add("twistd", twistd(ports[4]), Some("twistd.log"));
     subjects
 }

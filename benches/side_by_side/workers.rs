@@ -1,7 +1,7 @@
 //! What poetryd's workers cost each other.
 
 use crate::arena::contenders::{Contender, POEM, free_ports, poetryd};
-use crate::cores::Cores;
+use crate::arena::cores::Cores;
 use crate::rounds::{POEMS, ROUNDS, rounds};
 use crate::subject::Subject;
 use crate::table;
