@@ -1,7 +1,7 @@
 //! The accept loop: one per listening socket and worker.
 
 use super::burst::Burst;
-use super::closing::{Closing, reset_when_dropped};
+use super::closing::Closing;
 use super::deliver::{deliver, send_at_once};
 use super::limit::Place;
 use super::listener::{Listener, is_transient};
@@ -249,7 +249,6 @@ impl AcceptLoop {
         };
         match send_at_once(&stream, &bytes) {
             Ok(sent) if sent == bytes.len() => {
-                reset_when_dropped(&stream, false);
                 self.closing.push(stream, place);
             }
             Ok(sent) => {
@@ -306,6 +305,9 @@ async fn drain(
             Some(ended) = tasks.join_next() => finished(&mut closing, ended),
         }
         yield_now().await;
+    }
+    while let Some(ended) = tasks.try_join_next() {
+        finished(&mut closing, ended);
     }
     let unfinished = tasks.len();
     tasks.shutdown().await;

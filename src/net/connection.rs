@@ -1,7 +1,7 @@
 //! A connection that a protocol converses on.
 
 use super::Peer;
-use super::closing::{reset_when_dropped, unacknowledged};
+use super::closing::unacknowledged;
 use socket2::Socket;
 use std::future::Future;
 use std::io;
@@ -35,7 +35,7 @@ struct Stall {
 }
 
 impl Connection {
-    /// Registers the socket, which [is reset when dropped](reset_when_dropped), with the reactor of the
+    /// Registers the socket, which [is reset when dropped](super::closing::reset_when_dropped), with the reactor of the
     /// worker that this is called on.
     pub(super) fn new(
         stream: Socket,
@@ -60,9 +60,7 @@ impl Connection {
 
     /// Ends the conversation in order: gives back the socket, for the orderly close.
     pub(super) fn finish(self) -> Socket {
-        let stream = self.socket.into_inner();
-        reset_when_dropped(&stream, false);
-        stream
+        self.socket.into_inner()
     }
 
     fn try_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {

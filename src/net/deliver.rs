@@ -1,7 +1,7 @@
 //! The rest of a monologue that did not fit the socket's buffer.
 
 use super::Peer;
-use super::closing::{Input, discard_input, reset_when_dropped, unacknowledged};
+use super::closing::{Input, discard_input, unacknowledged};
 use super::connection::register;
 use bytes::Bytes;
 use socket2::Socket;
@@ -47,7 +47,7 @@ struct Delivery {
     interest: Interest,
 }
 
-/// Delivers `bytes` from `sent` on, on a stream that [is reset when dropped](reset_when_dropped), and returns
+/// Delivers `bytes` from `sent` on, on a stream that [is reset when dropped](super::closing::reset_when_dropped), and returns
 /// it when everything is sent, to be closed in order. `None`: the client went away, or took nothing for
 /// `write_timeout`; the connection has been reset and the log says why.
 pub(super) async fn deliver(
@@ -66,7 +66,7 @@ pub(super) async fn deliver(
         }
     };
     let mut delivery = Delivery { socket, peer, bytes, sent, write_timeout, interest };
-    if delivery.run().await { Some(delivery.finish()) } else { None }
+    if delivery.run().await { Some(delivery.socket.into_inner()) } else { None }
 }
 
 impl Delivery {
@@ -89,12 +89,6 @@ impl Delivery {
             }
         }
         true
-    }
-
-    fn finish(self) -> Socket {
-        let stream = self.socket.into_inner();
-        reset_when_dropped(&stream, false);
-        stream
     }
 
     /// Sends some more.

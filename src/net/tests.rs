@@ -1,5 +1,6 @@
 //! Connections through a whole application: what clients see of protocols that end well or badly.
 
+mod closing;
 mod sharing;
 
 use super::*;

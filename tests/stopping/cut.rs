@@ -1,6 +1,6 @@
 //! Stops that leave no time: what is cut is said to be, to the client and in the log.
 
-use crate::support::{Foreground, connect, receive};
+use crate::support::{Foreground, Sandbox, connect, receive};
 use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
@@ -116,4 +116,22 @@ fn clients_whose_poem_has_only_begun_when_it_is_killed_see_a_reset() {
     daemon.signal(Signal::SIGKILL);
     daemon.wait();
     clients.into_iter().for_each(sees_a_reset);
+}
+
+/// Even where the client has not read anything yet, and has not closed.
+#[test]
+fn a_poem_that_has_come_when_the_daemon_is_killed_ends_in_order() {
+    let sandbox = Sandbox::new();
+    let poem = sandbox.write_poem("poem.txt", 3003);
+    sandbox.write(
+        "small.toml",
+        "[services.poem]\nkind = \"poem\"\nfile = \"poem.txt\"\n[services.fast]\nkind = \"tcp\"\n\
+         interface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"poem\"\n",
+    );
+    let daemon = Foreground::start(sandbox.poetryd(&["--nodaemon", "small.toml"])).ready();
+    let mut client = connect(daemon.address("fast"));
+    while client.peek(&mut [0; 4096]).unwrap() < poem.len() {}
+    daemon.signal(Signal::SIGKILL);
+    daemon.wait();
+    assert_eq!(receive(&mut client), (poem, None));
 }
