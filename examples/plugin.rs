@@ -8,7 +8,7 @@
 
 use poetryd::clap::{self, Args};
 use poetryd::daemon::Environment;
-use poetryd::net::{Interface, Peer, Protocol, TcpServer};
+use poetryd::net::{Interface, Payload, Peer, Protocol, TcpServer};
 use poetryd::plugin::{Making, Plugins, ServiceMaker};
 use poetryd::service::{Application, BoxError};
 use poetryd::{Program, async_trait};
@@ -24,7 +24,7 @@ struct Counter {
 #[async_trait]
 impl Protocol for Counter {
     /// All that is said to a client. A protocol that listens as well implements `converse` instead.
-    fn monologue(&self, _: &Peer) -> Option<bytes::Bytes> {
+    fn monologue(&self, _: &Peer) -> Option<Payload> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         Some(format!("{} {number}\n", self.greeting).into())
     }

@@ -129,6 +129,10 @@ fn says(message: &str, value: &str) -> bool {
 
 /// Control characters in what a peer sent must not be able to end a line or to move a terminal's cursor.
 fn escape(text: &str, out: &mut String) {
+    // Nearly every text is like this, and to find out is far cheaper than to go through its characters.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return out.push_str(text);
+    }
     let mut clean = 0;
     for (at, c) in text.char_indices().filter(|(_, c)| c.is_control()) {
         out.push_str(&text[clean..at]);

@@ -2,7 +2,7 @@
 
 use super::burst::Burst;
 use super::closing::Closing;
-use super::deliver::{deliver, send_at_once};
+use super::deliver::deliver;
 use super::limit::Place;
 use super::listener::{Listener, is_transient};
 use super::{Connection, ConnectionLimit, Peer, Protocol, ServerOptions};
@@ -244,16 +244,16 @@ impl AcceptLoop {
         let Ok(monologue) = monologue else {
             return error!("the protocol panicked; {peer} was dropped");
         };
-        let Some(bytes) = monologue else {
+        let Some(payload) = monologue else {
             return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
-        match send_at_once(&stream, &bytes) {
-            Ok(sent) if sent == bytes.len() => {
+        match payload.send(&stream, 0, payload.len()) {
+            Ok(sent) if sent == payload.len() => {
                 self.closing.push(stream, place);
             }
             Ok(sent) => {
                 let write_timeout = self.shared.options.write_timeout;
-                self.spawn(deliver(stream, peer, bytes, sent, write_timeout), place);
+                self.spawn(deliver(stream, peer, payload, sent, write_timeout), place);
             }
             Err(e) => info!("{peer} went away before anything was sent: {e}"),
         }

@@ -1,9 +1,8 @@
 //! The rest of a monologue that did not fit the socket's buffer.
 
-use super::Peer;
 use super::closing::{Input, discard_input, unacknowledged};
 use super::connection::register;
-use bytes::Bytes;
+use super::{Payload, Peer};
 use socket2::Socket;
 use std::io;
 use std::time::Duration;
@@ -22,38 +21,25 @@ pub(super) const UNSENT: u32 = 32 * 1024;
 /// How much is sent at one go before the worker's other tasks get their turn, in bytes.
 const TURN: usize = 256 * 1024;
 
-/// Sends as much of `bytes` as the kernel takes at once, and returns how much that was.
-///
-/// With MSG_MORE the last segment waits for the FIN, which comes next, and travels with it.
-pub(super) fn send_at_once(stream: &Socket, bytes: &[u8]) -> io::Result<usize> {
-    loop {
-        match stream.send_with_flags(bytes, libc::MSG_MORE | libc::MSG_NOSIGNAL) {
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            result => return result,
-        }
-    }
-}
-
 /// A monologue that is being sent as fast as its client reads. What the client sends is discarded.
 ///
 /// There may be ten thousand of these: what a task needs is in here once.
 struct Delivery {
     socket: AsyncFd<Socket>,
     peer: Peer,
-    bytes: Bytes,
+    payload: Payload,
     sent: usize,
     write_timeout: Duration,
     interest: Interest,
 }
 
-/// Delivers `bytes` from `sent` on, on a stream that [is reset when dropped](super::closing::reset_when_dropped), and returns
+/// Delivers `payload` from `sent` on, on a stream that [is reset when dropped](super::closing::reset_when_dropped), and returns
 /// it when everything is sent, to be closed in order. `None`: the client went away, or took nothing for
 /// `write_timeout`; the connection has been reset and the log says why.
 pub(super) async fn deliver(
     stream: Socket,
     peer: Peer,
-    bytes: Bytes,
+    payload: Payload,
     sent: usize,
     write_timeout: Duration,
 ) -> Option<Socket> {
@@ -65,14 +51,14 @@ pub(super) async fn deliver(
             return None;
         }
     };
-    let mut delivery = Delivery { socket, peer, bytes, sent, write_timeout, interest };
+    let mut delivery = Delivery { socket, peer, payload, sent, write_timeout, interest };
     if delivery.run().await { Some(delivery.socket.into_inner()) } else { None }
 }
 
 impl Delivery {
     /// Sends everything. `false`: the client did not take it.
     async fn run(&mut self) -> bool {
-        while self.sent < self.bytes.len() {
+        while self.sent < self.payload.len() {
             let unread = unacknowledged(self.socket.get_ref());
             match timeout(self.write_timeout, self.progress()).await {
                 Ok(Ok(())) => {}
@@ -104,10 +90,10 @@ impl Delivery {
                 }
             }
             if ready.ready().is_writable() {
-                let turn = &self.bytes[self.sent..self.bytes.len().min(self.sent + TURN)];
-                let taken = send_at_once(self.socket.get_ref(), turn)?;
+                let turn = TURN.min(self.payload.len() - self.sent);
+                let taken = self.payload.send(self.socket.get_ref(), self.sent, turn)?;
                 self.sent += taken;
-                if taken < turn.len() {
+                if taken < turn {
                     ready.clear_ready_matching(Ready::WRITABLE);
                 }
             }
@@ -118,12 +104,12 @@ impl Delivery {
     }
 
     fn gone(&self, e: &io::Error) {
-        let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
+        let (peer, sent, total) = (&self.peer, self.sent, self.payload.len());
         info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}");
     }
 
     fn stalled(&self) {
-        let (peer, sent, total) = (&self.peer, self.sent, self.bytes.len());
+        let (peer, sent, total) = (&self.peer, self.sent, self.payload.len());
         let seconds = self.write_timeout.as_secs_f64();
         info!(
             sent,

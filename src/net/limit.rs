@@ -3,7 +3,7 @@
 use super::burst::Burst;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
@@ -16,10 +16,17 @@ const SPARE: usize = 16;
 ///
 /// The process has one, lent to services as a resource; a service may have one of its own instead.
 #[derive(Clone)]
-pub struct ConnectionLimit {
-    places: Arc<Semaphore>,
+pub struct ConnectionLimit(Arc<Limit>);
+
+struct Limit {
+    /// Made when the first client comes: whatever else needs descriptors has taken them by then.
+    places: LazyLock<Places, Box<dyn FnOnce() -> Places + Send>>,
+    full: Burst,
+}
+
+struct Places {
     max: usize,
-    full: Arc<Burst>,
+    free: Arc<Semaphore>,
 }
 
 /// One open connection's place. Free again when dropped.
@@ -28,25 +35,35 @@ pub(super) type Place = OwnedSemaphorePermit;
 impl ConnectionLimit {
     /// At most `max` connections.
     pub fn new(max: usize) -> Self {
-        let max = max.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(max)), max, full: Arc::default() }
+        Self::counted(move || max)
     }
 
-    /// As many connections as the process has descriptors for, beyond those that are open now and a few
-    /// to spare; at least one.
+    /// As many connections as the process has descriptors for, beyond those that are open when the first
+    /// client comes and a few to spare; at least one.
     pub fn from_descriptors() -> Self {
-        let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        Self::new(limit.saturating_sub(descriptors_in_use() + SPARE).max(1))
+        Self::counted(|| {
+            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            limit.saturating_sub(descriptors_in_use() + SPARE).max(1)
+        })
+    }
+
+    fn counted(max: impl FnOnce() -> usize + Send + 'static) -> Self {
+        let places = || {
+            let max = max().min(Semaphore::MAX_PERMITS);
+            Places { max, free: Arc::new(Semaphore::new(max)) }
+        };
+        let places = LazyLock::new(Box::new(places) as Box<dyn FnOnce() -> Places + Send>);
+        Self(Arc::new(Limit { places, full: Burst::default() }))
     }
 
     /// The number.
     pub fn max(&self) -> usize {
-        self.max
+        self.0.places.max
     }
 
     pub(super) fn try_place(&self) -> Option<Place> {
-        self.places.clone().try_acquire_owned().ok()
+        self.0.places.free.clone().try_acquire_owned().ok()
     }
 
     /// Waits for a place, saying so once per burst.
@@ -54,14 +71,14 @@ impl ConnectionLimit {
         if let Some(place) = self.try_place() {
             return place;
         }
-        if self.full.event().is_some() {
-            let max = self.max;
+        if self.0.full.event().is_some() {
+            let max = self.max();
             warn!(
                 max,
                 "all {max} places for connections are taken; further clients wait in the backlog"
             );
         }
-        match self.places.clone().acquire_owned().await {
+        match self.0.places.free.clone().acquire_owned().await {
             Ok(place) => place,
             Err(_) => unreachable!("the semaphore is never closed"),
         }
@@ -77,4 +94,18 @@ fn descriptors_in_use() -> usize {
     // SAFETY: fcntl has just made this descriptor, and nobody else knows of it.
     drop(unsafe { <std::os::fd::OwnedFd as std::os::fd::FromRawFd>::from_raw_fd(fd) });
     usize::try_from(fd).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    #[test]
+    fn what_is_open_when_the_first_client_comes_is_counted() {
+        let limit = ConnectionLimit::from_descriptors();
+        let open: Vec<File> = (0..100).map(|_| File::open("/dev/null").unwrap()).collect();
+        let (descriptors, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        assert!(limit.max() as u64 <= descriptors - open.len() as u64 - SPARE as u64);
+    }
 }

@@ -1,8 +1,7 @@
 //! What is said on one connection.
 
-use super::Connection;
+use super::{Connection, Payload};
 use async_trait::async_trait;
-use bytes::Bytes;
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use socket2::{SockAddr, Socket};
@@ -72,7 +71,7 @@ pub trait Protocol: Send + Sync + 'static {
     /// in order. `None`: this is a conversation.
     ///
     /// Called once for each connection, in the accept loop: it must not block.
-    fn monologue(&self, peer: &Peer) -> Option<Bytes> {
+    fn monologue(&self, peer: &Peer) -> Option<Payload> {
         let _ = peer;
         None
     }

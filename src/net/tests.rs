@@ -187,10 +187,10 @@ impl Speaker {
 }
 
 impl Protocol for Speaker {
-    fn monologue(&self, _: &Peer) -> Option<Bytes> {
+    fn monologue(&self, _: &Peer) -> Option<Payload> {
         let before = self.clients.fetch_add(1, Ordering::Relaxed);
         assert!(before.is_multiple_of(2), "stage fright");
-        Some(self.speech.clone())
+        Some(self.speech.clone().into())
     }
 }
 

@@ -2,10 +2,9 @@
 
 use super::PoemHandle;
 use crate::config::{ProtocolKind, Section};
-use crate::net::{Connection, Peer, Protocol};
+use crate::net::{Connection, Payload, Peer, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
-use bytes::Bytes;
 use std::io;
 use std::sync::Arc;
 use tracing::info;
@@ -40,7 +39,7 @@ impl FastPoetry {
 
 #[async_trait]
 impl Protocol for FastPoetry {
-    fn monologue(&self, peer: &Peer) -> Option<Bytes> {
+    fn monologue(&self, peer: &Peer) -> Option<Payload> {
         let poem = self.poem.get()?;
         let bytes = poem.len();
         info!(bytes, %peer, "sending {bytes} bytes of poetry to {peer}");

@@ -2,11 +2,12 @@
 
 use super::BUILT_IN_POEM;
 use crate::config::{Kind, Section, read};
+use crate::net::Payload;
 use crate::service::{BoxError, Context, Files, Handle, Service};
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use bytes::Bytes;
 use std::any::TypeId;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,11 +49,11 @@ enum Source {
 
 /// A way to the poem that a [`Poem`] service has loaded last. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct PoemHandle(Arc<ArcSwapOption<Bytes>>);
+pub struct PoemHandle(Arc<ArcSwapOption<Payload>>);
 
 impl PoemHandle {
     /// The poem: one buffer, shared by all who serve it. `None`: it has not been loaded yet.
-    pub fn get(&self) -> Option<Bytes> {
+    pub fn get(&self) -> Option<Payload> {
         self.0.load().as_deref().cloned()
     }
 }
@@ -73,8 +74,8 @@ impl Poem {
 impl Service for Poem {
     async fn start(&mut self, _cx: &Context) -> Result<(), BoxError> {
         let (poem, origin) = match &self.source {
-            Source::File(file) => (Bytes::from(read_poem(file)?), file.display().to_string()),
-            Source::BuiltIn => (Bytes::from_static(BUILT_IN_POEM), "the program itself".to_owned()),
+            Source::File(file) => (read_poem(file)?, file.display().to_string()),
+            Source::BuiltIn => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
         };
         info!(
             file = origin,
@@ -109,8 +110,8 @@ impl Service for Poem {
 }
 
 /// Reads a poem, refusing what has no end or would wait for a writer: a device, a FIFO.
-fn read_poem(file: &Path) -> Result<Vec<u8>, BoxError> {
-    let read = || -> io::Result<Vec<u8>> {
+fn read_poem(file: &Path) -> Result<Payload, BoxError> {
+    let read = || -> io::Result<Payload> {
         let kind = std::fs::metadata(file)?.file_type();
         if kind.is_dir() {
             return Err(io::Error::other("it is a directory"));
@@ -118,7 +119,7 @@ fn read_poem(file: &Path) -> Result<Vec<u8>, BoxError> {
         if !kind.is_file() {
             return Err(io::Error::other("it is not a regular file"));
         }
-        std::fs::read(file)
+        Payload::read(&mut File::open(file)?)
     };
     read().map_err(|e| {
         // In full, since a relative name may well be relative to another directory than expected.

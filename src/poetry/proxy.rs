@@ -2,7 +2,7 @@
 
 use super::fetch::{Address, FetchError, Patience, fetch};
 use crate::config::{ProtocolKind, Section, Value, read};
-use crate::net::{Connection, Peer, Protocol};
+use crate::net::{Connection, Payload, Peer, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -150,10 +150,10 @@ impl Drop for Abandoned<'_> {
 #[async_trait]
 impl Protocol for PoetryProxy {
     /// A poem that is there is sent like any other.
-    fn monologue(&self, peer: &Peer) -> Option<Bytes> {
+    fn monologue(&self, peer: &Peer) -> Option<Payload> {
         let poem = self.0.kept(&self.0.state())?;
         say_sending(&poem, peer);
-        Some(poem)
+        Some(poem.into())
     }
 
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {

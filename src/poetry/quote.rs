@@ -95,7 +95,7 @@ impl Quote {
 
 impl Responder for Quote {
     fn answer(&self, peer: SocketAddr, _datagram: &[u8]) -> Option<Bytes> {
-        if self.is_client(peer.port()) { self.poem.get() } else { None }
+        if self.is_client(peer.port()) { self.poem.get().map(Bytes::from) } else { None }
     }
 
     fn answered(&self, peer: SocketAddr, bytes: usize) {

@@ -4,19 +4,19 @@ use super::*;
 use socket2::{Domain, Socket, Type};
 
 /// Says the same to everybody.
-struct Saying(Bytes);
+struct Saying(Payload);
 
 impl Protocol for Saying {
-    fn monologue(&self, _: &Peer) -> Option<Bytes> {
+    fn monologue(&self, _: &Peer) -> Option<Payload> {
         Some(self.0.clone())
     }
 }
 
 /// More than the client below takes at once, and less than the kernel keeps for it.
-const SPEECH: [u8; 16 * 1024] = [b's'; 16 * 1024];
+static SPEECH: [u8; 16 * 1024] = [b's'; 16 * 1024];
 
 fn saying_it() -> Saying {
-    Saying(Bytes::from_static(&SPEECH))
+    Saying(SPEECH.as_slice().into())
 }
 
 /// A client that has room for a part of the speech only.

@@ -46,12 +46,12 @@ impl Witness {
 
 #[async_trait]
 impl Protocol for Witness {
-    fn monologue(&self, _: &Peer) -> Option<Bytes> {
+    fn monologue(&self, _: &Peer) -> Option<Payload> {
         if self.converses {
             return None;
         }
         self.is_called();
-        Some(Bytes::from_static(b"poem"))
+        Some("poem".into())
     }
 
     async fn converse(&self, _: &mut Connection) -> io::Result<()> {
