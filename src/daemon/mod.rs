@@ -232,6 +232,7 @@ fn serve(
     settings.privileges.drop_to()?;
 
     // 7. Threads, and every service on them.
+    environment::reserve_descriptors();
     logging.start_thread();
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
