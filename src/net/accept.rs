@@ -63,7 +63,7 @@ pub(super) async fn accept_loop(
     let mut accepting = AcceptLoop {
         at_home,
         duty: None,
-        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout),
+        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout)?,
         tasks: JoinSet::new(),
         workers: cx.workers().clone(),
         next_worker: worker,

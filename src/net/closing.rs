@@ -7,6 +7,7 @@
 //! it has been so since it was accepted, and to take that off costs a system call. If the process is killed
 //! now, a client that has got the FIN does not notice, and any other sees that its answer is cut.
 
+use super::alarm::Alarm;
 use super::limit::Place;
 use socket2::Socket;
 use std::collections::VecDeque;
@@ -14,9 +15,8 @@ use std::future::pending;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, AsRawFd};
-use std::pin::Pin;
-use std::time::Duration;
-use tokio::time::{Instant, Sleep, sleep_until};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use tracing::info;
 
 /// How long after the FIN a socket is looked at, and after each further look: most clients have closed by
@@ -35,9 +35,8 @@ const DISCARD: usize = 256 * 1024;
 pub(super) struct Closing {
     /// `levels[n]` holds the sockets that were looked at n times, in the order in which they are due.
     levels: [VecDeque<Leaving>; PAUSES.len()],
-    /// Fires when the next look is due. Setting a timer wakes the reactor up, which costs two system calls,
-    /// so it is set no more often than every first pause.
-    timer: Option<Pin<Box<Sleep>>>,
+    alarm: Arc<Alarm>,
+    /// When there was nothing more to look at. The next look is a first pause later, at many sockets at once.
     swept: Instant,
     linger_timeout: Duration,
     write_timeout: Duration,
@@ -54,9 +53,10 @@ struct Leaving {
 }
 
 impl Closing {
-    pub(super) fn new(linger_timeout: Duration, write_timeout: Duration) -> Self {
-        let (levels, timer, swept) = (Default::default(), None, Instant::now());
-        Self { levels, timer, swept, linger_timeout, write_timeout }
+    /// To be used on the worker that this is called on.
+    pub(super) fn new(linger_timeout: Duration, write_timeout: Duration) -> io::Result<Self> {
+        let (levels, swept) = (Default::default(), Instant::now());
+        Ok(Self { levels, alarm: Alarm::of_this_worker()?, swept, linger_timeout, write_timeout })
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,16 +75,11 @@ impl Closing {
     }
 
     /// Waits until [`sweep`](Self::sweep) has something to do; for ever when the queue is empty.
-    pub(super) async fn due(&mut self) {
+    pub(super) async fn due(&self) {
         let first =
             self.levels.iter().filter_map(|level| level.front()).map(|socket| socket.due).min();
         let Some(first) = first else { return pending().await };
-        let due = first.max(self.swept + PAUSES[0]);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
-        if timer.deadline() != due {
-            timer.as_mut().reset(due);
-        }
-        timer.as_mut().await;
+        self.alarm.at(first.max(self.swept + PAUSES[0])).await;
     }
 
     /// Looks at the sockets that are due, a bounded number of them; lets go of those whose clients have

@@ -37,6 +37,7 @@
 //! loop, `rate.rs` how often it answers whom.
 
 mod accept;
+mod alarm;
 mod answer;
 mod burst;
 mod closing;
