@@ -58,7 +58,6 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
-        let mut scope = cx.event_scope(event).into_iter().flatten();
         let write = |path: &str| {
             DRAFT.with(|draft| match draft.try_borrow_mut() {
                 Ok(mut draft) => self.write(event, path, &mut draft),
@@ -66,10 +65,12 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
                 Err(_) => self.write(event, path, &mut Draft::default()),
             });
         };
-        match scope.find(|span| span.extensions().get::<Path>().is_some()) {
-            Some(span) => write(span.extensions().get::<Path>().map_or("-", |path| &path.0)),
-            None => write("-"),
+        for span in cx.event_scope(event).into_iter().flatten() {
+            if let Some(Path(path)) = span.extensions().get() {
+                return write(path);
+            }
         }
+        write("-");
     }
 }
 
