@@ -30,8 +30,8 @@ pub fn throughput() {
          the\n medians, to poetryd's. CPU s/GB: processor time of the server, user and kernel, median. client: \
          the part\n of the time that the core of the one thread of clients was busy, median; near 100% it is the \
          clients that\n set the pace. They read into one buffer of 256 KiB, count every byte, and compare the first \
-         and the last\n 4 KiB. Pss: of all processes of the server, afterwards; poetryd has the poem in its memory, \
-         the others\n have it in the kernel's page cache, which is not counted. nginx: HTTP, sendfile on, tcp_nopush \
+         and the last\n 4 KiB. Pss: of all processes of the server, afterwards; the poem itself is not in it: poetryd \
+         has it in\n a file in memory, the others in the kernel's page cache. nginx: HTTP, sendfile on, tcp_nopush \
          on, one\n worker. socat: a process per client, which copies with its default buffer of 8 KiB; its processor \
          time is\n known to 10 ms.)"
     );

@@ -2,7 +2,7 @@
 //!
 //! While one of Tokio's timers runs, each time that the worker waits for clients it asks for the time and has
 //! the kernel set a timer and take it off again. This one is set once for as many waits as come before it
-//! goes off: that saves 5 to 7% of a poem's CPU time.
+//! goes off. With Tokio's a poem would take 7% more of the server's CPU time.
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -97,6 +97,7 @@ impl AsRawFd for Timer {
 mod tests {
     use super::*;
     use futures::future::join_all;
+    use tokio::time::timeout;
 
     #[tokio::test]
     async fn everybody_is_woken_no_earlier_than_asked_for() {
@@ -104,7 +105,7 @@ mod tests {
         let start = Instant::now();
         let times =
             [20, 5, 0, 12, 5].map(|milliseconds| start + Duration::from_millis(milliseconds));
-        join_all(times.map(|time| {
+        let all = join_all(times.map(|time| {
             let alarm = alarm.clone();
             async move {
                 for again in 0..3 {
@@ -113,8 +114,8 @@ mod tests {
                     assert!(Instant::now() >= time);
                 }
             }
-        }))
-        .await;
+        }));
+        timeout(Duration::from_secs(30), all).await.expect("it goes off");
     }
 
     #[tokio::test]

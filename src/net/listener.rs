@@ -2,7 +2,7 @@
 //!
 //! One worker does, its home, as long as it keeps up; when a whole batch of clients did not empty the queue,
 //! another is called, and stays until there is no need for it. If all workers waited for clients, every
-//! client would wake all of them, to find that one of them was first: with two workers, a poem cost 1.16 to
+//! client would wake all of them, to find that one of them was first: with two workers, a poem cost 1.13 to
 //! 1.25 times the CPU time that it does with one. Of the other ways, SO_REUSEPORT gives each worker a queue
 //! of its own, which is lost with its socket, and EPOLLEXCLUSIVE is not to be had from Tokio.
 
@@ -71,7 +71,7 @@ impl Listener {
     /// How many clients wait to be accepted; for sockets that don't tell, as many as there may be.
     ///
     /// To ask is a fifth of what it costs to hear from accept4 that nobody waits, since that makes a socket
-    /// and a descriptor before it looks: 5% of a poem's CPU time when clients come one by one. The number is
+    /// and a descriptor before it looks: a poem would cost 10% more of the server's CPU time. The number is
     /// where a connection has its tcpi_unacked; see tcp_get_info() in the kernel's net/ipv4/tcp.c.
     pub(super) fn waiting(&self) -> usize {
         // The beginning of a tcp_info: eight bytes, rto, ato, snd_mss, rcv_mss, unacked.
