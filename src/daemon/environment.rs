@@ -133,13 +133,14 @@ fn close_from(first: RawFd) {
 /// How many descriptors there is room for from the start, if the process may have so many: half a megabyte.
 const RESERVED: u64 = 65_536;
 
-/// Makes the kernel's table of descriptors as large as it will ever have to be. To be called before there are
-/// threads: from then on, whoever needs a descriptor for which the table has to grow waits until all
-/// processors have taken notice (synchronize_rcu() in the kernel's fs/file.c), which takes 10 to 20 ms.
+/// Makes the kernel's table of descriptors large enough for `RESERVED`, or for as many as the process may
+/// have. To be called before there are threads: from then on, whoever needs a descriptor for which the table
+/// has to grow waits until all processors have taken notice (synchronize_rcu() in the kernel's fs/file.c),
+/// which takes 10 to 20 ms.
 pub(super) fn reserve_descriptors() {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-    let last = RawFd::try_from(limit.min(RESERVED)).unwrap_or(0) - 1;
-    // Where that fails, the table grows when it has to.
+    let last = limit.min(RESERVED) as RawFd - 1;
+    // Where there can be none of this number, the table grows when it has to.
     if let Ok(fd) = fcntl(std::io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(last)) {
         // SAFETY: fcntl has just made this descriptor, and nobody else knows of it.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });

@@ -1,8 +1,9 @@
 //! The accept loop: one per listening socket and worker.
 
+use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::Closing;
-use super::deliver::deliver;
+use super::deliver::{TURN, deliver};
 use super::limit::Place;
 use super::listener::{Listener, is_transient};
 use super::{Connection, ConnectionLimit, Peer, Protocol, ServerOptions};
@@ -53,6 +54,7 @@ pub(super) async fn accept_loop(
     shared: Arc<Shared>,
     listener: Arc<Listener>,
     worker: usize,
+    alarm: Arc<Alarm>,
 ) -> Result<(), BoxError> {
     let at_home = listener.is_home_of(worker);
     let all_started = tokio::select! {
@@ -63,7 +65,7 @@ pub(super) async fn accept_loop(
     let mut accepting = AcceptLoop {
         at_home,
         duty: None,
-        closing: Closing::new(shared.options.linger_timeout, shared.options.write_timeout)?,
+        closing: Closing::new(alarm, shared.options.linger_timeout, shared.options.write_timeout),
         tasks: JoinSet::new(),
         workers: cx.workers().clone(),
         next_worker: worker,
@@ -130,7 +132,10 @@ impl AcceptLoop {
             tokio::select! {
                 biased;
                 () = &mut closed => return Ok(()),
-                () = self.closing.due() => self.closing.sweep(),
+                () = self.closing.due() => {
+                    self.closing.sweep();
+                    yield_now().await;
+                }
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
@@ -247,7 +252,7 @@ impl AcceptLoop {
         let Some(payload) = monologue else {
             return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
-        match payload.send(&stream, 0, payload.len()) {
+        match payload.send(&stream, 0, TURN) {
             Ok(sent) if sent == payload.len() => {
                 self.closing.push(stream, place);
             }
@@ -306,11 +311,14 @@ async fn drain(
         }
         yield_now().await;
     }
-    while let Some(ended) = tasks.try_join_next() {
-        finished(&mut closing, ended);
+    tasks.abort_all();
+    let mut unfinished = 0;
+    while let Some(ended) = tasks.join_next().await {
+        match ended {
+            Err(e) if e.is_cancelled() => unfinished += 1,
+            ended => finished(&mut closing, ended),
+        }
     }
-    let unfinished = tasks.len();
-    tasks.shutdown().await;
     unfinished
 }
 

@@ -6,13 +6,13 @@
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
-use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::runtime::{self, Handle};
 use tokio::sync::Notify;
 
 /// Wakes all who wait for it, at the time that the most impatient of them has asked for.
@@ -25,23 +25,23 @@ pub(super) struct Alarm {
 
 struct Timer(TimerFd);
 
-thread_local! {
-    /// It ends with the runtime whose task uses it.
-    static OF_THIS_WORKER: RefCell<Weak<Alarm>> = const { RefCell::new(Weak::new()) };
-}
+/// Those of the runtimes that have one. Each lives as long as a task in its runtime does.
+static ALARMS: Mutex<Vec<(runtime::Id, Weak<Alarm>)>> = Mutex::new(Vec::new());
 
 impl Alarm {
     /// The one that all on this worker share.
-    pub(super) fn of_this_worker() -> io::Result<Arc<Self>> {
-        OF_THIS_WORKER.with_borrow_mut(|alarm| {
-            if let Some(alarm) = alarm.upgrade() {
-                return Ok(alarm);
-            }
-            let new = Arc::new(Self::new()?);
-            tokio::spawn(ring(new.clone()));
-            *alarm = Arc::downgrade(&new);
-            Ok(new)
-        })
+    pub(super) fn of(worker: &Handle) -> io::Result<Arc<Self>> {
+        let mut alarms = ALARMS.lock().unwrap_or_else(PoisonError::into_inner);
+        alarms.retain(|(_, alarm)| alarm.strong_count() > 0);
+        let existing = alarms.iter().find(|(id, _)| *id == worker.id());
+        if let Some(alarm) = existing.and_then(|(_, alarm)| alarm.upgrade()) {
+            return Ok(alarm);
+        }
+        let _entered = worker.enter();
+        let alarm = Arc::new(Self::new()?);
+        worker.spawn(ring(alarm.clone()));
+        alarms.push((worker.id(), Arc::downgrade(&alarm)));
+        Ok(alarm)
     }
 
     fn new() -> io::Result<Self> {
@@ -96,31 +96,55 @@ impl AsRawFd for Timer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
     use futures::future::join_all;
     use tokio::time::timeout;
 
-    #[tokio::test]
-    async fn everybody_is_woken_no_earlier_than_asked_for() {
-        let alarm = Alarm::of_this_worker().unwrap();
-        let start = Instant::now();
-        let times =
-            [20, 5, 0, 12, 5].map(|milliseconds| start + Duration::from_millis(milliseconds));
-        let all = join_all(times.map(|time| {
-            let alarm = alarm.clone();
-            async move {
-                for again in 0..3 {
-                    let time = time + Duration::from_millis(again);
-                    alarm.at(time).await;
-                    assert!(Instant::now() >= time);
-                }
-            }
-        }));
-        timeout(Duration::from_secs(30), all).await.expect("it goes off");
+    /// Bounds a hang.
+    const LIMIT: Duration = Duration::from_secs(30);
+
+    fn alarm() -> Arc<Alarm> {
+        Alarm::of(&Handle::current()).unwrap()
+    }
+
+    async fn goes_off_at(alarm: &Alarm, time: Instant) {
+        timeout(LIMIT, alarm.at(time)).await.expect("the alarm never goes off");
+        assert!(Instant::now() >= time);
     }
 
     #[tokio::test]
-    async fn a_worker_has_one() {
-        let (one, two) = (Alarm::of_this_worker().unwrap(), Alarm::of_this_worker().unwrap());
-        assert!(Arc::ptr_eq(&one, &two));
+    async fn everybody_is_woken_no_earlier_than_asked_for() {
+        let start = Instant::now();
+        let times =
+            [20, 5, 0, 12, 5].map(|milliseconds| start + Duration::from_millis(milliseconds));
+        let all = times.map(async |time| {
+            for again in 0..3 {
+                goes_off_at(&alarm(), time + Duration::from_millis(again)).await;
+            }
+        });
+        join_all(all).await;
+    }
+
+    #[tokio::test]
+    async fn who_asks_again_is_woken_though_the_first_wait_was_given_up() {
+        let alarm = alarm();
+        for [first, second] in [[5, 20], [20, 5]] {
+            let start = Instant::now();
+            let given_up = alarm.at(start + Duration::from_millis(first)).now_or_never();
+            assert_eq!(given_up, None);
+            goes_off_at(&alarm, start + Duration::from_millis(second)).await;
+        }
+    }
+
+    #[test]
+    fn each_runtime_has_one_as_long_as_it_runs() {
+        let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (one, other) = (runtime(), runtime());
+        let of_one = Arc::downgrade(&Alarm::of(one.handle()).unwrap());
+        let again = Alarm::of(one.handle()).unwrap();
+        assert!(Arc::ptr_eq(&of_one.upgrade().unwrap(), &again));
+        assert!(!Arc::ptr_eq(&Alarm::of(other.handle()).unwrap(), &again));
+        drop((one, again));
+        assert!(of_one.upgrade().is_none());
     }
 }

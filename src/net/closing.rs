@@ -4,8 +4,9 @@
 //! queue, whose sockets are looked at in batches and never registered with the reactor.
 //!
 //! Until the kernel has nothing more to do for it, each of them [is reset when dropped](reset_when_dropped):
-//! it has been so since it was accepted, and to take that off costs a system call. If the process is killed
-//! now, a client that has got the FIN does not notice, and any other sees that its answer is cut.
+//! it has been so since it was accepted, and to take that off costs a system call. Only if the process is
+//! killed meanwhile does it matter: a client who has got the FIN and just reads (on Linux) does not notice,
+//! others see a reset.
 
 use super::alarm::Alarm;
 use super::limit::Place;
@@ -53,10 +54,13 @@ struct Leaving {
 }
 
 impl Closing {
-    /// To be used on the worker that this is called on.
-    pub(super) fn new(linger_timeout: Duration, write_timeout: Duration) -> io::Result<Self> {
+    pub(super) fn new(
+        alarm: Arc<Alarm>,
+        linger_timeout: Duration,
+        write_timeout: Duration,
+    ) -> Self {
         let (levels, swept) = (Default::default(), Instant::now());
-        Ok(Self { levels, alarm: Alarm::of_this_worker()?, swept, linger_timeout, write_timeout })
+        Self { levels, alarm, swept, linger_timeout, write_timeout }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -18,8 +18,9 @@ use tracing::{info, warn};
 /// See TCP_NOTSENT_LOWAT in tcp(7).
 pub(super) const UNSENT: u32 = 32 * 1024;
 
-/// How much is sent at one go before the worker's other tasks get their turn, in bytes.
-const TURN: usize = 256 * 1024;
+/// How much is sent at one go before others on the worker get their turn, in bytes. (To a client that reads
+/// as fast as it is sent, sendfile(2) would go on to the end of a poem.)
+pub(super) const TURN: usize = 256 * 1024;
 
 /// A monologue that is being sent as fast as its client reads. What the client sends is discarded.
 ///

@@ -45,9 +45,9 @@ impl Listener {
         let _ = SockRef::from(&self.socket).listen(0);
     }
 
-    /// A new client. Until its answer is complete, its connection
-    /// [is reset when dropped](super::closing::reset_when_dropped): it inherits that from the listening
-    /// socket, so that there is no moment without it.
+    /// A new client. Its connection [is reset when dropped](super::closing::reset_when_dropped), until
+    /// `closing.rs` leaves it to the kernel: it inherits that from the listening socket, so that there is no
+    /// moment without it.
     ///
     /// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
     pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {

@@ -66,7 +66,7 @@ impl Payload {
     /// Sends as much as the kernel takes at once, from `sent` on, at most `most` bytes, and returns how much
     /// that was.
     ///
-    /// With MSG_MORE the last segment waits for the FIN, which comes next, and travels with it.
+    /// From memory, the last segment waits for the FIN, which comes next, and travels with it: MSG_MORE.
     pub(super) fn send(&self, stream: &Socket, sent: usize, most: usize) -> io::Result<usize> {
         let rest = &self.bytes[sent..];
         let turn = &rest[..rest.len().min(most)];

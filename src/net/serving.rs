@@ -1,6 +1,7 @@
 //! Serving clients on listening sockets: what servers on TCP ports and on Unix sockets have in common.
 
 use super::accept::{Shared, accept_loop};
+use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::reset_when_dropped;
 use super::listener::Listener;
@@ -8,6 +9,7 @@ use super::{ConnectionLimit, Protocol};
 use crate::service::{BoxError, Context};
 use futures::future::join_all;
 use socket2::Socket;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -63,7 +65,7 @@ impl Serving {
         listeners: Vec<Socket>,
         options: &ServerOptions,
         protocol: Arc<dyn Protocol>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let limit = match options.max_connections {
             Some(max) => ConnectionLimit::new(max),
             None => match cx.resource::<ConnectionLimit>() {
@@ -83,16 +85,18 @@ impl Serving {
         let mut loops = Vec::new();
         let workers = cx.workers().len();
         for listener in listeners {
-            // Accepted sockets inherit it: they are reset unless their answer is complete.
+            // Accepted sockets inherit it: they are reset unless the kernel is told otherwise.
             reset_when_dropped(&listener, true);
             let home = NEXT_HOME.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
             for worker in 0..workers {
-                let accept_loop = accept_loop(cx.clone(), shared.clone(), listener.clone(), worker);
+                let alarm = Alarm::of(cx.workers().handle(worker))?;
+                let (shared, listener) = (shared.clone(), listener.clone());
+                let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarm);
                 loops.push(cx.spawn_on(worker, accept_loop));
             }
         }
-        Self { shared, loops }
+        Ok(Self { shared, loops })
     }
 
     /// Serves those who wait already, and refuses everybody else.

@@ -93,7 +93,7 @@ impl Service for TcpServer {
             self.listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
         let listeners = self.listeners.drain(..).map(Socket::from).collect();
         self.running = Some(Running {
-            serving: Serving::start(cx, listeners, &self.options, protocol),
+            serving: Serving::start(cx, listeners, &self.options, protocol)?,
             sockets: cx.resource::<Sockets>(),
             service: cx.path().as_str().into(),
             addresses,

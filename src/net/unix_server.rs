@@ -137,7 +137,7 @@ impl Service for UnixServer {
         let Some((socket, file)) = self.listener.take() else {
             return Err("it has no socket: its privileged start has not been called".into());
         };
-        self.running = Some((Serving::start(cx, vec![socket], &self.options, protocol), file));
+        self.running = Some((Serving::start(cx, vec![socket], &self.options, protocol)?, file));
         Ok(())
     }
 

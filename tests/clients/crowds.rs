@@ -1,13 +1,15 @@
 //! More clients than there are descriptors, or places.
 
 use crate::support::{
-    ECSTASY, Foreground, Sandbox, connect, fast_toml, open_descriptors, receive, until,
+    Background, ECSTASY, Foreground, Sandbox, address_in, connect, fast_toml, open_descriptors,
+    receive, run, stderr, until,
 };
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::Pid;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -34,12 +36,8 @@ impl Crowd {
         room_for_the_clients();
         let sandbox = Sandbox::new();
         sandbox.write("fast.toml", &fast_toml(&format!("linger-timeout = 600\n{limit}")));
-        let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
-        // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
-        unsafe {
-            command.pre_exec(|| Ok(setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?))
-        };
-        let daemon = Foreground::start(command).ready();
+        let command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
+        let daemon = Foreground::start(with_few_descriptors(command)).ready();
         let address = daemon.address("fast");
         let clients = (0..CLIENTS).map(|_| connect(address)).collect();
         daemon.wait_for(complaint);
@@ -53,6 +51,13 @@ impl Crowd {
             assert!(error.is_none() && poem == ECSTASY, "client {number}: {error:?}");
         }
     }
+}
+
+fn with_few_descriptors(mut command: Command) -> Command {
+    let limit = || Ok(setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?);
+    // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
+    unsafe { command.pre_exec(limit) };
+    command
 }
 
 /// The clients are descriptors of this process.
@@ -100,6 +105,27 @@ fn the_default_limit_leaves_descriptors_to_spare() {
     assert!(open < DESCRIPTORS as usize, "{open} are open");
     let log = crowd.daemon.log().join("\n");
     assert!(!log.contains("can't accept"), "{log}");
+}
+
+/// What a start needs and then closes leaves gaps among the descriptors' numbers, which must not count as room.
+#[test]
+fn the_default_limit_leaves_descriptors_to_spare_in_the_background() {
+    room_for_the_clients();
+    let sandbox = Sandbox::new();
+    let more = (0..20).map(|n| {
+        let name = format!("more-{n}");
+        fast_toml("").rsplit_once("[services.").unwrap().1.replacen("fast", &name, 1)
+    });
+    let more: String = more.map(|table| format!("[services.{table}")).collect();
+    sandbox.write("fast.toml", &(fast_toml("linger-timeout = 600") + &more));
+    let output = run(with_few_descriptors(sandbox.poetryd(&["fast.toml"])));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let _daemon = Background::of(&sandbox.path("poetryd.pid"));
+    let address = address_in(&sandbox.read("poetryd.log"), "fast");
+    let _clients: Vec<TcpStream> = (0..DESCRIPTORS).map(|_| connect(address)).collect();
+    let log = || sandbox.read("poetryd.log");
+    until("no room", || log().contains(LIMITS[0].1) || log().contains(LIMITS[1].1));
+    assert!(!log().contains(LIMITS[1].1), "{}", log());
 }
 
 /// The CPU time that a process has used: fields 14 and 15 of /proc/PID/stat, in hundredths of a second.

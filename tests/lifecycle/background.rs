@@ -209,7 +209,7 @@ fn status(pid: Pid, name: &str) -> String {
 
 /// A table that grows holds up the clients who come just then.
 #[test]
-fn the_kernels_table_of_descriptors_does_not_have_to_grow() {
+fn the_kernels_table_of_descriptors_does_not_have_to_grow_below_65536() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.background(&["fast.toml"]);
     let size: u64 = status(daemon.pid, "FDSize").parse().unwrap();

@@ -1,6 +1,6 @@
 //! Stops that leave no time: what is cut is said to be, to the client and in the log.
 
-use crate::support::{Foreground, Sandbox, connect, receive};
+use crate::support::{Foreground, Sandbox, connect, receive, until};
 use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
@@ -130,7 +130,7 @@ fn a_poem_that_has_come_when_the_daemon_is_killed_ends_in_order() {
     );
     let daemon = Foreground::start(sandbox.poetryd(&["--nodaemon", "small.toml"])).ready();
     let mut client = connect(daemon.address("fast"));
-    while client.peek(&mut [0; 4096]).unwrap() < poem.len() {}
+    until("the whole poem", || client.peek(&mut [0; 4096]).unwrap() == poem.len());
     daemon.signal(Signal::SIGKILL);
     daemon.wait();
     assert_eq!(receive(&mut client), (poem, None));

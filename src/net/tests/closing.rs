@@ -49,6 +49,7 @@ async fn who_does_not_close_gets_the_end_after_the_linger_timeout() {
     let mut lingers = running.connect().await;
     assert!(read_all(&mut running.connect().await).await.unwrap() == SPEECH);
     assert!(read_all(&mut lingers).await.unwrap() == SPEECH);
+    assert!(lingers.take_error().unwrap().is_none(), "a reset came after the end");
     running.stop().await;
 }
 
