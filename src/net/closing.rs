@@ -97,28 +97,32 @@ impl Closing {
             {
                 looks += 1;
                 let Some(mut socket) = self.levels[level].pop_front() else { break };
-                if is_over(&socket.stream) {
-                    continue;
+                if let Some(next) = self.look(&mut socket, level, now) {
+                    socket.due = now + PAUSES[next];
+                    self.levels[next].push_back(socket);
                 }
-                let next = match discard_input(&socket.stream) {
-                    Ok(Input::Ended) => {
-                        leave_to_the_kernel(&socket.stream);
-                        continue;
-                    }
-                    Err(_) => continue,
-                    Ok(Input::Open) => 0, // it sends a lot, and is to be let
-                    Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
-                };
-                if now >= socket.deadline && !self.extend(&mut socket, now) {
-                    continue;
-                }
-                socket.due = now + PAUSES[next];
-                self.levels[next].push_back(socket);
             }
         }
         if looks < SWEEP {
             self.swept = now;
         }
+    }
+
+    /// Looks at a socket of this level. Returns the one that it goes to; `None`: it is to be dropped.
+    fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Option<usize> {
+        if is_over(&socket.stream) {
+            return None;
+        }
+        let next = match discard_input(&socket.stream) {
+            Ok(Input::Open) => 0, // it sends a lot, and is to be let
+            Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
+            Ok(Input::Ended) => {
+                leave_to_the_kernel(&socket.stream);
+                return None;
+            }
+            Err(_) => return None,
+        };
+        (now < socket.deadline || self.extend(socket, now)).then_some(next)
     }
 
     /// At its deadline a socket gets more time only while the client still takes what was sent.
