@@ -41,7 +41,9 @@ impl Payload {
         if file.metadata()?.len().saturating_sub(start) >= LARGE {
             match Self::in_sealed_memory(file) {
                 Ok(payload) => return Ok(payload),
-                Err(e) => warn!("a large text will be copied for each client: {e}"),
+                Err(e) => {
+                    warn!("it is sent from memory, at more CPU time than by sendfile(2): {e}")
+                }
             }
             file.seek(io::SeekFrom::Start(start))?;
         }

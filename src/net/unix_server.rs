@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// A service that listens on a Unix socket and speaks one protocol, as a
-/// [`TcpServer`](super::TcpServer) does on a port.
+/// [`TcpServer`](super::TcpServer) does on a port. But Unix sockets have no reset: an answer that is cut
+/// just ends.
 ///
 /// A socket file that nobody listens on is replaced; one that somebody does is an error. The file is removed
 /// when the service closes.

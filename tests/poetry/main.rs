@@ -4,6 +4,7 @@
 mod support;
 
 mod forward;
+mod large;
 mod proxy;
 mod proxy_failures;
 mod shipped;
