@@ -253,9 +253,7 @@ impl AcceptLoop {
             return self.spawn(converse(self.shared.clone(), stream, peer), place);
         };
         match payload.send(&stream, 0, TURN) {
-            Ok(sent) if sent == payload.len() => {
-                self.closing.push(stream, place);
-            }
+            Ok(sent) if sent == payload.len() => self.closing.push(stream, place),
             Ok(sent) => {
                 let write_timeout = self.shared.options.write_timeout;
                 self.spawn(deliver(stream, peer, payload, sent, write_timeout), place);

@@ -82,16 +82,17 @@ impl Serving {
             unfinished: AtomicUsize::new(0),
             exhausted: Burst::default(),
         });
-        let mut loops = Vec::new();
         let workers = cx.workers().len();
+        let alarms = (0..workers).map(|worker| Alarm::of(cx.workers().handle(worker)));
+        let alarms = alarms.collect::<io::Result<Vec<_>>>()?;
+        let mut loops = Vec::new();
         for listener in listeners {
             // Accepted sockets inherit it: they are reset unless the kernel is told otherwise.
             reset_when_dropped(&listener, true);
             let home = NEXT_HOME.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
-            for worker in 0..workers {
-                let alarm = Alarm::of(cx.workers().handle(worker))?;
-                let (shared, listener) = (shared.clone(), listener.clone());
+            for (worker, alarm) in alarms.iter().enumerate() {
+                let (shared, listener, alarm) = (shared.clone(), listener.clone(), alarm.clone());
                 let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarm);
                 loops.push(cx.spawn_on(worker, accept_loop));
             }

@@ -2,7 +2,9 @@
 
 use crate::held_file::HeldFile;
 use crate::launch::{Launch, assert_nothing_left};
-use crate::support::{Background, ECSTASY, Sandbox, address_in, fetch, is_running, run, until};
+use crate::support::{
+    Background, ECSTASY, Sandbox, address_in, fetch, is_running, run, status_of, until,
+};
 use crate::terminal::Terminal;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal;
@@ -108,7 +110,7 @@ fn its_umask_lets_nobody_else_read_the_log() {
     set_umask(&mut command, 0o022);
     assert!(run(command).status.success());
     let daemon = Background::of(&sandbox.path("poetryd.pid"));
-    assert_eq!(status(daemon.pid, "Umask"), "0077");
+    assert_eq!(status_of(daemon.pid, "Umask"), "0077");
     assert_eq!(fs::metadata(sandbox.path("poetryd.log")).unwrap().mode() & 0o7777, 0o600);
 }
 
@@ -118,7 +120,7 @@ fn in_the_foreground_the_umask_is_left_alone() {
     let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
     set_umask(&mut command, 0o027);
     let daemon = crate::support::Foreground::start(command).ready();
-    assert_eq!(status(daemon.pid(), "Umask"), "0027");
+    assert_eq!(status_of(daemon.pid(), "Umask"), "0027");
 }
 
 #[test]
@@ -200,19 +202,12 @@ fn set_umask(command: &mut Command, mask: u32) {
     unsafe { command.pre_exec(set) };
 }
 
-/// What /proc/PID/status says under this name.
-fn status(pid: Pid, name: &str) -> String {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let mut values = status.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(":"));
-    values.next().unwrap().trim().to_owned()
-}
-
 /// A table that grows holds up the clients who come just then.
 #[test]
 fn the_kernels_table_of_descriptors_does_not_have_to_grow_below_65536() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.background(&["fast.toml"]);
-    let size: u64 = status(daemon.pid, "FDSize").parse().unwrap();
+    let size: u64 = status_of(daemon.pid, "FDSize").parse().unwrap();
     let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     assert!(size >= limit.min(65_536), "{size} with a limit of {limit}");
 }

@@ -1,9 +1,8 @@
 //! `protocol = "slow"`: a part, a pause, a part.
 
-use crate::support::{ECSTASY, Sandbox, fetch, receive};
+use crate::support::{ECSTASY, Sandbox, fetch, receive, status_of};
 use crate::{Served, gets, room_for_clients};
 use nix::sys::signal::Signal;
-use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -135,9 +134,8 @@ fn clients_that_are_cut_at_the_stop_deadline_see_a_reset() {
 
 /// A number from /proc/PID/status, such as that of the threads.
 fn status(served: &Served, field: &str) -> usize {
-    let status = fs::read_to_string(format!("/proc/{}/status", served.daemon.pid())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-    line.trim_start_matches(':').split_whitespace().next().unwrap().parse().unwrap()
+    let value = status_of(served.daemon.pid(), field);
+    value.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 /// So many clients at once, each of them in the middle of its poem.

@@ -1,6 +1,6 @@
 //! Stops that leave no time: what is cut is said to be, to the client and in the log.
 
-use crate::support::{Foreground, Sandbox, connect, receive, until};
+use crate::support::{ECSTASY, Foreground, Sandbox, connect, receive, until};
 use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
@@ -122,16 +122,10 @@ fn clients_whose_poem_has_only_begun_when_it_is_killed_see_a_reset() {
 #[test]
 fn a_poem_that_has_come_when_the_daemon_is_killed_ends_in_order() {
     let sandbox = Sandbox::new();
-    let poem = sandbox.write_poem("poem.txt", 3003);
-    sandbox.write(
-        "small.toml",
-        "[services.poem]\nkind = \"poem\"\nfile = \"poem.txt\"\n[services.fast]\nkind = \"tcp\"\n\
-         interface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"poem\"\n",
-    );
-    let daemon = Foreground::start(sandbox.poetryd(&["--nodaemon", "small.toml"])).ready();
+    let daemon = sandbox.foreground();
     let mut client = connect(daemon.address("fast"));
-    until("the whole poem", || client.peek(&mut [0; 4096]).unwrap() == poem.len());
+    until("the whole poem", || client.peek(&mut [0; 4096]).unwrap() == ECSTASY.len());
     daemon.signal(Signal::SIGKILL);
     daemon.wait();
-    assert_eq!(receive(&mut client), (poem, None));
+    assert_eq!(receive(&mut client), (ECSTASY.to_vec(), None));
 }

@@ -366,6 +366,13 @@ pub fn receive(stream: &mut TcpStream) -> (Vec<u8>, Option<io::ErrorKind>) {
     (bytes, error.map(|e| e.kind()))
 }
 
+/// What /proc/PID/status says under this name.
+pub fn status_of(pid: Pid, name: &str) -> String {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mut values = status.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(":"));
+    values.next().unwrap().trim().to_owned()
+}
+
 /// How many descriptors a process has open.
 pub fn open_descriptors(pid: Pid) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
