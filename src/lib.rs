@@ -60,6 +60,7 @@
 #![deny(missing_docs)]
 
 mod program;
+mod sync;
 
 pub use async_trait::async_trait;
 pub use clap;

@@ -6,9 +6,10 @@ use super::line::{Formatter, Line};
 use super::rotating::RotatingFile;
 use super::standard_output::StandardOutput;
 use super::syslog::Syslog;
+use crate::sync::{Condvar, Mutex};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tracing::Level;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -110,14 +111,14 @@ impl Output {
         // Neither of the two writers below ever returns an error: each counts what it loses.
         if let Some((channel, _)) = self.thread.get() {
             let _ = channel.clone().write(line);
-        } else if let Some(writer) = &mut *lock(&self.direct) {
+        } else if let Some(writer) = &mut *self.direct.lock() {
             let _ = writer.write_all(line);
             writer.write_batch();
         }
     }
 
     pub(super) fn start_thread(&self) {
-        let Some(writer) = lock(&self.direct).take() else { return };
+        let Some(writer) = self.direct.lock().take() else { return };
         let (channel, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(WAITING_LINES)
             .thread_name("log")
@@ -142,7 +143,7 @@ impl Output {
             return self.shared.unreported();
         }
         let deadline = Instant::now() + limit;
-        let mut barriers = lock(&self.shared.barriers);
+        let mut barriers = self.shared.barriers.lock();
         barriers.asked += 1;
         let barrier = barriers.asked;
         self.shared.barrier_asked.notify_all();
@@ -152,10 +153,9 @@ impl Output {
             }
             drop(barriers);
             self.command(BARRIER, barrier);
-            barriers = lock(&self.shared.barriers);
+            barriers = self.shared.barriers.lock();
             let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
-            let waited = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
-            barriers = waited.unwrap_or_else(PoisonError::into_inner).0;
+            barriers = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
         }
         drop(barriers);
         self.shared.unreported()
@@ -209,7 +209,7 @@ impl Writer {
         match what {
             ROTATE => self.rotate(number),
             _ => {
-                let mut barriers = lock(&self.shared.barriers);
+                let mut barriers = self.shared.barriers.lock();
                 barriers.reached = barriers.reached.max(number);
                 self.shared.barrier_reached.notify_all();
             }
@@ -276,8 +276,8 @@ impl Writer {
     /// Lets lines collect in the channel.
     fn pause(&self) {
         let nobody_waits = |barriers: &mut Barriers| barriers.reached == barriers.asked;
-        let barriers = lock(&self.shared.barriers);
-        let _ = self.shared.barrier_asked.wait_timeout_while(barriers, PAUSE, nobody_waits);
+        let barriers = self.shared.barriers.lock();
+        drop(self.shared.barrier_asked.wait_timeout_while(barriers, PAUSE, nobody_waits));
     }
 
     fn say_rotation_problem(&mut self) {
@@ -325,8 +325,4 @@ impl Write for Writer {
 
 pub(super) fn count_lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

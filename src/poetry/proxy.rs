@@ -4,12 +4,13 @@ use super::fetch::{Address, FetchError, Patience, fetch};
 use crate::config::{ProtocolKind, Section, Value, read};
 use crate::net::{Connection, Payload, Peer, Protocol};
 use crate::service::{BoxError, Context};
+use crate::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
@@ -98,7 +99,7 @@ impl Inner {
 
     /// The poem, or the fetch in progress, or a new one. (It may have come since this client did.)
     fn ask(self: &Arc<Self>) -> Shared<Fetch> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         if let Some(poem) = self.kept(&state) {
             return std::future::ready(Ok(poem)).boxed().shared();
         }
@@ -117,7 +118,7 @@ impl Inner {
         let fetched = fetch(upstream, patience, |_| {}).await;
         std::mem::forget(abandoned);
 
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.fetching = None; // whoever asks from now on gets what is kept, or tries again
         match fetched {
             Ok(poem) => {
@@ -131,10 +132,6 @@ impl Inner {
                 Err(Arc::new(e))
             }
         }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -151,7 +148,7 @@ impl Drop for Abandoned<'_> {
 impl Protocol for PoetryProxy {
     /// A poem that is there is sent like any other.
     fn monologue(&self, peer: &Peer) -> Option<Payload> {
-        let poem = self.0.kept(&self.0.state())?;
+        let poem = self.0.kept(&self.0.state.lock())?;
         say_sending(&poem, peer);
         Some(poem.into())
     }

@@ -1,0 +1,109 @@
+//! Locks that a panic does not poison.
+//!
+//! A connection that panics must not take down the others, and the standard library's locks would pass the
+//! panic on to every thread that locks them later. Whoever uses these keeps what they protect consistent at
+//! every point where it could panic.
+
+use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+/// A [`std::sync::Mutex`] that a panic does not poison.
+#[derive(Debug, Default)]
+pub(crate) struct Mutex<T>(sync::Mutex<T>);
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A [`std::sync::RwLock`] that a panic does not poison.
+#[allow(dead_code)] // `service` is about to use it
+#[derive(Debug, Default)]
+pub(crate) struct RwLock<T>(sync::RwLock<T>);
+
+#[allow(dead_code)]
+impl<T> RwLock<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(sync::RwLock::new(value))
+    }
+
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A [`std::sync::Condvar`] for a [`Mutex`].
+#[derive(Debug, Default)]
+pub(crate) struct Condvar(sync::Condvar);
+
+impl Condvar {
+    pub(crate) fn notify_all(&self) {
+        self.0.notify_all();
+    }
+
+    /// Waits while `condition` holds, for `limit` at most. Whether it still holds can be seen in the result.
+    pub(crate) fn wait_timeout_while<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        limit: Duration,
+        condition: impl FnMut(&mut T) -> bool,
+    ) -> MutexGuard<'a, T> {
+        let waited = self.0.wait_timeout_while(guard, limit, condition);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    /// Panics in another thread while `hold` has its result, such as the guard of a lock.
+    fn panic_with<G>(hold: impl FnOnce() -> G + Send) {
+        let panicked = thread::scope(|scope| {
+            let thread = scope.spawn(|| {
+                let _guard = hold();
+                panic!("on purpose");
+            });
+            thread.join().is_err()
+        });
+        assert!(panicked);
+    }
+
+    #[test]
+    fn a_mutex_is_of_use_after_a_panic() {
+        static COUNT: Mutex<u32> = Mutex::new(1);
+        panic_with(|| {
+            let mut count = COUNT.lock();
+            *count += 1;
+            count
+        });
+        assert_eq!(*COUNT.lock(), 2);
+    }
+
+    #[test]
+    fn a_lock_for_many_readers_is_of_use_after_a_panic() {
+        let text = RwLock::new(String::from("a"));
+        panic_with(|| text.write());
+        assert_eq!(*text.read(), "a");
+        text.write().push('b');
+        assert_eq!(*text.read(), "ab");
+    }
+
+    #[test]
+    fn waiting_goes_on_after_a_panic_and_is_bounded() {
+        let (count, changed) = (Mutex::new(1), Condvar::default());
+        panic_with(|| count.lock());
+        let guard = changed.wait_timeout_while(count.lock(), Duration::ZERO, |count| *count == 1);
+        assert_eq!(*guard, 1);
+    }
+}
