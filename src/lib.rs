@@ -59,6 +59,7 @@
 
 #![deny(missing_docs)]
 
+mod file_id;
 mod program;
 mod sync;
 

@@ -23,9 +23,9 @@ pub use line::Format;
 pub use rotating::Rotation;
 pub use syslog::SyslogError;
 
+use crate::file_id::FileId;
 use layer::LogLayer;
 use line::{Formatter, Style};
-use nix::sys::stat::{FileStat, fstat};
 use output::Output;
 use rotating::RotatingFile;
 use standard_output::StandardOutput;
@@ -176,11 +176,9 @@ impl Logging {
 
     /// Whether what is logged is seen on standard error as well: a terminal, or the journal.
     pub fn goes_to_stderr(&self) -> bool {
-        let (out, err) = (fstat(std::io::stdout()), fstat(std::io::stderr()));
-        let same =
-            |out: FileStat, err: FileStat| (out.st_dev, out.st_ino) == (err.st_dev, err.st_ino);
-        self.target == Target::Stdout
-            && out.and_then(|out| err.map(|err| same(out, err))).unwrap_or(false)
+        let out = FileId::of_descriptor(std::io::stdout());
+        let err = FileId::of_descriptor(std::io::stderr());
+        self.target == Target::Stdout && out.is_ok_and(|out| err.is_ok_and(|err| out == err))
     }
 
     /// Waits until everything logged before this call has been written, or `limit` is over.
@@ -196,8 +194,8 @@ impl Logging {
 /// standard output or standard error is connected to it.
 fn stdout_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    fstat(std::io::stdout())
-        .is_ok_and(|stdout| stream == format!("{}:{}", stdout.st_dev, stdout.st_ino))
+    FileId::of_descriptor(std::io::stdout())
+        .is_ok_and(|FileId { device, inode }| stream == format!("{device}:{inode}"))
 }
 
 /// The name of a file beside the log: `poetryd.log.1`.

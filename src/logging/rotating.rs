@@ -2,6 +2,7 @@
 
 use super::named_after;
 use super::output::{Lost, count_lines};
+use crate::file_id::FileId;
 use nix::unistd::geteuid;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -148,7 +149,7 @@ impl RotatingFile {
 
     fn is_file_of_name(&self) -> bool {
         match (self.file.metadata(), fs::metadata(&self.path)) {
-            (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
+            (Ok(own), Ok(named)) => FileId::of(&own) == FileId::of(&named),
             _ => false,
         }
     }
