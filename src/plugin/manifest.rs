@@ -2,7 +2,7 @@
 
 use super::{Maker, Making};
 use crate::config::{self, ConfigError, Literal, Literals, Registry, Section, Value, read};
-use crate::service::{Application, BoxError};
+use crate::service::{Application, BoxError, ServicePath};
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -154,9 +154,7 @@ fn read_option(section: &mut Section<'_>) -> Option<OptionSpec> {
 
 /// A name that can be typed as a word of the command line.
 fn word(value: &Value<'_>) -> Result<String, String> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let word = value.as_str().filter(|text| !text.is_empty() && text.chars().all(fits));
-    let word = word.filter(|text| !text.starts_with('-'));
+    let word = value.as_str().filter(|text| ServicePath::is_name(text) && !text.starts_with('-'));
     word.map(str::to_owned).ok_or_else(|| "expected a word of letters, digits, '-' and '_'".into())
 }
 

@@ -184,8 +184,7 @@ impl MultiService {
 
     /// Refuses names that are taken or that would not fit into a path.
     fn refuse(&self, name: &str) -> Result<(), AddError> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if name.is_empty() || !name.chars().all(fits) {
+        if !ServicePath::is_name(name) {
             return Err(AddError::BadName(name.into()));
         }
         if self.contains(name) {

@@ -15,6 +15,12 @@ impl ServicePath {
         Self("".into())
     }
 
+    /// Whether a service may have this name: letters, digits, '-' and '_' of ASCII, at least one of them.
+    pub fn is_name(text: &str) -> bool {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        !text.is_empty() && text.chars().all(fits)
+    }
+
     /// The path of this service's child called `name`.
     pub fn child(&self, name: &str) -> Self {
         if self.0.is_empty() {
