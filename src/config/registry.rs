@@ -81,13 +81,15 @@ struct KindEntry {
 #[derive(Clone)]
 pub struct Registry {
     kinds: BTreeMap<&'static str, KindEntry>,
+    renamed: BTreeMap<&'static str, &'static str>,
     protocols: BTreeMap<&'static str, ReadProtocol>,
 }
 
 impl Registry {
     /// The kinds that need nothing else: `tcp`, `unix`, and `group`, which is always there. No protocols.
     pub fn new() -> Self {
-        let mut registry = Self { kinds: BTreeMap::new(), protocols: BTreeMap::new() };
+        let mut registry =
+            Self { kinds: BTreeMap::new(), renamed: BTreeMap::new(), protocols: BTreeMap::new() };
         registry.kind::<Tcp>("tcp").kind::<Unix>("unix");
         registry
     }
@@ -99,6 +101,12 @@ impl Registry {
             Some((settings.service(), Box::new(settings)))
         };
         self.kinds.insert(name, KindEntry { read, handle: K::handle() });
+        self
+    }
+
+    /// Says that a kind of service used to have another name. A file that still uses it is told the new one.
+    pub fn renamed(&mut self, old: &'static str, new: &'static str) -> &mut Self {
+        self.renamed.insert(old, new);
         self
     }
 
@@ -121,6 +129,11 @@ impl Registry {
 
     pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {
         self.kinds.get(name).map(|kind| kind.read)
+    }
+
+    /// The name that a kind has now which used to be called `old`.
+    pub(super) fn new_name_of(&self, old: &str) -> Option<&'static str> {
+        self.renamed.get(old).copied()
     }
 
     pub(super) fn offer_of(&self, kind: &str) -> Offer {

@@ -260,12 +260,17 @@ impl<'a> Section<'a> {
         self.notes.registry.clone()
     }
 
-    pub(super) fn unknown_kind(&mut self, kind: &str, kinds: &[&str]) {
+    pub(super) fn unknown_kind(&mut self, kind: &str) {
         self.any_key = true;
-        self.mistake(
-            "kind",
-            format!("unknown kind of service {kind:?}; {}", suggestion(kind, kinds)),
-        );
+        let registry = self.registry();
+        let message = match registry.new_name_of(kind) {
+            Some(new) => format!("the kind of service {kind:?} is now called {new:?}"),
+            None => {
+                let advice = suggestion(kind, &registry.kinds());
+                format!("unknown kind of service {kind:?}; {advice}")
+            }
+        };
+        self.mistake("kind", message);
     }
 
     /// Leaves a key to another reader.

@@ -43,7 +43,7 @@ fn read_service(section: &mut Section<'_>) -> Option<Made> {
     match registry.kind_named(&kind) {
         Some(read) => read(section),
         None => {
-            section.unknown_kind(&kind, &registry.kinds());
+            section.unknown_kind(&kind);
             None
         }
     }

@@ -32,7 +32,7 @@ pub const DEFAULT_PORT: u16 = 10000;
 /// Makes the kinds and protocols of this room known.
 pub fn register(registry: &mut Registry) {
     registry.kind::<PoemSettings>("poem");
-    registry.kind::<QuoteSettings>("udp");
+    registry.kind::<QuoteSettings>("quote").renamed("udp", "quote");
     registry.protocol::<FastSettings>("fast");
     registry.protocol::<SlowSettings>("slow");
     registry.protocol::<ProxySettings>("proxy");

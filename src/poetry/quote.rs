@@ -1,4 +1,4 @@
-//! `kind = "udp"`: a poem in answer to any datagram, the quote of the day of [RFC 865].
+//! `kind = "quote"`: a poem in answer to any datagram, the quote of the day of [RFC 865].
 //!
 //! [RFC 865]: https://www.rfc-editor.org/rfc/rfc865
 
@@ -114,7 +114,7 @@ mod tests {
         crate::poetry::register(&mut registry);
         let text = format!(
             "[services.poem]\nkind = \"poem\"\nfile = \"x\"\n\
-             [services.quote]\nkind = \"udp\"\n{listener}\n"
+             [services.quote]\nkind = \"quote\"\n{listener}\n"
         );
         let parsed = parse("quote.toml", &text, &registry, |_| ());
         parsed.map(|(application, ())| application).map_err(|e| e.to_string())
@@ -183,7 +183,7 @@ mod tests {
                    protocol = \"fast\"\npoem = \"poem\"";
         assert_right(tcp);
         let said = mistake(
-            "port = 17\npoem = \"poem\"\n[services.two]\nkind = \"udp\"\nport = 17\npoem = \"poem\"",
+            "port = 17\npoem = \"poem\"\n[services.two]\nkind = \"quote\"\nport = 17\npoem = \"poem\"",
         );
         assert!(said.contains("is listened on by quote already"), "{said}");
     }

@@ -16,7 +16,7 @@ fn sandbox(listener: &str) -> Sandbox {
         "quote.toml",
         &format!(
             "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
-             [services.quote]\nkind = \"udp\"\npoem = \"ecstasy\"\n{listener}\n"
+             [services.quote]\nkind = \"quote\"\npoem = \"ecstasy\"\n{listener}\n"
         ),
     );
     sandbox

@@ -72,6 +72,8 @@ mistakes! {
 mistakes! {
     kind_with_a_typing_error: "[services.ecstasy]\nkind = \"peom\"\nfile = \"ecstasy.txt\"\n",
     kind_like_no_other: "[services.ecstasy]\nkind = \"http\"\nroot = \"/var/www\"\n",
+    kind_that_has_a_new_name:
+        "[services.quote]\nkind = \"udp\"\nport = 10017\npoem = \"ecstasy\"\n",
     kind_of_another_type: "[services.ecstasy]\nkind = 3\nfile = \"ecstasy.txt\"\n",
     no_kind: "[services.ecstasy]\nfile = \"ecstasy.txt\"\n",
     protocol_with_a_typing_error: &listener("port = 0").replace("\"fast\"", "\"fats\""),
