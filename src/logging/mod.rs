@@ -1,6 +1,6 @@
 //! Where log lines go and what they look like.
 //!
-//! Everything is said through [`tracing`]; this room decides how a line looks (`line.rs`), finds the path
+//! Everything is said through [`tracing`]; this module decides how a line looks (`line.rs`), finds the path
 //! of the service that said it (`layer.rs`), and brings it to standard output, a rotating file
 //! (`rotating.rs`) or syslog (`syslog.rs`).
 //!
@@ -12,6 +12,7 @@ mod clock;
 mod facts;
 mod layer;
 mod line;
+mod lost;
 mod output;
 mod rotating;
 mod standard_output;
@@ -20,6 +21,7 @@ mod syslog;
 mod tests;
 
 pub use line::Format;
+pub use lost::LostLines;
 pub use rotating::Rotation;
 pub use syslog::SyslogError;
 
@@ -29,8 +31,7 @@ use line::{Formatter, Style};
 use output::Output;
 use rotating::RotatingFile;
 use standard_output::StandardOutput;
-use std::fmt::Display;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use syslog::Syslog;
@@ -79,17 +80,6 @@ pub enum LogError {
     /// The program has set up `tracing` on its own.
     #[error("logging has been set up already")]
     Twice,
-}
-
-/// The end of a log is lost.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LostLines {
-    /// So many lines could not be written.
-    #[error("the last {0} log lines are lost: they could not be written")]
-    Unwritten(usize),
-    /// The log takes nothing any more, and how much is missing can't be known.
-    #[error("the last log lines are lost: the log took too long")]
-    Stuck,
 }
 
 /// What has to be reached before the process enters a chroot: the time zone, and the system's log.
@@ -196,11 +186,4 @@ fn stdout_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     FileId::of_descriptor(std::io::stdout())
         .is_ok_and(|FileId { device, inode }| stream == format!("{device}:{inode}"))
-}
-
-/// The name of a file beside the log: `poetryd.log.1`.
-fn named_after(path: &Path, suffix: impl Display) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{suffix}"));
-    name.into()
 }

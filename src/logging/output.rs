@@ -1,8 +1,8 @@
 //! The way of a line to its file: directly at first, through a thread later.
 
-use super::LostLines;
 use super::facts::Facts;
 use super::line::{Formatter, Line};
+use super::lost::{Lost, LostLines};
 use super::rotating::RotatingFile;
 use super::standard_output::StandardOutput;
 use super::syslog::Syslog;
@@ -50,12 +50,6 @@ impl Sink {
             Sink::Syslog(syslog) => syslog.write_lines(lines),
         }
     }
-}
-
-/// Lines that could not be written.
-pub(super) struct Lost {
-    pub(super) lines: usize,
-    pub(super) why: io::Error,
 }
 
 /// Takes lines from all threads.
@@ -321,8 +315,4 @@ impl Write for Writer {
         self.pause();
         Ok(())
     }
-}
-
-pub(super) fn count_lines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|byte| **byte == b'\n').count()
 }

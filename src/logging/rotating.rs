@@ -1,9 +1,9 @@
 //! A log file that is rotated by size or on request, and reopened when someone else has moved it.
 
-use super::named_after;
-use super::output::{Lost, count_lines};
+use super::lost::{Lost, count_lines};
 use crate::file_id::FileId;
 use nix::unistd::geteuid;
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
@@ -177,6 +177,13 @@ impl RotatingFile {
         }
         self.retry_at = Some(Instant::now() + RETRY);
     }
+}
+
+/// The name of a file beside the log: `poetryd.log.1`.
+pub(super) fn named_after(path: &Path, suffix: impl Display) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{suffix}"));
+    name.into()
 }
 
 /// Opens a file, and says how long it is if it is a regular one.

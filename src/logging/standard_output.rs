@@ -1,6 +1,6 @@
 //! Standard output, whatever it is: a terminal, a pipe, the journal, or a file on a disk that is full.
 
-use super::output::{Lost, count_lines};
+use super::lost::{Lost, count_lines};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::write;

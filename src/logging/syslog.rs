@@ -1,6 +1,6 @@
 //! The system's log, in the form that syslog(3) sends: one datagram per line to `/dev/log`.
 
-use super::output::{Lost, count_lines};
+use super::lost::{Lost, count_lines};
 use std::io;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;

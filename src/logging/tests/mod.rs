@@ -4,10 +4,11 @@ mod lines;
 mod rotation;
 mod writing;
 
+use super::clock::Clock;
 use super::facts::{Facts, Field};
 use super::line::{Format, Formatter, Line, Style};
+use super::rotating::named_after;
 use super::rotating::{RotatingFile, Rotation};
-use super::{clock::Clock, named_after};
 use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;

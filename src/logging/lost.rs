@@ -1,0 +1,24 @@
+//! Log lines that are lost, and how they are counted.
+
+use std::io;
+
+/// Lines that could not be written.
+pub(super) struct Lost {
+    pub(super) lines: usize,
+    pub(super) why: io::Error,
+}
+
+/// The end of a log is lost.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LostLines {
+    /// So many lines could not be written.
+    #[error("the last {0} log lines are lost: they could not be written")]
+    Unwritten(usize),
+    /// The log takes nothing any more, and how much is missing can't be known.
+    #[error("the last log lines are lost: the log took too long")]
+    Stuck,
+}
+
+pub(super) fn count_lines(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte == b'\n').count()
+}
