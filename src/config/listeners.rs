@@ -1,6 +1,9 @@
 //! `kind = "tcp"` and `kind = "unix"`: any protocol on a TCP port or a Unix socket.
 
-use super::{AnyProtocol, Kind, Section, read};
+use super::any_protocol::AnyProtocol;
+use super::kind::Kind;
+use super::read;
+use super::section::Section;
 use crate::net::{Interface, ServerOptions, TcpServer, UnixServer};
 use crate::service::Service;
 use std::path::PathBuf;

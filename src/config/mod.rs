@@ -37,9 +37,11 @@
 //! assert!(mistake.starts_with("band.toml:3:20: beats-per-minute: expected a whole number from 1 to 300"));
 //! ```
 
+mod any_protocol;
 mod diagnostic;
+mod file_checks;
+mod kind;
 mod listeners;
-mod notes;
 pub mod read;
 mod registry;
 mod section;
@@ -47,17 +49,20 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod value;
 
+pub use any_protocol::AnyProtocol;
 pub use diagnostic::{ConfigError, Diagnostic, nearest};
-pub use registry::{AnyProtocol, Kind, ProtocolKind, Registry};
-pub use section::{Section, Value};
+pub use kind::{Kind, ProtocolKind};
+pub use registry::Registry;
+pub use section::Section;
 pub use template::{Literal, Literals};
+pub use value::Value;
 
-use crate::service::{Application, ServicePath};
+use crate::service::Application;
 use diagnostic::Diagnostics;
-use notes::Notes;
+use file_checks::FileChecks;
 use std::path::Path;
-use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -88,13 +93,14 @@ pub fn load_tables<T>(
 ) -> Result<T, ConfigError> {
     let (name, text) = read_text(path)?;
     let (document, _) = DeTable::parse_recoverable(&text);
-    let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(Vec::new()));
-    let root = ServicePath::root();
-    let result = Section::read(document.get_ref(), 0..0, "the file", root, &mut notes, |top| {
+    let mut checks = FileChecks::new(Diagnostics::new(Vec::new()));
+    let read = |top: &mut Section<'_>| {
         top.allow_any_key();
         runner(top)
-    });
-    notes.diagnostics.into_error(&name, &text).map_or(Ok(result), Err)
+    };
+    let protocols = registry.protocol_readers();
+    let result = Section::read_file(document.get_ref(), "the file", protocols, &mut checks, read);
+    checks.diagnostics.into_error(&name, &text).map_or(Ok(result), Err)
 }
 
 /// Reads an application from the text of a file called `name`. As [`load`], otherwise.
@@ -138,15 +144,16 @@ pub fn parse_template_head<T>(
     names: impl FnOnce(&T) -> Literals,
 ) -> Result<T, ConfigError> {
     let (mut document, syntax) = DeTable::parse_recoverable(text);
-    let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(syntax));
-    let root = ServicePath::root();
-    let result = Section::read(document.get_ref(), 0..0, "the file", root, &mut notes, |top| {
+    let mut checks = FileChecks::new(Diagnostics::new(syntax));
+    let read = |top: &mut Section<'_>| {
         top.ignore("services");
         head(top)
-    });
+    };
+    let protocols = registry.protocol_readers();
+    let result = Section::read_file(document.get_ref(), "the file", protocols, &mut checks, read);
     let literals = names(&result);
-    fill_in_services(document.get_mut(), &literals, &mut notes.diagnostics);
-    notes.diagnostics.into_error(name, text).map_or(Ok(result), Err)
+    fill_in_services(document.get_mut(), &literals, &mut checks.diagnostics);
+    checks.diagnostics.into_error(name, text).map_or(Ok(result), Err)
 }
 
 fn read_application<T>(
@@ -157,21 +164,22 @@ fn read_application<T>(
     runner: impl FnOnce(&mut Section<'_>) -> T,
 ) -> Result<(Application, T), ConfigError> {
     let (mut document, syntax) = DeTable::parse_recoverable(text);
-    let mut notes = Notes::new(Arc::new(registry.clone()), Diagnostics::new(syntax));
+    let mut checks = FileChecks::new(Diagnostics::new(syntax));
     if let Some(literals) = literals {
-        fill_in_services(document.get_mut(), literals, &mut notes.diagnostics);
+        fill_in_services(document.get_mut(), literals, &mut checks.diagnostics);
     }
-    let root = ServicePath::root();
     let read = |top: &mut Section<'_>| {
         let application_name = top.optional("name", read::string);
         let default_name = || Path::new(name).file_stem().map(|s| s.to_string_lossy().into_owned());
         let application_name = application_name.or_else(default_name).unwrap_or_default();
         let runner = runner(top);
-        (tree::read(top, application_name), runner)
+        (tree::read_services(top, application_name, registry), runner)
     };
-    let result = Section::read(document.get_ref(), 0..0, "the application", root, &mut notes, read);
-    notes.check_references();
-    notes.diagnostics.into_error(name, text).map_or(Ok(result), Err)
+    let protocols = registry.protocol_readers();
+    let document = document.get_ref();
+    let result = Section::read_file(document, "the application", protocols, &mut checks, read);
+    checks.check_references();
+    checks.diagnostics.into_error(name, text).map_or(Ok(result), Err)
 }
 
 fn fill_in_services<'a>(

@@ -3,7 +3,8 @@
 //!
 //! A reader returns the value, or says what it expected instead. Any closure of that form will do.
 
-use super::Value;
+use super::diagnostic::nearest;
+use super::value::Value;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub fn one_of<T: Copy>(
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-            let near = value.as_str().and_then(|v| super::nearest(v, names.iter().copied()));
+            let near = value.as_str().and_then(|v| nearest(v, names.iter().copied()));
             let near = near.map(|near| format!(" (did you mean {near:?}?)")).unwrap_or_default();
             format!("expected one of {}{near}", names.join(", "))
         })

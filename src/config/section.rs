@@ -1,14 +1,19 @@
 //! One table of a file, read key by key.
 
+use super::any_protocol::AnyProtocol;
 use super::diagnostic::{nearest, suggestion};
-use super::notes::{Notes, Reference};
-use super::registry::{AnyProtocol, Registry};
+use super::file_checks::{FileChecks, Offer, Reference};
+use super::value::{Value, describe};
 use crate::service::ServicePath;
 use std::any::TypeId;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
+
+/// The protocols that a section may name, with what reads their settings from it.
+pub(super) type Protocols = BTreeMap<&'static str, ReadProtocol>;
+pub(super) type ReadProtocol = fn(&mut Section<'_>) -> Option<AnyProtocol>;
 
 /// One table of a file.
 ///
@@ -21,29 +26,44 @@ pub struct Section<'a> {
     /// What to call the table in messages.
     title: &'a str,
     path: ServicePath,
-    notes: &'a mut Notes,
+    protocols: &'a Protocols,
+    checks: &'a mut FileChecks,
     known: Vec<&'static str>,
     /// Set when nobody can say which keys are right, since the kind or the protocol is unknown.
     any_key: bool,
 }
 
-/// One value of a file, as a reader of [`read`](super::read) gets it.
-pub struct Value<'a>(&'a DeValue<'a>);
-
 impl<'a> Section<'a> {
-    /// Reads a table with `read`, then notes the keys that it did not ask for.
-    pub(super) fn read<T>(
-        table: &'a DeTable<'a>,
-        header: Range<usize>,
+    /// Reads a whole file with `read`, then notes the keys that it did not ask for.
+    pub(super) fn read_file<T>(
+        document: &'a DeTable<'a>,
         title: &'a str,
-        path: ServicePath,
-        notes: &'a mut Notes,
+        protocols: &'a Protocols,
+        checks: &'a mut FileChecks,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let (known, any_key) = (Vec::new(), false);
-        let mut section = Section { table, header, title, path, notes, known, any_key };
-        let result = read(&mut section);
-        section.note_unknown_keys();
+        let (header, path, known) = (0..0, ServicePath::root(), Vec::new());
+        Section { table: document, header, title, path, protocols, checks, known, any_key: false }
+            .read_with(read)
+    }
+
+    /// Reads a table within this one.
+    fn read_table<T>(
+        &mut self,
+        table: &DeTable<'_>,
+        header: Range<usize>,
+        title: &str,
+        path: ServicePath,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let (protocols, checks, known) = (self.protocols, &mut *self.checks, Vec::new());
+        Section { table, header, title, path, protocols, checks, known, any_key: false }
+            .read_with(read)
+    }
+
+    fn read_with<T>(mut self, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+        let result = read(&mut self);
+        self.note_unknown_keys();
         result
     }
 
@@ -74,7 +94,7 @@ impl<'a> Section<'a> {
             Err(expected) => {
                 let found = describe(value.get_ref());
                 let message = format!("{key}: {expected}, found {found}");
-                self.notes.diagnostics.wrong(value.span(), message);
+                self.checks.diagnostics.wrong(value.span(), message);
                 None
             }
         }
@@ -86,7 +106,14 @@ impl<'a> Section<'a> {
     pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
         let name = self.required(key, super::read::word)?;
         let (from, span, handle) = (self.path.clone(), self.span_of(key), TypeId::of::<T>());
-        self.notes.references.push(Reference { from, span, key, name: name.clone(), what, handle });
+        self.checks.references.push(Reference {
+            from,
+            span,
+            key,
+            name: name.clone(),
+            what,
+            handle,
+        });
         Some(name)
     }
 
@@ -94,14 +121,13 @@ impl<'a> Section<'a> {
     /// the same table.
     pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
         let name = self.required(key, super::read::word);
-        let registry = self.notes.registry.clone();
-        let read = name.as_deref().and_then(|name| registry.protocol_named(name));
-        if let Some(read) = read {
+        if let Some(read) = name.as_deref().and_then(|name| self.protocols.get(name)) {
             return read(self);
         }
         self.any_key = true;
         if let Some(name) = name {
-            let advice = suggestion(&name, &registry.protocols());
+            let names: Vec<&str> = self.protocols.keys().copied().collect();
+            let advice = suggestion(&name, &names);
             self.mistake(key, format!("unknown protocol {name:?}; {advice}"));
         }
         None
@@ -132,7 +158,7 @@ impl<'a> Section<'a> {
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) {
         for address in addresses.into_iter().filter(|address| address.port() != 0) {
-            if let Err(taken) = self.notes.listen(transport, address, &self.path) {
+            if let Err(taken) = self.checks.listen(transport, address, &self.path) {
                 return self.mistake(key, taken);
             }
         }
@@ -141,22 +167,22 @@ impl<'a> Section<'a> {
     /// Notes a mistake in the value of a key.
     pub fn mistake(&mut self, key: &str, message: impl Into<String>) {
         let span = self.span_of(key);
-        self.notes.diagnostics.wrong(span, message.into());
+        self.checks.diagnostics.wrong(span, message.into());
     }
 
     /// Notes that something is missing from this table.
     pub fn missing(&mut self, message: impl Into<String>) {
-        self.notes.diagnostics.missing(self.header.clone(), message.into());
+        self.checks.diagnostics.missing(self.header.clone(), message.into());
     }
 
     /// How many mistakes have been noted so far, in the whole file.
     pub(super) fn mistakes(&self) -> usize {
-        self.notes.diagnostics.count()
+        self.checks.diagnostics.count()
     }
 
     /// Notes that the table's own name is wrong.
     pub(super) fn wrong_name(&mut self, message: String) {
-        self.notes.diagnostics.wrong(self.header.clone(), message);
+        self.checks.diagnostics.wrong(self.header.clone(), message);
     }
 
     /// Whether the file has this key here.
@@ -180,11 +206,11 @@ impl<'a> Section<'a> {
         let Some(table) = value.get_ref().as_table() else {
             let found = describe(value.get_ref());
             let message = format!("{key}: expected a table, found {found}");
-            self.notes.diagnostics.wrong(value.span(), message);
+            self.checks.diagnostics.wrong(value.span(), message);
             return None;
         };
         let title = format!("[{key}]");
-        Some(Section::read(table, name.span(), &title, self.path.clone(), self.notes, read))
+        Some(self.read_table(table, name.span(), &title, self.path.clone(), read))
     }
 
     /// Reads an array of tables, in order. Empty: there is none, or the key holds something else.
@@ -210,7 +236,7 @@ impl<'a> Section<'a> {
             // An inline table has a place of its own; the others begin where their header does.
             let header = if span.is_empty() { name.span() } else { span.start..span.start + 1 };
             let path = self.path.clone();
-            results.push(Section::read(table, header, &title, path, self.notes, &mut read));
+            results.push(self.read_table(table, header, &title, path, &mut read));
         }
         results
     }
@@ -237,40 +263,20 @@ impl<'a> Section<'a> {
                 let found = describe(value.get_ref());
                 let message =
                     format!("expected a table [services.{}], found {found}", name.get_ref());
-                self.notes.diagnostics.wrong(value.span(), message);
+                self.checks.diagnostics.wrong(value.span(), message);
                 continue;
             };
             let path = self.path.child(name.get_ref());
             let title = format!("service {path}");
             let read = |section: &mut Section<'_>| read(name.get_ref(), section);
-            Section::read(table, name.span(), &title, path, self.notes, read);
+            self.read_table(table, name.span(), &title, path, read);
         }
         !services.is_empty()
     }
 
-    /// What kind of service this is; noted for those who refer to it.
-    pub(super) fn kind(&mut self) -> Option<String> {
-        let kind = self.required("kind", super::read::word);
-        self.notes.add_service(&self.path, kind.as_deref());
-        self.any_key |= kind.is_none();
-        kind
-    }
-
-    pub(super) fn registry(&self) -> Arc<Registry> {
-        self.notes.registry.clone()
-    }
-
-    pub(super) fn unknown_kind(&mut self, kind: &str) {
-        self.any_key = true;
-        let registry = self.registry();
-        let message = match registry.new_name_of(kind) {
-            Some(new) => format!("the kind of service {kind:?} is now called {new:?}"),
-            None => {
-                let advice = suggestion(kind, &registry.kinds());
-                format!("unknown kind of service {kind:?}; {advice}")
-            }
-        };
-        self.mistake("kind", message);
+    /// Notes, for those who refer to it, what this service is.
+    pub(super) fn add_service(&mut self, kind: &str, offer: Offer) {
+        self.checks.add_service(&self.path, kind, offer);
     }
 
     /// Leaves a key to another reader.
@@ -278,7 +284,7 @@ impl<'a> Section<'a> {
         self.known.push(key);
     }
 
-    /// For a reader that is not responsible for the whole table.
+    /// For a reader that is not responsible for the whole table, or can't know which keys are right.
     pub(super) fn allow_any_key(&mut self) {
         self.any_key = true;
     }
@@ -296,48 +302,8 @@ impl<'a> Section<'a> {
                 let advice = suggestion(key.get_ref(), &self.known);
                 let message =
                     format!("unknown key {:?} in {}; {advice}", key.get_ref(), self.title);
-                self.notes.diagnostics.wrong(key.span(), message);
+                self.checks.diagnostics.wrong(key.span(), message);
             }
         }
-    }
-}
-
-impl Value<'_> {
-    /// The value, if it is a string.
-    pub fn as_str(&self) -> Option<&str> {
-        self.0.as_str()
-    }
-
-    /// The value, if it is a whole number that fits.
-    pub fn as_integer(&self) -> Option<i64> {
-        let integer = self.0.as_integer()?;
-        i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
-    }
-
-    /// The value, if it is a number.
-    pub fn as_float(&self) -> Option<f64> {
-        match self.0.as_float() {
-            Some(float) => float.as_str().replace('_', "").parse().ok(),
-            // Sizes and seconds are far below the point where this loses precision.
-            None => self.as_integer().map(|integer| integer as f64),
-        }
-    }
-
-    /// The value, if it is true or false.
-    pub fn as_bool(&self) -> Option<bool> {
-        self.0.as_bool()
-    }
-}
-
-/// A value as a message names it.
-fn describe(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => format!("the string {text:?}"),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.to_string(),
-        DeValue::Boolean(value) => value.to_string(),
-        DeValue::Datetime(_) => "a date or time".into(),
-        DeValue::Array(_) => "an array".into(),
-        DeValue::Table(_) => "a table".into(),
     }
 }

@@ -1,13 +1,20 @@
 //! The `[services]` tables: from sections to a tree.
 
-use super::Section;
-use super::registry::Made;
+use super::diagnostic::suggestion;
+use super::file_checks::Offer;
+use super::read;
+use super::registry::{GROUP, Made, Registry};
+use super::section::Section;
 use crate::service::{Application, MultiService};
 
 /// Reads all services of a file into an application.
-pub(super) fn read(top: &mut Section<'_>, name: String) -> Application {
+pub(super) fn read_services(
+    top: &mut Section<'_>,
+    name: String,
+    registry: &Registry,
+) -> Application {
     let mut application = Application::new(name);
-    if !read_children(top, &mut application) {
+    if !read_children(top, &mut application, registry) {
         top.missing(
             "the application has no services; describe at least one in a table [services.NAME]",
         );
@@ -16,10 +23,14 @@ pub(super) fn read(top: &mut Section<'_>, name: String) -> Application {
 }
 
 /// Reads the services within a section into `parent`. Returns whether any are there, right or wrong.
-fn read_children(section: &mut Section<'_>, parent: &mut MultiService) -> bool {
+fn read_children(
+    section: &mut Section<'_>,
+    parent: &mut MultiService,
+    registry: &Registry,
+) -> bool {
     section.services(|name, service| {
         let mistakes = service.mistakes();
-        match read_service(service) {
+        match read_service(service, registry) {
             Some((made, settings)) => {
                 if let Err(e) = parent.add_with_settings(name, made, settings) {
                     service.wrong_name(e.to_string());
@@ -34,17 +45,30 @@ fn read_children(section: &mut Section<'_>, parent: &mut MultiService) -> bool {
     })
 }
 
-fn read_service(section: &mut Section<'_>) -> Option<Made> {
-    let kind = section.kind()?;
-    if kind == "group" {
-        return Some(read_group(section));
+fn read_service(section: &mut Section<'_>, registry: &Registry) -> Option<Made> {
+    let Some(kind) = section.required("kind", read::word) else {
+        section.allow_any_key();
+        section.add_service("", Offer::Unknown);
+        return None;
+    };
+    section.add_service(&kind, registry.offer_of(&kind));
+    if kind == GROUP {
+        return Some(read_group(section, registry));
     }
-    let registry = section.registry();
-    match registry.kind_named(&kind) {
-        Some(read) => read(section),
+    let Some(read) = registry.kind_named(&kind) else {
+        section.allow_any_key();
+        section.mistake("kind", unknown_kind(&kind, registry));
+        return None;
+    };
+    read(section)
+}
+
+fn unknown_kind(kind: &str, registry: &Registry) -> String {
+    match registry.new_name_of(kind) {
+        Some(new) => format!("the kind of service {kind:?} is now called {new:?}"),
         None => {
-            section.unknown_kind(&kind);
-            None
+            let advice = suggestion(kind, &registry.kinds());
+            format!("unknown kind of service {kind:?}; {advice}")
         }
     }
 }
@@ -53,9 +77,9 @@ fn read_service(section: &mut Section<'_>) -> Option<Made> {
 #[derive(Debug, PartialEq)]
 struct Group;
 
-fn read_group(section: &mut Section<'_>) -> Made {
+fn read_group(section: &mut Section<'_>, registry: &Registry) -> Made {
     let mut group = MultiService::new();
-    if !read_children(section, &mut group) {
+    if !read_children(section, &mut group, registry) {
         let path = section.path();
         let table = path.as_str().replace('.', ".services.");
         section.missing(format!(

@@ -1,18 +1,15 @@
-//! What is found out about a file while it is read, and can be checked only when it has been read whole.
+//! What is checked across a whole file: the services that others name, and the addresses that they share.
 
 use super::diagnostic::{Diagnostics, nearest};
-use super::registry::Registry;
 use crate::service::ServicePath;
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
 
-/// What is found out about a file while it is read, beside the settings themselves.
-pub(super) struct Notes {
+/// The mistakes in a file, and what has been found out about it so far that others can follow from.
+pub(super) struct FileChecks {
     pub(super) diagnostics: Diagnostics,
-    pub(super) registry: Arc<Registry>,
     services: HashMap<ServicePath, Known>,
     pub(super) references: Vec<Reference>,
     /// By transport and port.
@@ -44,10 +41,10 @@ pub(super) enum Offer {
     Unknown,
 }
 
-impl Notes {
-    pub(super) fn new(registry: Arc<Registry>, diagnostics: Diagnostics) -> Self {
+impl FileChecks {
+    pub(super) fn new(diagnostics: Diagnostics) -> Self {
         let (services, references, listeners) = Default::default();
-        Self { diagnostics, registry, services, references, listeners }
+        Self { diagnostics, services, references, listeners }
     }
 
     /// Notes that a service listens on an address, unless another does already: which, is the error.
@@ -72,11 +69,9 @@ impl Notes {
         }
     }
 
-    /// Notes that there is a service, for those who refer to it. `None`: its kind is not known.
-    pub(super) fn add_service(&mut self, path: &ServicePath, kind: Option<&str>) {
-        let offer = kind.map_or(Offer::Unknown, |kind| self.registry.offer_of(kind));
-        let kind = kind.unwrap_or_default().to_owned();
-        self.services.insert(path.clone(), Known { kind, offer });
+    /// Notes that there is a service, for those who refer to it.
+    pub(super) fn add_service(&mut self, path: &ServicePath, kind: &str, offer: Offer) {
+        self.services.insert(path.clone(), Known { kind: kind.to_owned(), offer });
     }
 
     /// Checks that every service that another one names is there, and has the right handle. Possible only

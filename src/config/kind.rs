@@ -1,0 +1,43 @@
+//! What a program implements to have its own kinds of service and protocols in application files.
+
+use super::any_protocol::ProtocolSettings;
+use super::section::Section;
+use crate::net::Protocol;
+use crate::service::{BoxError, Context, Service};
+use std::any::TypeId;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// The checked settings of one kind of service.
+///
+/// They are kept beside the service, to be compared with those of a later version of the file; hence
+/// `PartialEq`.
+pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
+    /// Reads the settings. `None` if they can't be had; what is wrong has been noted in the section. Read
+    /// every key before giving up, so that all mistakes are found at once.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// Makes the service. It has no effect on anything yet.
+    fn service(&self) -> Box<dyn Service>;
+
+    /// The type of what the service shows to others by its [`Service::handle`], so that references to it
+    /// can be checked before anything starts: `Some(TypeId::of::<PoemHandle>())`.
+    fn handle() -> Option<TypeId> {
+        None
+    }
+}
+
+/// The checked settings of one protocol, which stand in the table of the service that speaks it.
+pub trait ProtocolKind: PartialEq + Debug + Send + Sync + Sized + 'static {
+    /// Reads the settings, as [`Kind::read`] does.
+    fn read(section: &mut Section<'_>) -> Option<Self>;
+
+    /// Makes the protocol, when the service that speaks it starts: the time to look up other services.
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError>;
+}
+
+impl<T: ProtocolKind> ProtocolSettings for T {
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        ProtocolKind::protocol(self, cx)
+    }
+}

@@ -1,0 +1,46 @@
+//! One value of a file.
+
+use toml::de::DeValue;
+
+/// One value of a file, as a reader of [`read`](super::read) gets it.
+pub struct Value<'a>(pub(super) &'a DeValue<'a>);
+
+impl Value<'_> {
+    /// The value, if it is a string.
+    pub fn as_str(&self) -> Option<&str> {
+        self.0.as_str()
+    }
+
+    /// The value, if it is a whole number that fits.
+    pub fn as_integer(&self) -> Option<i64> {
+        let integer = self.0.as_integer()?;
+        i64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
+    }
+
+    /// The value, if it is a number.
+    pub fn as_float(&self) -> Option<f64> {
+        match self.0.as_float() {
+            Some(float) => float.as_str().replace('_', "").parse().ok(),
+            // Sizes and seconds are far below the point where this loses precision.
+            None => self.as_integer().map(|integer| integer as f64),
+        }
+    }
+
+    /// The value, if it is true or false.
+    pub fn as_bool(&self) -> Option<bool> {
+        self.0.as_bool()
+    }
+}
+
+/// A value as a message names it.
+pub(super) fn describe(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the string {text:?}"),
+        DeValue::Integer(number) => number.to_string(),
+        DeValue::Float(number) => number.to_string(),
+        DeValue::Boolean(value) => value.to_string(),
+        DeValue::Datetime(_) => "a date or time".into(),
+        DeValue::Array(_) => "an array".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}
