@@ -9,7 +9,7 @@
 use poetryd::clap::{self, Args};
 use poetryd::daemon::Environment;
 use poetryd::net::{Interface, Payload, Peer, Protocol, TcpServer};
-use poetryd::plugin::{Making, Plugins, ServiceMaker};
+use poetryd::plugin::{MakeContext, Plugins, ServiceMaker};
 use poetryd::service::{Application, BoxError};
 use poetryd::{Program, async_trait};
 use std::process::ExitCode;
@@ -54,7 +54,11 @@ impl ServiceMaker for Visitors {
     const DESCRIPTION: &str = "Tells everybody the number that they have come as";
 
     /// Called before there is a daemon: an error is a wrong command line, and is reported as one.
-    fn make_service(&self, options: VisitorsOptions, _: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: VisitorsOptions,
+        _: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let VisitorsOptions { port, first, greeting } = options;
         if greeting.is_empty() {
             return Err("--greeting can't be empty".into());

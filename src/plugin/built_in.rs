@@ -1,6 +1,6 @@
 //! The plugins that serve poetry.
 
-use super::{Making, Plugins, ServiceMaker};
+use super::{MakeContext, Plugins, ServiceMaker};
 use crate::config::read::parse_seconds;
 use crate::net::{Interface, Protocol, TcpServer};
 use crate::poetry::fetch::Address;
@@ -45,9 +45,9 @@ fn add_poem(
     application: &mut Application,
     name: &str,
     file: Option<&Path>,
-    making: &Making,
+    cx: &MakeContext,
 ) -> Result<(), AddError> {
-    let poem = file.map_or_else(Poem::built_in, |file| Poem::from_file(making.file(file)));
+    let poem = file.map_or_else(Poem::built_in, |file| Poem::from_file(cx.file(file)));
     application.add(name, poem)
 }
 
@@ -73,11 +73,15 @@ impl ServiceMaker for Fast {
     const NAME: &'static str = "fastpoetry";
     const DESCRIPTION: &'static str = "A poem, to everybody, at once";
 
-    fn make_service(&self, options: FastOptions, making: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: FastOptions,
+        cx: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let mut application = Application::new(Self::NAME);
         let FastOptions { listen, poem, poem2, port2 } = options;
         let mut serve = |poem_name: &'static str, name, file: Option<&Path>, listen: &Listen| {
-            add_poem(&mut application, poem_name, file, making)?;
+            add_poem(&mut application, poem_name, file, cx)?;
             let server = listen.server(move |cx| Ok(FastPoetry::new(cx.find(poem_name)?)))?;
             Ok::<(), BoxError>(application.add(name, server)?)
         };
@@ -117,10 +121,14 @@ impl ServiceMaker for Slow {
     const NAME: &'static str = "slowpoetry";
     const DESCRIPTION: &'static str = "A poem, a few bytes at a time";
 
-    fn make_service(&self, options: SlowOptions, making: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: SlowOptions,
+        cx: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let SlowOptions { listen, poem, delay, num_bytes } = options;
         let mut application = Application::new(Self::NAME);
-        add_poem(&mut application, "poem", poem.as_deref(), making)?;
+        add_poem(&mut application, "poem", poem.as_deref(), cx)?;
         let pace = Pace { num_bytes, delay };
         let server =
             listen.server(move |cx| Ok(SlowPoetry::new(cx.find::<PoemHandle>("poem")?, pace)))?;
@@ -148,7 +156,11 @@ impl ServiceMaker for Proxy {
     const NAME: &'static str = "proxy";
     const DESCRIPTION: &'static str = "The poem of another server, fetched once";
 
-    fn make_service(&self, options: ProxyOptions, _: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: ProxyOptions,
+        _: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let ProxyOptions { upstream, listen, ttl } = options;
         let settings = ProxySettings { upstream, ttl, patience: Default::default() };
         let mut application = Application::new(Self::NAME);
@@ -171,7 +183,11 @@ impl ServiceMaker for Transform {
     const NAME: &'static str = "transform";
     const DESCRIPTION: &'static str = "A new poem for a poem, as netstrings";
 
-    fn make_service(&self, options: TransformOptions, _: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: TransformOptions,
+        _: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let mut application = Application::new(Self::NAME);
         let server =
             options.listen.server(|_| Ok(TransformPoetry::new(TransformSettings::default())))?;
@@ -196,7 +212,11 @@ impl ServiceMaker for Forward {
     const NAME: &'static str = "portforward";
     const DESCRIPTION: &'static str = "Connections to another server, byte for byte";
 
-    fn make_service(&self, options: ForwardOptions, _: &Making) -> Result<Application, BoxError> {
+    fn make_service(
+        &self,
+        options: ForwardOptions,
+        _: &MakeContext,
+    ) -> Result<Application, BoxError> {
         let settings = ForwardSettings::new(options.to);
         let mut application = Application::new(Self::NAME);
         let server = options.listen.server(move |_| Ok(PortForward::new(settings.clone())))?;

@@ -1,6 +1,6 @@
 //! A plugin without a line of Rust: a TOML file that declares options, and the services they shape.
 
-use super::{Maker, Making};
+use super::{MakeContext, Maker};
 use crate::config::{self, ConfigError, Literal, Literals, Registry, Section, Value, read};
 use crate::service::{Application, BoxError, ServicePath};
 use clap::builder::PossibleValuesParser;
@@ -279,11 +279,11 @@ impl OptionSpec {
     }
 
     /// The value that was typed, or the default.
-    fn value(&self, matches: &ArgMatches, making: &Making) -> Result<Literal, String> {
+    fn value(&self, matches: &ArgMatches, cx: &MakeContext) -> Result<Literal, String> {
         let text = matches.get_one::<String>(&self.name).cloned().unwrap_or_default();
         let typed = matches.value_source(&self.name) == Some(ValueSource::CommandLine);
         if self.kind == OptionType::Path && typed {
-            return Ok(Literal::Text(making.file(&PathBuf::from(text)).display().to_string()));
+            return Ok(Literal::Text(cx.file(&PathBuf::from(text)).display().to_string()));
         }
         self.kind.parse(&text)
     }
@@ -302,10 +302,10 @@ impl Maker for Manifest {
         command.args(self.head.options.iter().map(OptionSpec::arg))
     }
 
-    fn make(&self, matches: &ArgMatches, making: &Making) -> Result<Application, BoxError> {
+    fn make(&self, matches: &ArgMatches, cx: &MakeContext) -> Result<Application, BoxError> {
         let mut literals = Literals::new();
         for option in &self.head.options {
-            literals.insert(option.name.clone(), option.value(matches, making)?);
+            literals.insert(option.name.clone(), option.value(matches, cx)?);
         }
         let in_front = name_in_front(&self.text);
         let head = |top: &mut Section<'_>| drop(read_head(top, in_front));

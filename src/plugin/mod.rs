@@ -6,7 +6,7 @@
 //!
 //! ```
 //! use poetryd::clap::Args;
-//! use poetryd::plugin::{Making, Plugins, ServiceMaker};
+//! use poetryd::plugin::{MakeContext, Plugins, ServiceMaker};
 //! use poetryd::service::{Application, BoxError};
 //!
 //! struct Nothing;
@@ -23,7 +23,7 @@
 //!     const NAME: &str = "nothing";
 //!     const DESCRIPTION: &str = "An application that does nothing";
 //!
-//!     fn make_service(&self, options: NothingOptions, _: &Making) -> Result<Application, BoxError> {
+//!     fn make_service(&self, options: NothingOptions, _: &MakeContext) -> Result<Application, BoxError> {
 //!         Ok(Application::new(options.title))
 //!     }
 //! }
@@ -63,17 +63,17 @@ pub trait ServiceMaker: Send + Sync + 'static {
     fn make_service(
         &self,
         options: Self::Options,
-        making: &Making,
+        cx: &MakeContext,
     ) -> Result<Application, BoxError>;
 }
 
-/// The circumstances in which an application is made.
+/// What an application's maker is told besides the options.
 #[derive(Clone, Debug, Default)]
-pub struct Making {
+pub struct MakeContext {
     here: Option<PathBuf>,
 }
 
-impl Making {
+impl MakeContext {
     /// Where the command line was typed. `None`: with a chroot, file names are those inside it.
     pub fn new(here: Option<PathBuf>) -> Self {
         Self { here }
@@ -92,7 +92,7 @@ pub(crate) trait Maker: Send + Sync {
     fn description(&self) -> &str;
     /// Adds the options to a command line.
     fn augment(&self, command: Command) -> Command;
-    fn make(&self, matches: &ArgMatches, making: &Making) -> Result<Application, BoxError>;
+    fn make(&self, matches: &ArgMatches, cx: &MakeContext) -> Result<Application, BoxError>;
 }
 
 impl<T: ServiceMaker> Maker for T {
@@ -108,8 +108,8 @@ impl<T: ServiceMaker> Maker for T {
         T::Options::augment_args(command)
     }
 
-    fn make(&self, matches: &ArgMatches, making: &Making) -> Result<Application, BoxError> {
-        self.make_service(T::Options::from_arg_matches(matches)?, making)
+    fn make(&self, matches: &ArgMatches, cx: &MakeContext) -> Result<Application, BoxError> {
+        self.make_service(T::Options::from_arg_matches(matches)?, cx)
     }
 }
 

@@ -38,13 +38,9 @@ impl Kind for PoemSettings {
 ///
 /// The poem is read once, at the start. It is bytes: no encoding is assumed.
 pub struct Poem {
-    source: Source,
+    /// `None`: the poem that is compiled in.
+    file: Option<PathBuf>,
     handle: PoemHandle,
-}
-
-enum Source {
-    File(PathBuf),
-    BuiltIn,
 }
 
 /// A way to the poem that a [`Poem`] service has loaded last. Cheap to clone.
@@ -61,21 +57,21 @@ impl PoemHandle {
 impl Poem {
     /// A poem in a file; a relative name is relative to the rundir.
     pub fn from_file(file: impl Into<PathBuf>) -> Self {
-        Self { source: Source::File(file.into()), handle: PoemHandle::default() }
+        Self { file: Some(file.into()), handle: PoemHandle::default() }
     }
 
     /// The poem that is compiled into the library.
     pub fn built_in() -> Self {
-        Self { source: Source::BuiltIn, handle: PoemHandle::default() }
+        Self { file: None, handle: PoemHandle::default() }
     }
 }
 
 #[async_trait]
 impl Service for Poem {
     async fn start(&mut self, _cx: &Context) -> Result<(), BoxError> {
-        let (poem, origin) = match &self.source {
-            Source::File(file) => (read_poem(file)?, file.display().to_string()),
-            Source::BuiltIn => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
+        let (poem, origin) = match &self.file {
+            Some(file) => (read_poem(file)?, file.display().to_string()),
+            None => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
         };
         info!(
             file = origin,
@@ -97,12 +93,12 @@ impl Service for Poem {
     }
 
     fn check(&self, files: &Files) -> Result<String, BoxError> {
-        Ok(match &self.source {
-            Source::File(file) => {
+        Ok(match &self.file {
+            Some(file) => {
                 let bytes = read_poem(&files.find(file))?.len();
                 format!("would load a poem from {} ({bytes} bytes)", file.display())
             }
-            Source::BuiltIn => {
+            None => {
                 format!("would load the built-in poem ({} bytes)", BUILT_IN_POEM.len())
             }
         })

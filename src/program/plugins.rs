@@ -3,7 +3,7 @@
 use super::{Failure, Program, complete, exists};
 use crate::config::{self, ConfigError};
 use crate::daemon::{self, Environment, Options, Source};
-use crate::plugin::{Found, Maker, Making, Manifest, SearchPath};
+use crate::plugin::{Found, MakeContext, Maker, Manifest, SearchPath};
 use crate::service::{Application, BoxError};
 use clap::{ArgMatches, Command};
 use std::env;
@@ -73,7 +73,7 @@ impl Program {
         let words = [name.into()].into_iter().chain(arguments.iter().cloned());
         let matches = command.try_get_matches_from(words)?;
         let here = env::current_dir().ok().filter(|_| options.chroot.is_none());
-        let mut source = PluginSource { maker, matches, making: Making::new(here) };
+        let mut source = PluginSource { maker, matches, cx: MakeContext::new(here) };
         let options = complete(options, Options::default())?;
         daemon::run(self.name, environment, &options, &mut source).map_err(Failure::Run)?;
         Ok(ExitCode::SUCCESS)
@@ -127,12 +127,12 @@ impl Program {
 struct PluginSource<'a> {
     maker: &'a dyn Maker,
     matches: ArgMatches,
-    making: Making,
+    cx: MakeContext,
 }
 
 impl Source for PluginSource<'_> {
     fn application(&mut self) -> Result<Application, BoxError> {
-        self.maker.make(&self.matches, &self.making)
+        self.maker.make(&self.matches, &self.cx)
     }
 
     fn origin(&self) -> String {

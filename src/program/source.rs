@@ -9,12 +9,12 @@ use std::path::PathBuf;
 /// A file, or the built-in application where there is none.
 pub(super) struct FileSource<'a> {
     registry: &'a Registry,
-    from: From,
+    origin: Origin,
     /// The application that was made when the options were read.
     first: Option<Application>,
 }
 
-enum From {
+enum Origin {
     File(PathBuf),
     BuiltIn(BuiltIn, &'static str),
 }
@@ -27,9 +27,9 @@ impl<'a> FileSource<'a> {
         built_in: Option<BuiltIn>,
         program: &'static str,
     ) -> Result<(Self, Options), BoxError> {
-        let from = match (file, built_in) {
-            (Some(file), _) => From::File(file),
-            (None, Some(built_in)) => From::BuiltIn(built_in, program),
+        let origin = match (file, built_in) {
+            (Some(file), _) => Origin::File(file),
+            (None, Some(built_in)) => Origin::BuiltIn(built_in, program),
             (None, None) => {
                 return Err(format!(
                     "say which application file to run; there is no {program}.toml here"
@@ -37,16 +37,16 @@ impl<'a> FileSource<'a> {
                 .into());
             }
         };
-        let mut source = Self { registry, from, first: None };
+        let mut source = Self { registry, origin, first: None };
         let (application, options) = source.read()?;
         source.first = Some(application);
         Ok((source, options))
     }
 
     fn read(&self) -> Result<(Application, Options), BoxError> {
-        match &self.from {
-            From::File(file) => Ok(config::load(file, self.registry, tables::read)?),
-            From::BuiltIn(make, _) => Ok((make()?, Options::default())),
+        match &self.origin {
+            Origin::File(file) => Ok(config::load(file, self.registry, tables::read)?),
+            Origin::BuiltIn(make, _) => Ok((make()?, Options::default())),
         }
     }
 }
@@ -60,9 +60,9 @@ impl Source for FileSource<'_> {
     }
 
     fn origin(&self) -> String {
-        match &self.from {
-            From::File(file) => file.display().to_string(),
-            From::BuiltIn(_, program) => {
+        match &self.origin {
+            Origin::File(file) => file.display().to_string(),
+            Origin::BuiltIn(_, program) => {
                 format!("the built-in application, since there is no {program}.toml here")
             }
         }
