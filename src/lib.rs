@@ -47,7 +47,8 @@
 //! | [`sockets`] | every listening socket of the process, inherited or bound |
 //! | [`net`] | ready-made services on sockets, the serving path, the orderly close → sockets, service |
 //! | [`config`] | TOML → checked settings → tree, through a registry of kinds and protocols → service, net |
-//! | [`poetry`] | the poem service and its protocols → config, net, service |
+//! | [`plugin`] | applications made from a name and options: compiled in, or from a manifest → config, service |
+//! | [`poetry`] | the poem service, its protocols and its plugins → plugin, config, net, service |
 //! | [`logging`] | line format, rotating file, syslog, journal |
 //! | [`daemon`] | one process's life: detach, pid file, privileges, signals, readiness → service, sockets, net, logging |
 //! | [`cli`] | the command line |

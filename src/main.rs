@@ -2,7 +2,7 @@
 
 use poetryd::config::Registry;
 use poetryd::daemon::Environment;
-use poetryd::{Program, plugin, poetry};
+use poetryd::{Program, poetry};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         "Runs a tree of services as a well-behaved Unix daemon; poetry out of the box",
     )
     .registry(registry)
-    .plugins(plugin::built_in())
+    .plugins(poetry::plugins())
     .built_in(|| Ok(poetry::built_in_application()?))
     .run(environment, std::env::args_os())
 }

@@ -1,8 +1,9 @@
 //! Plugins: applications that are made from a name and options of their own, instead of a file.
 //!
 //! A [`ServiceMaker`] has a name, a description, options and a way to make an application of them; as with
-//! twistd, `poetryd [runner's options] NAME [its own options]` runs one. Those compiled in are in
-//! [`Plugins`]; others are [manifests](Manifest), TOML files that are found when they are asked for.
+//! twistd, `poetryd [runner's options] NAME [its own options]` runs one. Those that are compiled in are
+//! added to a program's [`Plugins`]; others are [manifests](Manifest), TOML files that are found when they
+//! are asked for.
 //!
 //! ```
 //! use poetryd::clap::Args;
@@ -33,11 +34,9 @@
 //! assert_eq!(plugins.list().next(), Some(("nothing", "An application that does nothing")));
 //! ```
 
-mod built_in;
 mod discovery;
 mod manifest;
 
-pub use built_in::built_in;
 pub use discovery::{Found, SearchPath};
 pub use manifest::Manifest;
 

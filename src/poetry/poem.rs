@@ -1,6 +1,5 @@
 //! `kind = "poem"`: a poem, loaded from a file when the application starts.
 
-use super::BUILT_IN_POEM;
 use crate::config::{Kind, Section, read};
 use crate::net::Payload;
 use crate::service::{BoxError, Context, Files, Handle, Service};
@@ -13,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::info;
+
+/// The poem that is compiled in, for a first start without any file: John Donne's "The Ecstasy".
+pub const BUILT_IN_POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
 
 /// The settings of a poem service.
 #[derive(Debug, PartialEq)]

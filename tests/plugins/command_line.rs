@@ -18,7 +18,7 @@ const PLUGINS: [(&str, &[&str]); 5] = [
 fn help_lists_every_plugin_with_its_description() {
     let sandbox = Sandbox::new();
     let help = said(with_manifests(&sandbox, &["--help"]));
-    let plugins = poetryd::plugin::built_in();
+    let plugins = poetryd::poetry::plugins();
     for (name, _) in PLUGINS {
         let (_, description) = plugins.list().find(|(other, _)| *other == name).unwrap();
         let is_it = |line: &str| {
@@ -44,7 +44,7 @@ fn help_lists_no_options_of_plugins() {
 fn the_help_of_a_plugin_has_its_description_and_its_options_only() {
     let sandbox = Sandbox::new();
     let before = sandbox.files();
-    let plugins = poetryd::plugin::built_in();
+    let plugins = poetryd::poetry::plugins();
     for (name, options) in PLUGINS {
         let help = said(with_manifests(&sandbox, &[name, "--help"]));
         let own: BTreeSet<String> =

@@ -104,7 +104,7 @@ fn the_options_of_the_plugins_and_of_the_client_are_the_described_ones() {
         help.lines().filter(entry).flat_map(|line| long_options(option_column(line))).collect()
     };
     let mut plugins = BTreeSet::new();
-    for (name, _) in poetryd::plugin::built_in().list() {
+    for (name, _) in poetryd::poetry::plugins().list() {
         assert!(section("Plugins").contains(&format!("| `{name}")), "{name} is not described");
         plugins.extend(entries(&stdout(&sandbox.run(&[name, "--help"]))));
     }
@@ -174,7 +174,7 @@ fn every_option_is_described_and_every_described_option_exists() {
         let before = |own: &'static str, (name, _)| {
             own.split_once(&format!(" {name} ")).map_or(own, |(before, _)| before)
         };
-        let own = poetryd::plugin::built_in().list().fold(own, before);
+        let own = poetryd::poetry::plugins().list().fold(own, before);
         let unknown: Vec<String> = long_options(own).filter(|o| !existing.contains(o)).collect();
         assert_eq!(unknown, [""; 0], "in {line:?}");
     }

@@ -1,20 +1,20 @@
 //! The plugins that serve poetry.
 
-use super::{MakeContext, Plugins, ServiceMaker};
+use super::fetch::Address;
+use super::{
+    DEFAULT_PORT, FastPoetry, ForwardSettings, Pace, Poem, PoemHandle, PoetryProxy, PortForward,
+    ProxySettings, SlowPoetry, TransformPoetry, TransformSettings,
+};
 use crate::config::read::parse_seconds;
 use crate::net::{Interface, Protocol, TcpServer};
-use crate::poetry::fetch::Address;
-use crate::poetry::{
-    FastPoetry, ForwardSettings, Pace, Poem, PoemHandle, PoetryProxy, PortForward, ProxySettings,
-    SlowPoetry, TransformPoetry, TransformSettings,
-};
-use crate::service::{AddError, Application, BoxError};
+use crate::plugin::{MakeContext, Plugins, ServiceMaker};
+use crate::service::{AddError, Application, BoxError, Context};
 use clap::Args;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// All of them.
-pub fn built_in() -> Plugins {
+/// The plugins that serve poetry: `fastpoetry`, `slowpoetry`, `proxy`, `transform` and `portforward`.
+pub fn plugins() -> Plugins {
     let mut plugins = Plugins::new();
     plugins.add(Fast).add(Slow).add(Proxy).add(Transform).add(Forward);
     plugins
@@ -24,7 +24,7 @@ pub fn built_in() -> Plugins {
 #[derive(Args)]
 struct Listen {
     /// The port; 0 is any free one
-    #[arg(short, long, default_value_t = crate::poetry::DEFAULT_PORT)]
+    #[arg(short, long, default_value_t = DEFAULT_PORT)]
     port: u16,
     /// The interface: a name, an address, or '*' for all
     #[arg(long, default_value = "localhost", value_name = "HOST")]
@@ -34,7 +34,7 @@ struct Listen {
 impl Listen {
     fn server<P: Protocol>(
         &self,
-        make_protocol: impl Fn(&crate::service::Context) -> Result<P, BoxError> + Send + 'static,
+        make_protocol: impl Fn(&Context) -> Result<P, BoxError> + Send + 'static,
     ) -> Result<TcpServer, BoxError> {
         Ok(TcpServer::new(Interface::resolve(&self.iface)?, self.port, make_protocol))
     }
