@@ -43,6 +43,7 @@ pub use manifest::Manifest;
 use crate::service::{Application, BoxError};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Makes an application from options of its own: Twisted's [`IServiceMaker`].
 ///
@@ -115,11 +116,11 @@ impl<T: ServiceMaker> Maker for T {
 /// The plugins that are compiled in.
 #[derive(Default)]
 pub struct Plugins {
-    makers: Vec<Box<dyn Maker>>,
+    makers: Vec<Arc<dyn Maker>>,
 }
 
 impl Plugins {
-    /// None yet.
+    /// No plugins.
     pub fn new() -> Self {
         Self::default()
     }
@@ -127,7 +128,7 @@ impl Plugins {
     /// Adds a plugin, or replaces the one of that name.
     pub fn add(&mut self, maker: impl ServiceMaker) -> &mut Self {
         self.makers.retain(|other| other.name() != Maker::name(&maker));
-        self.makers.push(Box::new(maker));
+        self.makers.push(Arc::new(maker));
         self
     }
 
@@ -136,7 +137,7 @@ impl Plugins {
         self.makers.iter().map(|maker| (maker.name(), maker.description()))
     }
 
-    pub(crate) fn find(&self, name: &str) -> Option<&dyn Maker> {
-        self.makers.iter().map(|maker| &**maker).find(|maker| maker.name() == name)
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<dyn Maker>> {
+        self.makers.iter().find(|maker| maker.name() == name)
     }
 }

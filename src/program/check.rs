@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Prints what each service would do to standard output, and what it could not do to standard error.
 pub(super) fn check(
     program: &str,
-    mut source: FileSource<'_>,
+    mut source: FileSource,
     options: &Options,
 ) -> Result<ExitCode, Failure> {
     options.check(program).map_err(|e| Failure::Run(RunError::Options(e)))?;

@@ -1,6 +1,6 @@
 //! A complete program, in one call: command line, application file, daemon.
 //!
-//! This is where the rooms meet. `poetryd` itself is a [`Program`] whose [`Registry`] knows poetry; with
+//! This is where the modules meet. `poetryd` itself is a [`Program`] whose [`Registry`] knows poetry; with
 //! another registry it is another daemon.
 
 mod check;
@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Makes the application that runs when there is no file.
-type BuiltIn = fn() -> Result<Application, BoxError>;
+type BuiltIn = Arc<dyn Fn() -> Result<Application, BoxError> + Send + Sync>;
 
 /// A daemon's whole program. The name is that of its default files: `NAME.toml`, `NAME.pid`, `NAME.log`.
 pub struct Program {
@@ -64,8 +64,11 @@ impl Program {
     }
 
     /// Sets the application that is run when there is no file.
-    pub fn built_in(mut self, application: BuiltIn) -> Self {
-        self.built_in = Some(application);
+    pub fn built_in(
+        mut self,
+        application: impl Fn() -> Result<Application, BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.built_in = Some(Arc::new(application));
         self
     }
 
@@ -105,7 +108,7 @@ impl Program {
         if let Some(word) = target.as_deref().and_then(Path::to_str)
             && let Some(plugin) = self.plugin(word, &options)?
         {
-            return self.run_plugin(environment, options, &plugin, arguments);
+            return self.run_plugin(environment, options, plugin, arguments);
         }
         let file = self.application_file(target, &options);
         if let Some(argument) = arguments.first() {
@@ -142,8 +145,8 @@ impl Program {
         Some(default).filter(|file| exists(file))
     }
 
-    fn source(&self, file: Option<PathBuf>) -> Result<(FileSource<'_>, Options), Failure> {
-        let source = FileSource::new(&self.registry, file, self.built_in, self.name);
+    fn source(&self, file: Option<PathBuf>) -> Result<(FileSource, Options), Failure> {
+        let source = FileSource::new(self.registry.clone(), file, self.built_in.clone(), self.name);
         source.map_err(|e| match e.downcast::<ConfigError>() {
             Ok(config) => Failure::Config(*config),
             Err(other) => Failure::Other(other.to_string(), 2),

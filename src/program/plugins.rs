@@ -3,7 +3,7 @@
 use super::{Failure, Program, complete, exists};
 use crate::config::{self, ConfigError};
 use crate::daemon::{self, Environment, Options, Source};
-use crate::plugin::{Found, MakeContext, Maker, Manifest, SearchPath};
+use crate::plugin::{Found, MakeContext, Maker, SearchPath};
 use crate::service::{Application, BoxError};
 use clap::{ArgMatches, Command};
 use std::env;
@@ -11,24 +11,10 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// The words that are commands, where else a plugin or a file is named.
 const COMMANDS: [&str; 3] = ["check", "status", "stop"];
-
-/// A plugin that was named on the command line.
-pub(super) enum Plugin<'a> {
-    BuiltIn(&'a dyn Maker),
-    Manifest(Box<Manifest>),
-}
-
-impl Plugin<'_> {
-    fn maker(&self) -> &dyn Maker {
-        match self {
-            Plugin::BuiltIn(maker) => *maker,
-            Plugin::Manifest(manifest) => &**manifest,
-        }
-    }
-}
 
 impl Program {
     /// The plugin that a word names. `None`: it names an application file.
@@ -39,9 +25,9 @@ impl Program {
         &self,
         word: &str,
         options: &Options,
-    ) -> Result<Option<Plugin<'_>>, Failure> {
+    ) -> Result<Option<Arc<dyn Maker>>, Failure> {
         if let Some(maker) = self.plugins.find(word) {
-            return Ok(Some(Plugin::BuiltIn(maker)));
+            return Ok(Some(maker.clone()));
         }
         if word.contains('/') || exists(Path::new(word)) {
             return Ok(None);
@@ -50,10 +36,7 @@ impl Program {
         let rundir = options.rundir.as_deref().filter(|_| options.chroot.is_none());
         let path = self.search_path(rundir);
         match path.find(word, &self.registry) {
-            Some(Found { manifest, .. }) => {
-                let manifest = manifest.map_err(Failure::Config)?;
-                Ok(Some(Plugin::Manifest(Box::new(manifest))))
-            }
+            Some(Found { manifest, .. }) => Ok(Some(Arc::new(manifest.map_err(Failure::Config)?))),
             None => Err(self.neither(word, &path)),
         }
     }
@@ -63,10 +46,9 @@ impl Program {
         &self,
         environment: Environment,
         options: Options,
-        plugin: &Plugin<'_>,
+        maker: Arc<dyn Maker>,
         arguments: &[OsString],
     ) -> Result<ExitCode, Failure> {
-        let maker = plugin.maker();
         let name = format!("{} {}", self.name, maker.name());
         let command = maker.augment(Command::new(name.clone()));
         let command = command.about(maker.description().to_owned());
@@ -124,13 +106,13 @@ impl Program {
 }
 
 /// An application made by a plugin.
-struct PluginSource<'a> {
-    maker: &'a dyn Maker,
+struct PluginSource {
+    maker: Arc<dyn Maker>,
     matches: ArgMatches,
     cx: MakeContext,
 }
 
-impl Source for PluginSource<'_> {
+impl Source for PluginSource {
     fn application(&mut self) -> Result<Application, BoxError> {
         self.maker.make(&self.matches, &self.cx)
     }

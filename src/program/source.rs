@@ -5,10 +5,11 @@ use crate::config::{self, Registry};
 use crate::daemon::{Options, Source};
 use crate::service::{Application, BoxError};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A file, or the built-in application where there is none.
-pub(super) struct FileSource<'a> {
-    registry: &'a Registry,
+pub(super) struct FileSource {
+    registry: Arc<Registry>,
     origin: Origin,
     /// The application that was made when the options were read.
     first: Option<Application>,
@@ -19,10 +20,10 @@ enum Origin {
     BuiltIn(BuiltIn, &'static str),
 }
 
-impl<'a> FileSource<'a> {
+impl FileSource {
     /// Reads the file, for its options as well as its application.
     pub(super) fn new(
-        registry: &'a Registry,
+        registry: Arc<Registry>,
         file: Option<PathBuf>,
         built_in: Option<BuiltIn>,
         program: &'static str,
@@ -45,13 +46,13 @@ impl<'a> FileSource<'a> {
 
     fn read(&self) -> Result<(Application, Options), BoxError> {
         match &self.origin {
-            Origin::File(file) => Ok(config::load(file, self.registry, tables::read)?),
+            Origin::File(file) => Ok(config::load(file, &self.registry, tables::read)?),
             Origin::BuiltIn(make, _) => Ok((make()?, Options::default())),
         }
     }
 }
 
-impl Source for FileSource<'_> {
+impl Source for FileSource {
     fn application(&mut self) -> Result<Application, BoxError> {
         match self.first.take() {
             Some(application) => Ok(application),
