@@ -1,5 +1,7 @@
 //! Who is compared: how each is found, configured and launched.
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark runs as the shell that it is run from")]
+
 use super::processes::{Daemon, LIMIT, Memory, until};
 use nix::unistd::Pid;
 use std::ffi::OsString;

@@ -1,8 +1,9 @@
 //! Names with several addresses, of both families, present or not.
 
+use crate::support::circumstances::has_ipv6;
 use crate::support::network::in_network_of;
 use crate::support::{ECSTASY, Foreground, Sandbox, fetch, run, stderr, through};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::Command;
 
 /// A directory with an application that listens on `interface`, with port 0.
@@ -18,15 +19,6 @@ fn addresses(daemon: &Foreground) -> Vec<SocketAddr> {
     let log = daemon.log();
     let listening = log.iter().filter_map(|line| line.split_once("[fast] listening on "));
     listening.map(|(_, address)| address.parse().unwrap()).collect()
-}
-
-/// Says so where a test can't be made on this machine.
-fn has_ipv6() -> bool {
-    let has = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok();
-    if !has {
-        println!("not tested: this machine has no IPv6");
-    }
-    has
 }
 
 #[test]

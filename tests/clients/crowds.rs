@@ -1,10 +1,11 @@
 //! More clients than there are descriptors, or places.
 
+use crate::support::circumstances::{Room, room_for};
 use crate::support::{
     Background, ECSTASY, Foreground, Sandbox, address_in, connect, fast_toml, open_descriptors,
     receive, run, stderr, until,
 };
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Pid;
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
@@ -29,19 +30,20 @@ struct Crowd {
     daemon: Foreground,
     clients: Vec<TcpStream>,
     complaint: &'static str,
+    _room: Room,
 }
 
 impl Crowd {
     fn gather((limit, complaint): (&str, &'static str)) -> Self {
-        room_for_the_clients();
+        let room = room_for(CLIENTS);
         let sandbox = Sandbox::new();
         sandbox.write("fast.toml", &fast_toml(&format!("linger-timeout = 600\n{limit}")));
         let command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
         let daemon = Foreground::start(with_few_descriptors(command)).ready();
         let address = daemon.address("fast");
-        let clients = (0..CLIENTS).map(|_| connect(address)).collect();
+        let clients = (0..room.clients).map(|_| connect(address)).collect();
         daemon.wait_for(complaint);
-        Self { _sandbox: sandbox, daemon, clients, complaint }
+        Self { _sandbox: sandbox, daemon, clients, complaint, _room: room }
     }
 
     /// Every client in turn reads its poem and closes, which makes room for another.
@@ -58,12 +60,6 @@ fn with_few_descriptors(mut command: Command) -> Command {
     // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
     unsafe { command.pre_exec(limit) };
     command
-}
-
-/// The clients are descriptors of this process.
-fn room_for_the_clients() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
 }
 
 #[test]
@@ -110,7 +106,6 @@ fn the_default_limit_leaves_descriptors_to_spare() {
 /// What a start needs and then closes leaves gaps among the descriptors' numbers, which must not count as room.
 #[test]
 fn the_default_limit_leaves_descriptors_to_spare_in_the_background() {
-    room_for_the_clients();
     let sandbox = Sandbox::new();
     let more = (0..20).map(|n| {
         let name = format!("more-{n}");

@@ -2,8 +2,11 @@
 //!
 //! `cargo test` builds them, but `cargo test --test examples` does not: before that, `cargo build --examples`.
 
+#[path = "../support/mod.rs"]
+mod support;
+
 use std::path::PathBuf;
-use std::process::Command;
+use support::{command, run};
 
 /// The program that cargo has built from `examples/NAME.rs`: in a folder beside the one of this test.
 fn example(name: &str) -> PathBuf {
@@ -16,7 +19,7 @@ fn example(name: &str) -> PathBuf {
 /// Compares all that an example prints with `snapshots/NAME.snap`, to the byte but for the blank
 /// lines at both ends.
 fn prints_what_it_promises(name: &str) {
-    let output = Command::new(example(name)).output().unwrap();
+    let output = run(command(example(name)));
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert!(output.status.success(), "{}", output.status);
     insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {

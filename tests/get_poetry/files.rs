@@ -1,7 +1,7 @@
 //! `--output-dir`.
 
 use crate::servers::{Down, Server, resetting, silent, up};
-use crate::support::{ECSTASY, run, stderr};
+use crate::support::{ECSTASY, command, run, stderr};
 use crate::{assert_poems, assert_status, client, get};
 use std::fs::{self, File};
 use std::io::Read;
@@ -22,7 +22,7 @@ impl Poems {
     }
 
     fn option(&self) -> String {
-        format!("--output-dir {}", self.path().display())
+        format!("--output-dir '{}'", self.path().display())
     }
 
     /// Where the poem of a server goes.
@@ -80,7 +80,7 @@ fn a_poem_that_does_not_come_whole_leaves_its_old_file_alone() {
 #[test]
 fn files_have_the_permissions_that_the_umask_leaves() {
     let (poems, server) = (Poems::new(), up(b"poem\n"));
-    let mut command = std::process::Command::new("sh");
+    let mut command = command("sh");
     let script = format!("umask 027; exec \"$0\" {} {server}", poems.option());
     command.args(["-c", &script]).arg(client("").get_program());
     assert_status(&run(command), 0);

@@ -55,7 +55,7 @@ fn an_abandoned_server_has_its_object_too() {
 fn with_a_directory_the_object_names_the_file_instead() {
     let directory = tempfile::tempdir().unwrap();
     let (path, up) = (directory.path().display(), up(b"poem\n"));
-    let output = get(&format!("--json --output-dir {path} {up}"));
+    let output = get(&format!("--json --output-dir '{path}' {up}"));
     let file = format!("{path}/127.0.0.1-{}.txt", up.address.port());
     assert_eq!(objects(&output)[0]["file"], json!(file));
     assert_eq!(objects(&output)[0]["poem"], json!(null));

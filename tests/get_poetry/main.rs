@@ -15,13 +15,18 @@ mod transform;
 mod waiting;
 
 use std::process::{Command, Output, Stdio};
-use support::{ECSTASY, Sandbox, run, stderr, until};
+use support::{ECSTASY, Sandbox, command, run, stderr, until};
 
-/// The client, with the words of a command line.
+/// The client, with the words of a command line. A file name in it is in single quotes.
 fn client(words: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_get-poetry"));
-    command.args(words.split_whitespace()).stdin(Stdio::null());
-    command
+    let mut client = command(env!("CARGO_BIN_EXE_get-poetry"));
+    for (number, part) in words.split('\'').enumerate() {
+        match number % 2 {
+            0 => client.args(part.split_whitespace()),
+            _ => client.arg(part),
+        };
+    }
+    client
 }
 
 /// Runs the client to its end.

@@ -1,7 +1,7 @@
 //! What is printed, and how trouble with that is met.
 
 use crate::servers::{Down, resetting, up};
-use crate::support::{ECSTASY, run, stderr};
+use crate::support::{ECSTASY, command, run, stderr};
 use crate::{assert_poems, assert_status, client, get};
 use std::fs::File;
 use std::io;
@@ -86,7 +86,7 @@ fn a_full_disk_is_reported() {
 #[test]
 fn where_standard_error_is_closed_the_status_says_it() {
     let (up, down) = (up(b"poem\n"), Down::new());
-    let mut command = std::process::Command::new("sh");
+    let mut command = command("sh");
     let program = client("");
     let script = format!("exec \"$0\" {down} {up} 2>&-");
     command.args(["-c", &script]).arg(program.get_program());

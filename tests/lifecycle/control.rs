@@ -2,14 +2,13 @@
 
 use crate::launch::{Launch, assert_nothing_left};
 use crate::support::{
-    Background, LIMIT, Sandbox, address_in, fast_toml, run, stderr, stdout, until,
+    Background, LIMIT, Sandbox, address_in, command, fast_toml, run, stderr, stdout, until,
 };
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
 #[test]
 fn status_of_a_running_daemon_says_its_pid_and_exits_0() {
@@ -49,7 +48,7 @@ fn where_no_daemon_runs_status_and_stop_exit_3() {
 #[test]
 fn stop_does_not_touch_the_process_whose_number_is_in_a_stale_pid_file() {
     let sandbox = Sandbox::new();
-    let mut innocent = Command::new("sleep").arg("60").spawn().unwrap();
+    let mut innocent = command("sleep").arg("60").spawn().unwrap();
     sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
     let statuses = ["status", "stop"].map(|command| sandbox.run(&[command]).status.code());
     let lives = innocent.try_wait().unwrap().is_none();
@@ -173,11 +172,7 @@ fn background_elsewhere(sandbox: &Sandbox, file: &str) -> Background {
 /// Asks for the status and then for the stop, from a directory that has nothing to do with the daemon.
 fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
     let elsewhere = Sandbox::new();
-    let ask = |command| {
-        let mut command = elsewhere.poetryd(&[&[command], args].concat());
-        command.stdin(Stdio::null());
-        run(command)
-    };
+    let ask = |command| run(elsewhere.poetryd(&[&[command], args].concat()));
     let status = ask("status");
     assert_eq!(
         stdout(&status),
@@ -194,7 +189,7 @@ fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
 fn a_number_that_is_not_the_daemons_is_nobody_to_stop() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.background(&["fast.toml"]);
-    let mut innocent = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+    let mut innocent = command("sleep").arg("60").spawn().unwrap();
     sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
     for command in ["status", "stop"] {
         let output = sandbox.run(&[command]);

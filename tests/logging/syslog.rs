@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 /// but `null` and, if somebody listens, `log`.
 fn with_own_dev(sandbox: &Sandbox, command: &Command) -> Command {
     let script = format!(
-        "cd {} && mkdir -p dev && touch dev/null && mount --bind /dev/null dev/null && \
+        "cd '{}' && mkdir -p dev && touch dev/null && mount --bind /dev/null dev/null && \
          mount --rbind dev /dev && exec \"$0\" \"$@\"",
         sandbox.path("").display()
     );

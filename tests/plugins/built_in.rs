@@ -2,14 +2,13 @@
 
 use crate::support::network::{in_network_of, in_own_network};
 use crate::support::{
-    Background, ECSTASY, Foreground, LIMIT, Sandbox, address_in, connect, fetch, receive, run,
-    stderr,
+    Background, ECSTASY, Foreground, LIMIT, Sandbox, address_in, command, connect, fetch, receive,
+    run, stderr,
 };
 use crate::{assert_silent, serve};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -182,7 +181,7 @@ fn upstream() -> (u16, Arc<AtomicUsize>) {
 
 /// As a person does it.
 fn kill_by_pid_file(sandbox: &Sandbox) {
-    let mut kill = Command::new("sh");
+    let mut kill = command("sh");
     kill.args(["-c", "kill $(cat poetryd.pid)"]).current_dir(sandbox.path(""));
     assert!(kill.status().unwrap().success());
 }

@@ -3,7 +3,7 @@
 //! `cargo test` builds it, but `cargo test --test plugins` does not: before that, `cargo build --examples`.
 
 use crate::said;
-use crate::support::{Foreground, Sandbox, fetch, run, stderr};
+use crate::support::{Foreground, Sandbox, command, fetch, run, stderr};
 use std::process::Command;
 
 #[test]
@@ -51,9 +51,7 @@ fn example(sandbox: &Sandbox, args: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().unwrap().with_file_name("examples").join("plugin");
     assert!(program.exists(), "{} is not built: cargo build --examples", program.display());
-    let mut command = Command::new(program);
-    command.args(args).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
-    command.env_remove("XDG_CONFIG_HOME").env_remove("NOTIFY_SOCKET").env_remove("LISTEN_FDS");
-    command.env_remove("JOURNAL_STREAM");
-    command
+    let mut example = command(program);
+    example.args(args).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));
+    example
 }

@@ -12,7 +12,6 @@ mod slow;
 mod transform;
 mod upstream;
 
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::fs;
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
@@ -85,10 +84,4 @@ fn gets(client: &mut TcpStream, poem: &[u8]) {
     let (received, error) = receive(client);
     let as_expected = received == poem && error.is_none();
     assert!(as_expected, "{} bytes instead of {}: {error:?}", received.len(), poem.len());
-}
-
-/// Raises the limit of this process, whose descriptors the clients are.
-fn room_for_clients() {
-    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
 }

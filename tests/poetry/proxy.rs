@@ -1,8 +1,9 @@
 //! `protocol = "proxy"`: fetching once, keeping, and for whom.
 
+use crate::support::circumstances::room_for;
 use crate::support::{ECSTASY, Sandbox, fetch, receive, until};
 use crate::upstream::{Upstream, reset};
-use crate::{Served, gets, room_for_clients};
+use crate::{Served, gets};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -76,7 +77,7 @@ fn a_poem_older_than_the_ttl_is_fetched_again() {
 
 #[test]
 fn two_hundred_clients_at_once_are_one_connection_to_the_upstream_server() {
-    room_for_clients();
+    let _room = room_for(200);
     let upstream = Upstream::new();
     let proxy = proxy(upstream.address(), "");
     let clients: Vec<TcpStream> = (0..200).map(|_| proxy.connect()).collect();

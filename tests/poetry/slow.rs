@@ -1,7 +1,8 @@
 //! `protocol = "slow"`: a part, a pause, a part.
 
+use crate::support::circumstances::{Room, room_for};
 use crate::support::{ECSTASY, Sandbox, fetch, receive, status_of};
-use crate::{Served, gets, room_for_clients};
+use crate::{Served, gets};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
 use std::net::{Shutdown, TcpStream};
@@ -141,21 +142,21 @@ fn status(served: &Served, field: &str) -> usize {
 /// So many clients at once, each of them in the middle of its poem.
 const MANY: usize = 2000;
 
-fn many(served: &Served) -> Vec<TcpStream> {
-    room_for_clients();
-    let mut clients: Vec<TcpStream> = (0..MANY).map(|_| served.connect()).collect();
+fn many(served: &Served) -> (Vec<TcpStream>, Room) {
+    let room = room_for(MANY);
+    let mut clients: Vec<TcpStream> = (0..room.clients).map(|_| served.connect()).collect();
     for client in &mut clients {
         client.read_exact(&mut [0; 10]).unwrap();
     }
-    served.wait_for_connections(MANY);
-    clients
+    served.wait_for_connections(clients.len());
+    (clients, room)
 }
 
 #[test]
 fn many_clients_at_once_cost_no_thread() {
     let served = slow(&format!("num-bytes = 10\n{FOR_EVER}"), &[]);
     let before = status(&served, "Threads");
-    let _clients = many(&served);
+    let _many = many(&served);
     assert_eq!(status(&served, "Threads"), before);
 }
 
@@ -163,16 +164,16 @@ fn many_clients_at_once_cost_no_thread() {
 fn many_clients_at_once_cost_no_copy_of_the_poem() {
     let (served, poem) = slow_poem(1_000_000, &format!("num-bytes = 10\n{FOR_EVER}"));
     let before = status(&served, "VmRSS");
-    let _clients = many(&served);
-    let each = (status(&served, "VmRSS") - before) * 1024 / MANY;
+    let (clients, _room) = many(&served);
+    let each = (status(&served, "VmRSS") - before) * 1024 / clients.len();
     assert!(each < poem.len() / 50, "{each} bytes for each client");
 }
 
 #[test]
 fn many_clients_at_once_get_the_whole_poem_each() {
-    room_for_clients();
+    let room = room_for(MANY);
     let served = slow("num-bytes = 1000\ndelay = 0.1", &[]);
-    let clients: Vec<TcpStream> = (0..MANY).map(|_| served.connect()).collect();
+    let clients: Vec<TcpStream> = (0..room.clients).map(|_| served.connect()).collect();
     for mut client in clients {
         gets(&mut client, ECSTASY);
     }

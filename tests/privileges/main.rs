@@ -60,7 +60,7 @@ fn where_nobody_is_a_poet(sandbox: &Sandbox, command: &Command) -> Command {
     let groups = fs::read_to_string("/etc/group").unwrap();
     sandbox.write("group", &format!("{groups}poets:x:4242:nobody\n"));
     let script = format!(
-        "mount --bind {} /etc/group && exec \"$0\" \"$@\"",
+        "mount --bind '{}' /etc/group && exec \"$0\" \"$@\"",
         sandbox.path("group").display()
     );
     through(&["unshare", "--mount", "sh", "-c", &script], command)

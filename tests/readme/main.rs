@@ -7,8 +7,7 @@ mod support;
 use poetryd::config;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
-use support::{Sandbox, run, stderr, stdout};
+use support::{Sandbox, command, run, stderr, stdout};
 
 const README: &str = include_str!("../../README.md");
 const REPOSITORY: &str = env!("CARGO_MANIFEST_DIR");
@@ -110,7 +109,7 @@ fn the_options_of_the_plugins_and_of_the_client_are_the_described_ones() {
     }
     plugins.remove("--help");
     assert_eq!(plugins, described(section("Plugins"), 1));
-    let mut client = Command::new(env!("CARGO_BIN_EXE_get-poetry"));
+    let mut client = command(env!("CARGO_BIN_EXE_get-poetry"));
     client.arg("--help");
     let help = stdout(&run(client));
     assert_eq!(entries(&help), described(section("get-poetry"), 0));

@@ -1,5 +1,6 @@
 //! Stops that leave no time: what is cut is said to be, to the client and in the log.
 
+use crate::support::circumstances::room_for;
 use crate::support::{ECSTASY, Foreground, Sandbox, connect, receive, until};
 use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
@@ -110,7 +111,8 @@ fn clients_whose_poem_has_only_begun_when_it_is_killed_see_a_reset() {
     // They are all waiting when the daemon goes on, so that it is busy with the others when the first of
     // them has got something.
     daemon.signal(Signal::SIGSTOP);
-    let mut clients: Vec<TcpStream> = (0..200).map(|_| connect(address)).collect();
+    let room = room_for(200);
+    let mut clients: Vec<TcpStream> = (0..room.clients).map(|_| connect(address)).collect();
     daemon.signal(Signal::SIGCONT);
     clients[0].read_exact(&mut [0; 8]).unwrap();
     daemon.signal(Signal::SIGKILL);

@@ -1,5 +1,6 @@
 //! Stops that leave time for everybody.
 
+use crate::support::circumstances::room_for;
 use crate::support::{connect, receive, until};
 use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
@@ -32,8 +33,10 @@ fn two_hundred_clients_in_the_middle_of_a_poem_get_all_of_it() {
     let sandbox = tree("");
     let daemon = start(&sandbox, &[]);
     let addresses = addresses(&daemon);
-    let clients: Vec<TcpStream> =
-        (0..200).map(|number| in_the_middle(addresses[number % addresses.len()])).collect();
+    let room = room_for(200);
+    let clients: Vec<TcpStream> = (0..room.clients)
+        .map(|number| in_the_middle(addresses[number % addresses.len()]))
+        .collect();
     daemon.signal(Signal::SIGTERM);
     until("nothing listens any more", || addresses.iter().copied().all(refused));
     thread::scope(|scope| {

@@ -3,8 +3,10 @@
 
 #![allow(dead_code)] // each test program uses its own part
 
+pub mod circumstances;
 pub mod network;
 
+pub use circumstances::command;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -48,6 +50,7 @@ pub struct Sandbox {
 
 impl Sandbox {
     pub fn new() -> Self {
+        circumstances::settle();
         let directory = TempDir::new().unwrap();
         fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let sandbox = Self { directory };
@@ -87,7 +90,7 @@ impl Sandbox {
         names
     }
 
-    /// The program, to be run in this directory, without any variable that would confuse it.
+    /// The program, to be run in this directory.
     pub fn poetryd(&self, args: &[&str]) -> Command {
         self.program(Path::new(env!("CARGO_BIN_EXE_poetryd")), args)
     }
@@ -99,7 +102,7 @@ impl Sandbox {
         if !copy.exists() {
             // Not with fs::copy: a test that forks meanwhile would inherit the file open for writing, and
             // a file that is open for writing can't be executed.
-            let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_poetryd")).arg(&copy).status();
+            let copied = command("cp").arg(env!("CARGO_BIN_EXE_poetryd")).arg(&copy).status();
             assert!(copied.unwrap().success());
         }
         let mut command = self.program(&copy, args);
@@ -117,18 +120,10 @@ impl Sandbox {
     }
 
     fn program(&self, program: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(program);
-        command.args(args).current_dir(self.directory.path()).stdin(Stdio::null());
-        for name in [
-            "LISTEN_FDS",
-            "LISTEN_PID",
-            "LISTEN_FDNAMES",
-            "NOTIFY_SOCKET",
-            "WATCHDOG_USEC",
-            "JOURNAL_STREAM",
-        ] {
-            command.env_remove(name);
-        }
+        let mut command = command(program);
+        command.args(args).current_dir(self.directory.path());
+        // There are no manifests of plugins in this one.
+        command.env("HOME", self.directory.path());
         command
     }
 
@@ -178,9 +173,9 @@ pub fn run(mut command: Command) -> Output {
 /// The same command, started by another program which becomes it: `unshare -n`, `setpriv`, `sh -c` with
 /// `exec "$0" "$@"`. Not for a command that is to run as another user.
 pub fn through(outer: &[&str], command: &Command) -> Command {
-    let mut whole = Command::new(outer[0]);
+    let mut whole = self::command(outer[0]);
     whole.args(&outer[1..]).arg(command.get_program()).args(command.get_args());
-    whole.current_dir(command.get_current_dir().unwrap()).stdin(Stdio::null());
+    whole.current_dir(command.get_current_dir().unwrap());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => whole.env(name, value),

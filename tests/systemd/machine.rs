@@ -1,6 +1,6 @@
 //! A machine to test on: a real systemd with the program and its units installed.
 
-use crate::support::{self, until};
+use crate::support::{self, command, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs::{self, File};
@@ -9,7 +9,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the program is in the repository.
@@ -56,12 +56,11 @@ impl Machine {
         notify.set_nonblocking(true).unwrap();
         let mut console = tempfile::tempfile().unwrap();
         // Whatever happens to this test, the container does not outlive it.
-        let mut script = Command::new("setpriv")
+        let mut script = command("setpriv")
             .args(["--pdeathsig", "KILL", "bash"])
             .arg(Path::new(REPOSITORY).join("tests/systemd/machine.sh"))
             .arg(&name)
             .env("NOTIFY_SOCKET", format!("@{name}"))
-            .stdin(Stdio::null())
             .stdout(console.try_clone().unwrap())
             .stderr(console.try_clone().unwrap())
             .spawn()
@@ -111,9 +110,9 @@ impl Machine {
 
     /// Runs a command on the machine.
     pub fn run(&self, command: &[&str]) -> Output {
-        let mut nsenter = Command::new("nsenter");
+        let mut nsenter = support::command("nsenter");
         nsenter.arg(format!("--target={}", self.init)).args(["--all", "--"]);
-        nsenter.args(command).stdin(Stdio::null());
+        nsenter.args(command);
         let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
         nsenter.env_clear().env("PATH", path).env("LANG", "C.UTF-8");
         support::run(nsenter)

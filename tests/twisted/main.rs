@@ -14,7 +14,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
-use support::{ECSTASY, Foreground, Sandbox};
+use support::{ECSTASY, Foreground, Sandbox, command};
 
 /// A Python that has Twisted.
 static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -24,14 +24,10 @@ static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
     let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twisted-venv");
     let python = environment.join("bin/python");
     // Missing, or left unfinished by a run that was interrupted.
-    if !Command::new(&python)
-        .args(["-c", "import twisted"])
-        .output()
-        .is_ok_and(|o| o.status.success())
-    {
-        finishes(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&environment));
+    if !command(&python).args(["-c", "import twisted"]).output().is_ok_and(|o| o.status.success()) {
+        finishes(command("python3").args(["-m", "venv", "--clear"]).arg(&environment));
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "twisted"];
-        finishes(Command::new(&python).args(install));
+        finishes(command(&python).args(install));
     }
     python
 });
@@ -46,9 +42,9 @@ fn finishes(command: &mut Command) {
 /// One of the programs in this directory.
 fn twisted(program: &str, args: &[&str]) -> Command {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/twisted");
-    let mut command = Command::new(&*PYTHON);
-    command.arg(directory.join(program)).args(args).stdin(Stdio::null());
-    command
+    let mut python = command(&*PYTHON);
+    python.arg(directory.join(program)).args(args);
+    python
 }
 
 /// A poem of several languages and with bytes that are of none; with a file of it in the sandbox.

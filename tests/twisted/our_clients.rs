@@ -1,8 +1,8 @@
 //! Our clients, the proxy and `get-poetry`, with Twisted's servers.
 
-use crate::support::{Foreground, Sandbox, connect, fetch, receive, run, stderr};
+use crate::support::{Foreground, Sandbox, command, connect, fetch, receive, run, stderr};
 use crate::{served, strange_poem, twisted};
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 /// A server of theirs that listens. Its arguments follow the file of the poem.
 fn server(program: &str, sandbox: &Sandbox, args: &[&str]) -> Foreground {
@@ -23,9 +23,9 @@ fn proxy_of(server: &Foreground, sandbox: &Sandbox) -> Foreground {
 }
 
 fn get_poetry(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_get-poetry"));
-    command.args(args).stdin(Stdio::null());
-    run(command)
+    let mut client = command(env!("CARGO_BIN_EXE_get-poetry"));
+    client.args(args);
+    run(client)
 }
 
 #[track_caller]
