@@ -209,8 +209,7 @@ impl From<RunnerOptions> for Options {
                 FormatName::Text => Format::Text,
                 FormatName::Json => Format::Json,
             }),
-            rotate_at: None,
-            keep: None,
+            ..Options::default()
         }
     }
 }

@@ -77,3 +77,4 @@ pub mod plugin;
 pub mod poetry;
 pub mod service;
 pub mod sockets;
+mod threads;

@@ -22,16 +22,10 @@ impl<T> Mutex<T> {
 }
 
 /// A [`std::sync::RwLock`] that a panic does not poison.
-#[allow(dead_code)] // `service` is about to use it
 #[derive(Debug, Default)]
 pub(crate) struct RwLock<T>(sync::RwLock<T>);
 
-#[allow(dead_code)]
 impl<T> RwLock<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(sync::RwLock::new(value))
-    }
-
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, T> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_lock_for_many_readers_is_of_use_after_a_panic() {
-        let text = RwLock::new(String::from("a"));
+        let text = RwLock(sync::RwLock::new(String::from("a")));
         panic_with(|| text.write());
         assert_eq!(*text.read(), "a");
         text.write().push('b');

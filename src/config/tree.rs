@@ -14,7 +14,7 @@ pub(super) fn read_services(
     registry: &Registry,
 ) -> Application {
     let mut application = Application::new(name);
-    if !read_children(top, &mut application, registry) {
+    if !read_children(top, application.services_mut(), registry) {
         top.missing(
             "the application has no services; describe at least one in a table [services.NAME]",
         );

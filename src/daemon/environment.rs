@@ -2,8 +2,10 @@
 
 use super::readiness::{Supervisor, Watchdog};
 use super::signals::Signals;
+use super::strays::Strays;
 use crate::sockets::Inherited;
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use crate::threads::is_single_threaded;
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::env;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
@@ -13,10 +15,11 @@ use std::time::Duration;
 const LISTEN_FDS_START: RawFd = 3;
 
 /// The variables that speak to this process alone, and would mislead its children.
-const CLAIMED: [&str; 6] = [
+const CLAIMED: [&str; 7] = [
     "LISTEN_PID",
     "LISTEN_FDS",
     "LISTEN_FDNAMES",
+    "FDSTORE",
     "NOTIFY_SOCKET",
     "WATCHDOG_PID",
     "WATCHDOG_USEC",
@@ -28,46 +31,53 @@ pub struct Environment {
     pub(super) sockets: Vec<Inherited>,
     pub(super) supervisor: Supervisor,
     pub(super) signals: Signals,
+    pub(super) strays: Strays,
 }
 
 impl Environment {
     /// Takes the environment in hand. To be called first thing in `main`:
     ///
     /// - The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3) are read and unset.
-    /// - Descriptors above 2 that were not handed over in this way are closed.
+    /// - Descriptors above 2 that were neither handed over in this way nor opened by this program are listed.
+    ///   They stay open, so that a file name such as `/dev/fd/63` can be used, until [`run`](super::run) closes
+    ///   those that nobody [has taken](Self::take_descriptor). Those of this program are told by their
+    ///   close-on-exec flag, which everything in Rust's standard library sets.
     /// - Signal handlers are set to their defaults. The signals that a daemon understands are held from
     ///   here on and honoured when it serves, so that none is lost while it starts; others are unblocked.
     /// - The soft limit of open descriptors is raised to the hard one.
-    ///
-    /// It takes over the whole process: nothing may have been opened before, or it is closed.
     ///
     /// # Panics
     /// If the process has more than one thread. Tokio's runtime, for example, must not have been started:
     /// a daemon forks, and threads don't survive that.
     pub fn claim() -> Self {
-        assert_single_threaded();
-        let variable = |name| env::var(name).ok();
-        let mine = |name| variable(name).is_none_or(|pid| pid == std::process::id().to_string());
+        assert!(
+            is_single_threaded(),
+            "Environment::claim must be called first thing in main, before any thread is started"
+        );
+        let variable = |name: &str| env::var(name).ok();
+        let mine =
+            |name: &str| variable(name).is_none_or(|pid| pid == std::process::id().to_string());
 
-        let handed_over = variable("LISTEN_FDS").filter(|_| variable("LISTEN_PID").is_some());
-        let handed_over = handed_over.filter(|_| mine("LISTEN_PID"));
-        let handed_over: u16 = handed_over.and_then(|fds| fds.parse().ok()).unwrap_or(0);
-        let first_foreign = LISTEN_FDS_START + RawFd::from(handed_over);
-        close_from(first_foreign);
-
-        let names = variable("LISTEN_FDNAMES").unwrap_or_default();
+        let mut strays = Strays::list();
+        let sockets = inherited(&mut strays, variable);
         let watchdog = variable("WATCHDOG_USEC").filter(|_| mine("WATCHDOG_PID"));
         let watchdog = watchdog.and_then(|usec| usec.parse().ok()).filter(|usec| *usec > 0);
-        let watchdog = watchdog.map(Duration::from_micros);
-        let supervisor =
-            Supervisor::connect(variable("NOTIFY_SOCKET"), watchdog.map(Watchdog::new));
+        let watchdog = watchdog.map(Duration::from_micros).map(Watchdog::new);
+        let room = variable("FDSTORE").and_then(|room| room.parse().ok()).unwrap_or(0);
+        let supervisor = Supervisor::connect(variable("NOTIFY_SOCKET"), watchdog, room);
         for name in CLAIMED {
             // SAFETY: there is no other thread that could read the environment meanwhile.
             unsafe { env::remove_var(name) };
         }
         raise_descriptor_limit();
-        let sockets = inherited(LISTEN_FDS_START..first_foreign, &names);
-        Self { sockets, supervisor, signals: Signals::hold() }
+        Self { sockets, supervisor, signals: Signals::hold(), strays }
+    }
+
+    /// Takes a descriptor that whoever started the process left open for it, such as one whose number is given
+    /// on the command line. `None`: there is none of that number, it was opened by this program, or somebody has
+    /// taken it already.
+    pub fn take_descriptor(&mut self, number: RawFd) -> Option<OwnedFd> {
+        self.strays.take(number)
     }
 
     /// Gives up what only a daemon needs: signals do again what they do by default. For a program that was
@@ -77,57 +87,25 @@ impl Environment {
     }
 }
 
-/// Forking, and changing the environment, is for processes of one thread.
-fn assert_single_threaded() {
-    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return };
-    assert!(
-        threads.count() == 1,
-        "Environment::claim must be called first thing in main, before any thread is started"
-    );
-}
-
-/// The descriptors that systemd handed over, with their names: `LISTEN_FDNAMES` separates them by colons.
-fn inherited(fds: std::ops::Range<RawFd>, names: &str) -> Vec<Inherited> {
+/// The sockets that systemd handed over, with their names: `LISTEN_FDNAMES` separates them by colons.
+///
+/// `LISTEN_PID` says who they are for. Where it is missing (some process between systemd and this one has removed
+/// it), they are taken if each of them is a socket that listens.
+fn inherited(strays: &mut Strays, variable: impl Fn(&str) -> Option<String>) -> Vec<Inherited> {
+    let pid = variable("LISTEN_PID");
+    let for_another = pid.as_ref().is_some_and(|pid| *pid != std::process::id().to_string());
+    let count: u16 = variable("LISTEN_FDS").and_then(|fds| fds.parse().ok()).unwrap_or(0);
+    let numbers = LISTEN_FDS_START..LISTEN_FDS_START + RawFd::from(count);
+    if for_another || (pid.is_none() && !numbers.clone().all(|fd| strays.is_listening(fd))) {
+        return Vec::new();
+    }
+    let names = variable("LISTEN_FDNAMES").unwrap_or_default();
     let mut names = names.split(':');
-    let inherit = |fd| {
+    let inherit = |number| {
         let name = names.next().filter(|name| !name.is_empty() && *name != "unknown");
-        // SAFETY: whoever started this process opened these for it, as LISTEN_FDS says; nothing else in
-        // this process knows of them yet.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        set_close_on_exec(&fd);
-        Inherited::new(fd, name.map(str::to_owned))
+        Some(Inherited::new(strays.take(number)?, name.map(str::to_owned)))
     };
-    fds.filter(|fd| is_open(*fd)).map(inherit).collect()
-}
-
-fn is_open(fd: RawFd) -> bool {
-    // SAFETY: asking for a descriptor's flags changes nothing, whatever the number.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
-}
-
-fn set_close_on_exec(fd: &OwnedFd) {
-    // Can't fail on an open descriptor.
-    let _ = fcntl(fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
-}
-
-/// Closes every descriptor from `first` on: what a parent left open by accident keeps its files from
-/// being deleted and its pipes from ending.
-fn close_from(first: RawFd) {
-    let first = first.unsigned_abs();
-    // SAFETY: this is the first thing that the process does; nothing in it owns a descriptor above 2 but
-    // those handed over, which are below `first`.
-    let closed = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
-    if closed == 0 {
-        return;
-    }
-    // Before Linux 5.9 there was no close_range(2).
-    let Ok(open) = std::fs::read_dir("/proc/self/fd") else { return };
-    let open: Vec<u32> =
-        open.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-    for fd in open.into_iter().filter(|fd| *fd >= first) {
-        // SAFETY: as above. The one that read_dir used is closed already, which is no harm.
-        unsafe { libc::close(fd as RawFd) };
-    }
+    numbers.filter_map(inherit).collect()
 }
 
 /// How many descriptors there is room for from the start, if the process may have so many: half a megabyte.

@@ -1,7 +1,7 @@
 //! One process's life: from the shell that starts it to its last log line.
 //!
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
-//! own: `environment.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file.rs` (3),
+//! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file.rs` (3),
 //! `privileges.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs` throughout.
 //!
 //! ```no_run
@@ -10,8 +10,8 @@
 //!
 //! fn main() -> std::process::ExitCode {
 //!     let environment = Environment::claim();
-//!     let mut source = || Ok(Application::new("nothing yet"));
-//!     match daemon::run("example", environment, &Options::default(), &mut source) {
+//!     let source = || Ok((Application::new("nothing yet"), Options::default()));
+//!     match daemon::run("example", environment, Options::default(), source) {
 //!         Ok(()) => std::process::ExitCode::SUCCESS,
 //!         Err(error) => {
 //!             eprintln!("example: {error}");
@@ -32,6 +32,7 @@ mod privileges;
 mod process;
 mod readiness;
 mod signals;
+mod strays;
 mod watch;
 
 pub use conductor::Vanished;
@@ -45,12 +46,13 @@ pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 
 use crate::logging::{LogError, Logging, Outside};
-use crate::net::ConnectionLimit;
 use crate::service::{Application, BoxError, Resources, ServiceError, StopErrors};
-use crate::sockets::Sockets;
+use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
 use detach::{Report, Side};
 use pid_file::PidFile;
+use readiness::Supervisor;
+use signals::Signals;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
@@ -62,21 +64,25 @@ use watch::Watch;
 const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Where applications come from: asked at the start, before anything else happens, and again whenever the
-/// application is to be made anew.
-pub trait Source {
-    /// Makes the application. Nothing of it is started.
+/// application is to be made anew, then perhaps on another thread.
+pub trait Source: Send + 'static {
+    /// Makes the application, of which nothing is started, and says how it is to be run, as far as that is said
+    /// where the application comes from.
     ///
     /// # Errors
     /// If it can't be made; the error's text is for the person who started the daemon.
-    fn application(&mut self) -> Result<Application, BoxError>;
+    fn load(&mut self) -> Result<(Application, Options), BoxError>;
 
     /// Says in a few words, for the log, where the application came from: the name of a file, say.
     fn origin(&self) -> String;
 }
 
 /// An application that is made by the program itself.
-impl<F: FnMut() -> Result<Application, BoxError>> Source for F {
-    fn application(&mut self) -> Result<Application, BoxError> {
+impl<F> Source for F
+where
+    F: FnMut() -> Result<(Application, Options), BoxError> + Send + 'static,
+{
+    fn load(&mut self) -> Result<(Application, Options), BoxError> {
         self()
     }
 
@@ -88,6 +94,7 @@ impl<F: FnMut() -> Result<Application, BoxError>> Source for F {
 /// Why a daemon did not run, or did not end well.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // each says it itself
+#[non_exhaustive]
 pub enum RunError {
     #[error(transparent)]
     Options(#[from] OptionError),
@@ -136,7 +143,7 @@ impl RunError {
 }
 
 /// Runs a program called `program` as a daemon, from the check of its options to the removal of its pid
-/// file.
+/// file. What `options` say goes before what the source says.
 ///
 /// In the daemon this returns when it has been told to stop and has stopped. In the launching process,
 /// unless [`Options::nodaemon`], it returns as soon as every service of the daemon has started.
@@ -147,23 +154,26 @@ impl RunError {
 pub fn run(
     program: &str,
     environment: Environment,
-    options: &Options,
-    source: &mut dyn Source,
+    options: Options,
+    mut source: impl Source,
 ) -> Result<(), RunError> {
     // 1. Check everything that can be checked, while there is a terminal to report to.
-    let settings = options.check(program)?;
-    let application = source.application().map_err(RunError::Application)?;
+    let (application, from_source) = source.load().map_err(RunError::Application)?;
+    let settings = options.or(from_source).check(program)?;
+    let Environment { sockets, supervisor, signals, strays } = environment;
+    strays.close();
+    let given = Given { sockets, supervisor, signals };
 
     // 2. Detach. Two processes go on from here.
     let mut report = None;
     if settings.detach {
         match detach::detach()? {
-            Side::Launcher(launcher) => return Ok(launcher.wait(&environment.signals)?),
+            Side::Launcher(launcher) => return Ok(launcher.wait(&given.signals)?),
             Side::Daemon(to_launcher) => report = Some(to_launcher),
         }
     }
     let start = format!("{program} starts with pid {}: {}", std::process::id(), source.origin());
-    let outcome = live(&settings, environment, application, &start, &mut report);
+    let outcome = live(&settings, given, application, &start, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
             Ok(()) => "the daemon was told to stop before it was ready".into(),
@@ -173,10 +183,17 @@ pub fn run(
     outcome
 }
 
+/// What the process was given, as far as only the one that serves needs it.
+struct Given {
+    sockets: Vec<Inherited>,
+    supervisor: Supervisor,
+    signals: Signals,
+}
+
 /// Steps 3 to 11, in the process that serves. `report` is taken when the daemon is ready.
 fn live(
     settings: &Settings,
-    environment: Environment,
+    given: Given,
     application: Application,
     start: &str,
     report: &mut Option<Report>,
@@ -191,7 +208,7 @@ fn live(
     panic::set_hook(Box::new(|panic| error!("{}", panic.to_string().replace('\n', " "))));
     info!("{start}");
 
-    let serving = AssertUnwindSafe(|| serve(settings, environment, application, &logging, report));
+    let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));
     let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
         Ok(()) => info!("ends, with everything stopped"),
@@ -211,22 +228,20 @@ fn live(
 /// Steps 5 to 10.
 fn serve(
     settings: &Settings,
-    environment: Environment,
+    given: Given,
     mut application: Application,
     logging: &Logging,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
-    let Environment { sockets, mut supervisor, signals } = environment;
+    let Given { sockets, mut supervisor, signals } = given;
     supervisor.report_problem();
 
     // 5. What has to be done with privileges.
     let resources = Resources::new();
-    resources.insert(Sockets::with_inherited(sockets));
+    let sockets = Sockets::of_process(sockets, supervisor.store());
+    resources.insert(sockets.clone());
     application.privileged_start(&resources)?;
-    for unclaimed in resources.get::<Sockets>().iter().flat_map(|sockets| sockets.take_unclaimed())
-    {
-        warn!("no service wants the socket that was handed over: {unclaimed}; closed");
-    }
+    sockets.close_unwanted();
 
     // 6. No privileges from here on. There is one thread so far, so this is the whole process.
     settings.privileges.drop_to()?;
@@ -236,7 +251,6 @@ fn serve(
     logging.start_thread();
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
-    resources.insert(ConnectionLimit::from_descriptors());
     let conductor = Conductor::start(application, resources, workers)?;
 
     // 8 to 10. Ready, serve, stop.

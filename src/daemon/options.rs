@@ -20,7 +20,10 @@ pub(crate) const MAX_WORKERS: u16 = 1024;
 /// How a daemon is to run, as far as somebody has said so. The fields have the names of poetryd's long
 /// options; `None` is "not said".
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Options {
+    /// See [`typed_in`](Self::typed_in).
+    pub(crate) typed_in: Option<PathBuf>,
     /// Stay in the foreground, and log to standard output.
     pub nodaemon: Option<bool>,
     /// Where to log; `-` is standard output.
@@ -59,6 +62,7 @@ pub struct Options {
 
 /// Options that can't be.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum OptionError {
     /// A daemon has no standard output.
     #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
@@ -75,11 +79,25 @@ pub enum OptionError {
 }
 
 impl Options {
+    /// Says that relative file names in these options are relative to `directory`, where the command line was
+    /// typed, rather than to the rundir. When there will be a chroot, all but its own are names inside it
+    /// nevertheless.
+    pub fn typed_in(mut self, directory: impl Into<PathBuf>) -> Options {
+        self.typed_in = Some(directory.into());
+        self
+    }
+
     /// These options, and those of `others` where nothing is said here.
     pub fn or(self, others: Options) -> Options {
+        let inside_root = self.chroot.is_some() || others.chroot.is_some();
+        self.with_whole_names(inside_root).fill(others.with_whole_names(inside_root))
+    }
+
+    fn fill(self, others: Options) -> Options {
         // Where the log goes is one choice, though three options make it.
         let log = if self.logfile.is_some() || self.syslog.is_some() { &self } else { &others };
         Options {
+            typed_in: None,
             logfile: log.logfile.clone(),
             syslog: log.syslog,
             nodaemon: self.nodaemon.or(others.nodaemon),
@@ -100,9 +118,14 @@ impl Options {
         }
     }
 
-    /// These options, with file names made absolute that are relative to `directory`. When there will be a
-    /// chroot, all but its own are names inside it, and stay as they are.
-    pub fn relative_to(mut self, directory: &Path, inside_root: bool) -> Options {
+    /// A directory of this process's, unless there will be a chroot: then file names are names inside it, and
+    /// are not relative to anything that can be reached now.
+    pub(crate) fn unless_chroot<T>(&self, directory: Option<T>) -> Option<T> {
+        directory.filter(|_| self.chroot.is_none())
+    }
+
+    fn with_whole_names(mut self, inside_root: bool) -> Options {
+        let Some(directory) = self.typed_in.take() else { return self };
         let names = [&mut self.logfile, &mut self.pidfile, &mut self.rundir];
         let names = names.into_iter().filter(|_| !inside_root).chain([&mut self.chroot]);
         for name in
@@ -117,7 +140,12 @@ impl Options {
     ///
     /// # Errors
     /// If options contradict each other, or name a user or group that does not exist.
-    pub fn check(&self, program: &str) -> Result<Settings, OptionError> {
+    pub fn check(self, program: &str) -> Result<Settings, OptionError> {
+        let inside_root = self.chroot.is_some();
+        self.with_whole_names(inside_root).decide(program)
+    }
+
+    fn decide(self, program: &str) -> Result<Settings, OptionError> {
         let detach = !self.nodaemon.unwrap_or(false);
         let privileges = Privileges::resolve(
             self.uid.as_deref(),

@@ -4,9 +4,9 @@ use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::Closing;
 use super::deliver::{TURN, deliver};
-use super::limit::Place;
+use super::limit::{Place, Places};
 use super::listener::{Listener, is_transient};
-use super::{Connection, ConnectionLimit, Peer, Protocol, ServerOptions};
+use super::{Connection, Peer, Protocol, ServerOptions};
 use crate::service::{BoxError, Context, Workers};
 use futures::FutureExt;
 use socket2::Socket;
@@ -37,7 +37,7 @@ const REST: Duration = Duration::from_millis(100);
 pub(super) struct Shared {
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) options: ServerOptions,
-    pub(super) limit: ConnectionLimit,
+    pub(super) places: Places,
     /// Set by `close`: take nothing new.
     pub(super) closed: CancellationToken,
     /// Set at the deadline of `stop`: finish nothing more.
@@ -139,7 +139,7 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
-                place = client(&self.duty, &shared.limit), if self.resting.is_none() => {
+                place = client(&self.duty, &shared.places), if self.resting.is_none() => {
                     match self.accept_batch(place?).1 {
                         Batch::Emptied => self.wait_for_more(),
                         Batch::Full => {
@@ -189,7 +189,7 @@ impl AcceptLoop {
             if expected == 0 {
                 return (accepted, Batch::Emptied);
             }
-            let Some(free) = place.take().or_else(|| self.shared.limit.try_place()) else {
+            let Some(free) = place.take().or_else(|| self.shared.places.try_place()) else {
                 return (accepted, Batch::NoRoom);
             };
             expected -= 1;
@@ -214,10 +214,9 @@ impl AcceptLoop {
 
     /// Serves those who were waiting when the service was closed: closing the socket would reset them.
     async fn empty_the_queue(&mut self) {
-        self.listener.let_nobody_in();
         let shared = self.shared.clone();
         let mut cut = pin!(shared.cut.cancelled());
-        let mut most = shared.options.backlog as usize + 1;
+        let mut most = self.listener.refuse_new_clients(shared.options.backlog as usize);
         while most > 0 {
             tokio::select! {
                 biased;
@@ -225,7 +224,7 @@ impl AcceptLoop {
                 () = self.closing.due() => self.closing.sweep(),
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
-                place = shared.limit.place(), if self.resting.is_none() => {
+                place = shared.places.place(), if self.resting.is_none() => {
                     match self.accept_batch(place) {
                         (_, Batch::Emptied) => return,
                         (accepted, _) => most = most.saturating_sub(accepted),
@@ -271,10 +270,10 @@ impl AcceptLoop {
 }
 
 /// Waits until a client is waiting and there is a place for it. No place is held while nobody waits.
-async fn client(duty: &Option<Duty>, limit: &ConnectionLimit) -> io::Result<Place> {
+async fn client(duty: &Option<Duty>, places: &Places) -> io::Result<Place> {
     let Some(Duty { readiness, .. }) = duty else { return pending().await };
     readiness.readable().await?.retain_ready();
-    Ok(limit.place().await)
+    Ok(places.place().await)
 }
 
 async fn until(instant: Option<Instant>) {

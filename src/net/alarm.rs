@@ -4,15 +4,17 @@
 //! the kernel set a timer and take it off again. This one is set once for as many waits as come before it
 //! goes off. With Tokio's a poem would take 7% more of the server's CPU time.
 
+use crate::service::Workers;
+use crate::sync::Mutex;
 use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::runtime::{self, Handle};
 use tokio::sync::Notify;
 
 /// Wakes all who wait for it, at the time that the most impatient of them has asked for.
@@ -25,22 +27,23 @@ pub(super) struct Alarm {
 
 struct Timer(TimerFd);
 
-/// Those of the runtimes that have one. Each lives as long as a task in its runtime does.
-static ALARMS: Mutex<Vec<(runtime::Id, Weak<Alarm>)>> = Mutex::new(Vec::new());
+/// Those of the workers that have one, by the worker's number. Each lives as long as a task in its runtime does.
+#[derive(Default)]
+struct Alarms(Mutex<HashMap<usize, Weak<Alarm>>>);
 
 impl Alarm {
-    /// The one that all on this worker share.
-    pub(super) fn of(worker: &Handle) -> io::Result<Arc<Self>> {
-        let mut alarms = ALARMS.lock().unwrap_or_else(PoisonError::into_inner);
-        alarms.retain(|(_, alarm)| alarm.strong_count() > 0);
-        let existing = alarms.iter().find(|(id, _)| *id == worker.id());
-        if let Some(alarm) = existing.and_then(|(_, alarm)| alarm.upgrade()) {
+    /// The one that all on worker number `worker` share.
+    pub(super) fn of(workers: &Workers, worker: usize) -> io::Result<Arc<Self>> {
+        let alarms = workers.shared::<Alarms>();
+        let mut alarms = alarms.0.lock();
+        if let Some(alarm) = alarms.get(&worker).and_then(Weak::upgrade) {
             return Ok(alarm);
         }
-        let _entered = worker.enter();
+        let runtime = workers.handle(worker);
+        let _entered = runtime.enter();
         let alarm = Arc::new(Self::new()?);
-        worker.spawn(ring(alarm.clone()));
-        alarms.push((worker.id(), Arc::downgrade(&alarm)));
+        runtime.spawn(ring(alarm.clone()));
+        alarms.insert(worker, Arc::downgrade(&alarm));
         Ok(alarm)
     }
 
@@ -66,7 +69,7 @@ impl Alarm {
     }
 
     fn set(&self, time: Instant, now: Instant) {
-        let mut set_to = self.set_to.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut set_to = self.set_to.lock();
         if set_to.is_none_or(|earlier| time < earlier) {
             *set_to = Some(time);
             // Zero would switch it off.
@@ -82,7 +85,7 @@ impl Alarm {
 async fn ring(alarm: Arc<Alarm>) {
     while let Ok(mut ready) = alarm.timer.readable().await {
         ready.clear_ready();
-        *alarm.set_to.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *alarm.set_to.lock() = None;
         alarm.gone_off.notify_waiters();
     }
 }
@@ -98,13 +101,14 @@ mod tests {
     use super::*;
     use futures::FutureExt;
     use futures::future::join_all;
+    use tokio::runtime;
     use tokio::time::timeout;
 
     /// Bounds a hang.
     const LIMIT: Duration = Duration::from_secs(30);
 
     fn alarm() -> Arc<Alarm> {
-        Alarm::of(&Handle::current()).unwrap()
+        Alarm::of(&Workers::current(), 0).unwrap()
     }
 
     async fn goes_off_at(alarm: &Alarm, time: Instant) {
@@ -117,9 +121,10 @@ mod tests {
         let start = Instant::now();
         let times =
             [20, 5, 0, 12, 5].map(|milliseconds| start + Duration::from_millis(milliseconds));
+        let alarm = &alarm();
         let all = times.map(async |time| {
             for again in 0..3 {
-                goes_off_at(&alarm(), time + Duration::from_millis(again)).await;
+                goes_off_at(alarm, time + Duration::from_millis(again)).await;
             }
         });
         join_all(all).await;
@@ -137,13 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn each_runtime_has_one_as_long_as_it_runs() {
+    fn each_worker_has_one_as_long_as_it_runs() {
         let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (one, other) = (runtime(), runtime());
-        let of_one = Arc::downgrade(&Alarm::of(one.handle()).unwrap());
-        let again = Alarm::of(one.handle()).unwrap();
+        let workers = Workers::new([one.handle().clone(), other.handle().clone()]);
+        let of_one = Arc::downgrade(&Alarm::of(&workers, 0).unwrap());
+        let again = Alarm::of(&workers, 0).unwrap();
         assert!(Arc::ptr_eq(&of_one.upgrade().unwrap(), &again));
-        assert!(!Arc::ptr_eq(&Alarm::of(other.handle()).unwrap(), &again));
+        assert!(!Arc::ptr_eq(&Alarm::of(&workers, 1).unwrap(), &again));
         drop((one, again));
         assert!(of_one.upgrade().is_none());
     }

@@ -4,15 +4,16 @@ use super::burst::Burst;
 use super::rate::{RateLimit, Verdict};
 use super::{Responder, UdpOptions};
 use crate::service::{BoxError, Context};
+use crate::sockets::LentSocket;
+use crate::sync::Mutex;
 use bytes::Bytes;
 use socket2::SockRef;
 use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
-use std::net::UdpSocket;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::yield_now;
 use tokio::time::sleep;
@@ -62,10 +63,7 @@ impl Shared {
 
     fn take(&self, socket: &tokio::net::UdpSocket, peer: SocketAddr, datagram: &[u8]) {
         let source = peer.ip();
-        let verdict = {
-            let mut limit = self.limit.lock().unwrap_or_else(PoisonError::into_inner);
-            limit.ask(source, Instant::now())
-        };
+        let verdict = { self.limit.lock().ask(source, Instant::now()) };
         match verdict {
             Verdict::Answer => {}
             Verdict::TooOften => {
@@ -134,17 +132,20 @@ impl Shared {
 pub(super) async fn answer_loop(
     cx: Context,
     shared: Arc<Shared>,
-    socket: UdpSocket,
+    lent: LentSocket,
 ) -> Result<(), BoxError> {
-    let socket = tokio::net::UdpSocket::from_std(socket)?;
-    tokio::select! {
+    let socket = tokio::net::UdpSocket::from_std(lent.udp_socket()?)?;
+    let answering = async {
+        cx.all_started().await;
+        answer_all(&shared, &socket).await
+    };
+    let ended = tokio::select! {
         biased;
         () = shared.closed.cancelled() => Ok(()),
-        ended = async {
-            cx.all_started().await;
-            answer_all(&shared, &socket).await
-        } => ended,
-    }
+        ended = answering => ended,
+    };
+    drop(lent); // the last one to go, so that nobody else has the address while this answers
+    ended
 }
 
 async fn answer_all(shared: &Shared, socket: &tokio::net::UdpSocket) -> Result<(), BoxError> {

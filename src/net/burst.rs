@@ -1,6 +1,6 @@
 //! One log line per burst of the same trouble.
 
-use std::sync::{Mutex, PoisonError};
+use crate::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Trouble that comes back within this time belongs to the same burst.
@@ -26,7 +26,7 @@ impl Burst {
     }
 
     fn event_at(&self, now: Instant) -> Option<u64> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         let unmentioned = match &mut *state {
             Some(burst) if now - burst.last < QUIET && now - burst.said < REMINDER => {
                 burst.last = now;

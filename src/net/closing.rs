@@ -3,19 +3,18 @@
 //! With a task per closing connection a poem would cost 20% more of the server's CPU time than with this
 //! queue, whose sockets are looked at in batches and never registered with the reactor.
 //!
-//! Until the kernel has nothing more to do for it, each of them [is reset when dropped](reset_when_dropped):
+//! Until the kernel has nothing more to do for it, each of them [is reset when dropped](super::socket::reset_when_dropped):
 //! it has been so since it was accepted, and to take that off costs a system call. Only if the process is
 //! killed meanwhile does it matter: a client who has got the FIN and just reads (on Linux) does not notice,
 //! others see a reset.
 
 use super::alarm::Alarm;
 use super::limit::Place;
+use super::socket::{Input, discard_input, is_over, leave_to_the_kernel, unacknowledged};
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::future::pending;
-use std::io;
 use std::net::Shutdown;
-use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::info;
@@ -27,10 +26,6 @@ const PAUSES: [Duration; 3] =
 
 /// How many sockets are looked at before the worker's other tasks get their turn.
 const SWEEP: usize = 256;
-
-/// How many bytes of what a client sends are discarded at one look. One that sends faster waits for the
-/// next look, as its own sends do.
-const DISCARD: usize = 256 * 1024;
 
 /// The sockets of one accept loop that are closing.
 pub(super) struct Closing {
@@ -153,74 +148,4 @@ impl Drop for Closing {
     fn drop(&mut self) {
         self.levels.iter().flatten().for_each(|socket| leave_to_the_kernel(&socket.stream));
     }
-}
-
-/// Whether both sides have ended and both know it, or the connection is dead: it can be dropped.
-///
-/// shutdown(2) fails then, and does nothing else to a connection whose FIN is sent. The other ways to ask
-/// cost more: TCP_INFO 2% of a poem's CPU time, and recv(2) can't tell this from a client that has closed
-/// but may still need a part of the answer to be sent again.
-fn is_over(stream: &Socket) -> bool {
-    stream.shutdown(Shutdown::Write).is_err()
-}
-
-/// A dropped socket's connection goes on in the kernel until the client has everything.
-fn leave_to_the_kernel(stream: &Socket) {
-    reset_when_dropped(stream, false);
-}
-
-/// What [`discard_input`] found after what it discarded.
-pub(super) enum Input {
-    /// The client has sent something, and there may be more.
-    Open,
-    /// The client has sent nothing since.
-    Empty,
-    /// The client has closed its side.
-    Ended,
-}
-
-/// Takes what the client has sent, a bounded amount of it, and forgets it.
-///
-/// With MSG_TRUNC a TCP socket drops the bytes instead of copying them; see tcp(7). A Unix socket does not
-/// know how to, and needs a buffer.
-pub(super) fn discard_input(stream: &Socket) -> io::Result<Input> {
-    loop {
-        let (fd, nowhere) = (stream.as_raw_fd(), std::ptr::null_mut());
-        let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
-        // SAFETY: with MSG_TRUNC on a TCP socket, nothing is written to the buffer; on others, the kernel
-        // finds that there is none, and says EFAULT.
-        let discarded = unsafe { libc::recv(fd, nowhere, DISCARD, flags) };
-        let discarded = match usize::try_from(discarded) {
-            Ok(discarded) => Ok(discarded),
-            Err(_) => match io::Error::last_os_error() {
-                e if e.raw_os_error() == Some(libc::EFAULT) => {
-                    stream.recv(&mut [std::mem::MaybeUninit::uninit(); 4096])
-                }
-                e => Err(e),
-            },
-        };
-        match discarded {
-            Ok(0) => return Ok(Input::Ended),
-            Ok(_) => return Ok(Input::Open),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(Input::Empty),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e),
-        }
-    }
-}
-
-/// Whether dropping this socket resets the connection, so that the client knows its answer to be
-/// incomplete, rather than ending it in order. It holds however the process ends.
-pub(super) fn reset_when_dropped(stream: &impl AsFd, reset: bool) {
-    let linger = reset.then_some(Duration::ZERO);
-    // Fails only on a connection that is gone.
-    let _ = socket2::SockRef::from(stream).set_linger(linger);
-}
-
-/// How many bytes the client has not acknowledged: SIOCOUTQ of tcp(7). While this falls, it is reading.
-pub(super) fn unacknowledged(stream: &impl AsRawFd) -> usize {
-    let mut bytes: libc::c_int = 0;
-    // SAFETY: the request writes one int to the address that it is given, and `bytes` is one.
-    let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
-    if done == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
 }

@@ -1,7 +1,7 @@
 //! A connection that a protocol converses on.
 
 use super::Peer;
-use super::closing::unacknowledged;
+use super::socket::{register, unacknowledged};
 use socket2::Socket;
 use std::future::Future;
 use std::io;
@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -35,7 +35,7 @@ struct Stall {
 }
 
 impl Connection {
-    /// Registers the socket, which [is reset when dropped](super::closing::reset_when_dropped), with the reactor of the
+    /// Registers the socket, which [is reset when dropped](super::socket::reset_when_dropped), with the reactor of the
     /// worker that this is called on.
     pub(super) fn new(
         stream: Socket,
@@ -97,14 +97,6 @@ impl Connection {
             }
         }
     }
-}
-
-/// Registers a connection with the reactor of the worker that this is called on.
-pub(super) fn register(stream: Socket) -> io::Result<AsyncFd<Socket>> {
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    // SAFETY: the AsyncFd owns the stream, whose descriptor neither changes nor closes before it is
-    // dropped.
-    Ok(unsafe { AsyncFd::register_with_interest(stream, interest) }?)
 }
 
 impl AsyncRead for Connection {

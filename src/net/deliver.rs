@@ -1,7 +1,6 @@
 //! The rest of a monologue that did not fit the socket's buffer.
 
-use super::closing::{Input, discard_input, unacknowledged};
-use super::connection::register;
+use super::socket::{Input, discard_input, register, unacknowledged};
 use super::{Payload, Peer};
 use socket2::Socket;
 use std::io;
@@ -11,12 +10,6 @@ use tokio::io::{Interest, Ready};
 use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{info, warn};
-
-/// How much the kernel keeps of what has not been sent yet, per connection. Beyond it a send waits, so
-/// that any number of slow readers share one poem in our memory instead of holding a copy each in the
-/// kernel's. What is on its way to the client is not counted, so this does not bound the throughput.
-/// See TCP_NOTSENT_LOWAT in tcp(7).
-pub(super) const UNSENT: u32 = 32 * 1024;
 
 /// How much is sent at one go before others on the worker get their turn, in bytes. (To a client that reads
 /// as fast as it is sent, sendfile(2) would go on to the end of a poem.)
@@ -34,7 +27,7 @@ struct Delivery {
     interest: Interest,
 }
 
-/// Delivers `payload` from `sent` on, on a stream that [is reset when dropped](super::closing::reset_when_dropped), and returns
+/// Delivers `payload` from `sent` on, on a stream that [is reset when dropped](super::socket::reset_when_dropped), and returns
 /// it when everything is sent, to be closed in order. `None`: the client went away, or took nothing for
 /// `write_timeout`; the connection has been reset and the log says why.
 pub(super) async fn deliver(

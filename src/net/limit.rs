@@ -1,69 +1,51 @@
-//! How many connections may be open at once.
+//! How many connections a service has at once.
 
 use super::burst::Burst;
-use nix::sys::resource::{Resource, getrlimit};
-use std::os::fd::RawFd;
-use std::sync::{Arc, LazyLock};
+use crate::sockets::{Descriptors, TakenDescriptors};
+use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-/// Descriptors that are left for everything that is not a connection: a log that is rotated, a poem that
-/// is read, a worker that is started.
-const SPARE: usize = 16;
-
-/// A number of connections that are open at the same time, those being closed included. Clients beyond it
+/// The connections that one service may have at the same time, those being closed included. Clients beyond
 /// wait in the kernel's queue of the listening socket (the backlog) until a place is free.
 ///
-/// The process has one, lent to services as a resource; a service may have one of its own instead.
-#[derive(Clone)]
-pub struct ConnectionLimit(Arc<Limit>);
-
-struct Limit {
-    /// Made when the first client comes: the services have opened by then what they need.
-    places: LazyLock<Places, Box<dyn FnOnce() -> Places + Send>>,
+/// A place takes as many of the process's descriptors as a connection of the service will need, and one of the
+/// service's own places, if it has a limit of its own.
+pub(super) struct Places {
+    own: Option<Own>,
+    descriptors: Descriptors,
+    /// How many descriptors a connection takes.
+    each: usize,
     full: Burst,
 }
 
-struct Places {
+struct Own {
     max: usize,
     free: Arc<Semaphore>,
 }
 
 /// One open connection's place. Free again when dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+pub(super) struct Place {
+    _own: Option<OwnedSemaphorePermit>,
+    _descriptors: TakenDescriptors,
+}
 
-impl ConnectionLimit {
-    /// At most `max` connections.
-    pub fn new(max: usize) -> Self {
-        Self::counted(move || max)
-    }
-
-    /// As many connections as the process has descriptors for, beyond those that are open when the first
-    /// client comes and a few to spare; at least one.
-    pub fn from_descriptors() -> Self {
-        Self::counted(|| {
-            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
-            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            limit.saturating_sub(descriptors_in_use() + SPARE).max(1)
-        })
-    }
-
-    fn counted(max: impl FnOnce() -> usize + Send + 'static) -> Self {
-        let places = || {
-            let max = max().min(Semaphore::MAX_PERMITS);
-            Places { max, free: Arc::new(Semaphore::new(max)) }
-        };
-        let places = LazyLock::new(Box::new(places) as Box<dyn FnOnce() -> Places + Send>);
-        Self(Arc::new(Limit { places, full: Burst::default() }))
-    }
-
-    /// The number.
-    pub fn max(&self) -> usize {
-        self.0.places.max
+impl Places {
+    /// Places for connections that take `each` descriptors of the process's; at most `max`, if that is given.
+    pub(super) fn new(max: Option<usize>, descriptors: Descriptors, each: usize) -> Self {
+        let own = max.map(|max| {
+            let max = max.min(Semaphore::MAX_PERMITS);
+            Own { max, free: Arc::new(Semaphore::new(max)) }
+        });
+        Self { own, descriptors, each: each.max(1), full: Burst::default() }
     }
 
     pub(super) fn try_place(&self) -> Option<Place> {
-        self.0.places.free.clone().try_acquire_owned().ok()
+        let own = match &self.own {
+            Some(own) => Some(own.free.clone().try_acquire_owned().ok()?),
+            None => None,
+        };
+        Some(Place { _own: own, _descriptors: self.descriptors.try_take(self.each)? })
     }
 
     /// Waits for a place, saying so once per burst.
@@ -71,55 +53,52 @@ impl ConnectionLimit {
         if let Some(place) = self.try_place() {
             return place;
         }
-        if self.0.full.event().is_some() {
+        if self.full.event().is_some() {
             let max = self.max();
             warn!(
                 max,
                 "all {max} places for connections are taken; further clients wait in the backlog"
             );
         }
-        match self.0.places.free.clone().acquire_owned().await {
-            Ok(place) => place,
-            Err(_) => unreachable!("the semaphore is never closed"),
-        }
+        let own = match &self.own {
+            Some(own) => match own.free.clone().acquire_owned().await {
+                Ok(permit) => Some(permit),
+                Err(_) => unreachable!("the semaphore is never closed"),
+            },
+            None => None,
+        };
+        Place { _own: own, _descriptors: self.descriptors.take(self.each).await }
     }
-}
 
-fn descriptors_in_use() -> usize {
-    match std::fs::read_dir("/proc/self/fd") {
-        Ok(entries) => entries.count() - 1, // one is that of the directory itself
-        // A chroot may have no /proc. Few descriptors have numbers beyond these.
-        Err(_) => (0..4096).filter(|fd| is_open(*fd)).count(),
+    /// How many places there are.
+    fn max(&self) -> usize {
+        let by_descriptors = (self.descriptors.total() / self.each).max(1);
+        self.own.as_ref().map_or(by_descriptors, |own| own.max.min(by_descriptors))
     }
-}
-
-fn is_open(fd: RawFd) -> bool {
-    // SAFETY: asking for a descriptor's flags changes nothing, whatever the number.
-    unsafe { libc::fcntl(fd, libc::F_GETFD) >= 0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::File;
-    use std::os::fd::AsRawFd;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
-    fn places_are_counted_when_the_first_client_comes() {
-        static FREE: AtomicUsize = AtomicUsize::new(1);
-        let limit = ConnectionLimit::counted(|| FREE.load(Ordering::Relaxed));
-        FREE.store(3, Ordering::Relaxed);
-        let place = limit.try_place();
-        FREE.store(5, Ordering::Relaxed);
-        assert_eq!((place.is_some(), limit.max()), (true, 3));
+    fn a_service_has_no_more_places_than_it_may() {
+        let places = Places::new(Some(2), Descriptors::new(), 1);
+        let taken = [places.try_place().unwrap(), places.try_place().unwrap()];
+        assert!(places.try_place().is_none());
+        drop(taken);
+        assert!(places.try_place().is_some());
     }
 
     #[test]
-    fn descriptors_are_counted_whatever_gaps_there_are_below() {
-        let mut open: Vec<File> = (0..200).map(|_| File::open("/dev/null").unwrap()).collect();
-        open.drain(..100);
-        assert!(descriptors_in_use() >= open.len());
-        assert!(open.iter().all(|file| is_open(file.as_raw_fd())) && !is_open(RawFd::MAX));
+    fn services_share_the_descriptors_of_the_process() {
+        let descriptors = Descriptors::new();
+        let (one, other) =
+            (Places::new(None, descriptors.clone(), 2), Places::new(None, descriptors.clone(), 1));
+        let total = descriptors.total();
+        let taken: Vec<Place> = std::iter::from_fn(|| one.try_place()).collect();
+        assert_eq!((taken.len(), one.max()), (total / 2, total / 2));
+        let rest: Vec<Place> = std::iter::from_fn(|| other.try_place()).collect();
+        assert_eq!(rest.len(), total % 2);
     }
 }

@@ -1,70 +1,86 @@
 //! Sockets for all addresses of an interface.
 
 use super::Interface;
-use crate::service::BoxError;
-use crate::sockets::{ListenError, Sockets};
-use socket2::SockRef;
+use crate::service::{BoxError, PrivilegedContext};
+use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Sockets};
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
-use tracing::warn;
+use tracing::{info, warn};
 
 /// How often a common free port is looked for, for the several addresses of one name.
 const PORT_ATTEMPTS: usize = 16;
 
-/// Opens a socket for `service` on every address of `interface`; `port` 0 is one free port for all.
-///
-/// # Errors
-/// If one of them can't be opened, unless `interface` is a name and this machine has no such address; and
-/// if there is none at all.
-pub(super) fn listen_on_all<S: AsFd>(
-    interface: &Interface,
-    port: u16,
-    sockets: &Sockets,
-    service: &str,
-    open: impl Fn(SocketAddr) -> Result<Option<S>, ListenError>,
-) -> Result<Vec<S>, BoxError> {
-    for attempt in 1.. {
-        match try_all(interface, port, sockets, service, &open) {
-            // The port that the first address got is taken on another one.
-            Err(e) if port == 0 && e.is_in_use() && attempt < PORT_ATTEMPTS => {}
-            Err(e) => return Err(e.into()),
-            Ok(opened) if opened.is_empty() => break,
-            Ok(opened) => return Ok(opened),
+/// The sockets of a running service, as the log calls them.
+pub(super) struct ListenedOn(Vec<(Endpoint, bool)>);
+
+impl ListenedOn {
+    pub(super) fn of(sockets: &[LentSocket]) -> Self {
+        let name = |socket: &LentSocket| (socket.endpoint().clone(), socket.is_shared());
+        Self(sockets.iter().map(name).collect())
+    }
+
+    /// Says that the service takes nothing more on them.
+    pub(super) fn log_close(&self) {
+        for (address, is_shared) in &self.0 {
+            if *is_shared {
+                info!(%address, "closing {address}, which stays open for the next start");
+            } else {
+                info!(%address, "closing {address}");
+            }
         }
     }
-    Err(format!("{interface} has no address on this machine").into())
 }
 
-fn try_all<S: AsFd>(
-    interface: &Interface,
-    mut port: u16,
-    sockets: &Sockets,
-    service: &str,
-    open: impl Fn(SocketAddr) -> Result<Option<S>, ListenError>,
-) -> Result<Vec<S>, ListenError> {
-    let mut opened: Vec<S> = Vec::new();
-    for mut address in interface.addresses(port) {
-        address.set_port(port);
-        match open(address) {
-            Ok(None) => {}
-            Ok(Some(socket)) => {
-                port = local_address(&socket).map_or(port, |bound| bound.port());
-                opened.push(socket);
+/// What a service wants to listen on: every address of an interface, at one port.
+pub(super) struct Wanted<'a> {
+    pub(super) interface: &'a Interface,
+    /// 0 is one free port for all addresses.
+    pub(super) port: u16,
+    /// TCP or UDP.
+    pub(super) endpoint: fn(SocketAddr) -> Endpoint,
+    pub(super) options: ListenOptions,
+}
+
+impl Wanted<'_> {
+    /// Opens a socket on every address, for the service whose context this is.
+    ///
+    /// # Errors
+    /// If one of them can't be opened, unless the interface is a name and this machine has no such address;
+    /// and if there is none at all.
+    pub(super) fn open(&self, cx: &PrivilegedContext) -> Result<Vec<LentSocket>, BoxError> {
+        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        for attempt in 1.. {
+            match self.try_all(cx, &sockets) {
+                // The port that the first address got is taken on another one.
+                Err(e) if self.port == 0 && e.is_in_use() && attempt < PORT_ATTEMPTS => {}
+                Err(e) => return Err(e.into()),
+                Ok(opened) if opened.is_empty() => break,
+                Ok(opened) => return Ok(opened),
             }
-            Err(e) if e.is_absent() && !interface.is_literal() => {
-                warn!("not listening on {address}: {}", e.source);
-            }
-            Err(e) => {
-                for bound in opened.iter().filter_map(local_address) {
-                    sockets.closed(service, bound);
+        }
+        Err(format!("{} has no address on this machine", self.interface).into())
+    }
+
+    fn try_all(
+        &self,
+        cx: &PrivilegedContext,
+        sockets: &Sockets,
+    ) -> Result<Vec<LentSocket>, ListenError> {
+        let mut port = self.port;
+        let mut opened: Vec<LentSocket> = Vec::new();
+        for mut address in self.interface.addresses(port) {
+            address.set_port(port);
+            match sockets.open(cx.path(), &(self.endpoint)(address), &self.options) {
+                Ok(None) => {}
+                Ok(Some(socket)) => {
+                    port = socket.endpoint().address().map_or(port, |bound| bound.port());
+                    opened.push(socket);
                 }
-                return Err(e);
+                Err(e) if e.is_absent() && !self.interface.is_literal() => {
+                    warn!("not listening on {address}: {}", e.source);
+                }
+                Err(e) => return Err(e),
             }
         }
+        Ok(opened)
     }
-    Ok(opened)
-}
-
-fn local_address(socket: &impl AsFd) -> Option<SocketAddr> {
-    SockRef::from(socket).local_addr().ok()?.as_socket()
 }

@@ -7,21 +7,23 @@
 //! of its own, which is lost with its socket, and EPOLLEXCLUSIVE is not to be had from Tokio.
 
 use super::Peer;
+use super::socket::set_connection_options;
+use crate::sockets::{LentSocket, Origin};
 use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use tokio::sync::Notify;
 
 /// A listening socket that the accept loops of all workers share.
 pub(super) struct Listener {
-    socket: Socket,
+    socket: LentSocket,
     /// The worker that always takes clients.
     home: usize,
     help: Notify,
 }
 
 impl Listener {
-    pub(super) fn new(socket: Socket, home: usize) -> Self {
+    pub(super) fn new(socket: LentSocket, home: usize) -> Self {
         Self { socket, home, help: Notify::new() }
     }
 
@@ -40,14 +42,19 @@ impl Listener {
         self.help.notified().await;
     }
 
-    /// With a backlog of none, nobody new gets in.
-    pub(super) fn let_nobody_in(&self) {
-        let _ = SockRef::from(&self.socket).listen(0);
+    /// Refuses clients that come from now on, unless the socket is shared: then they wait for whoever listens
+    /// next. Returns how many may wait now, at most.
+    pub(super) fn refuse_new_clients(&self, backlog: usize) -> usize {
+        if self.socket.is_shared() {
+            return self.waiting().min(backlog + 1);
+        }
+        let _ = SockRef::from(&self.socket).listen(0); // with a backlog of none, nobody new gets in
+        backlog + 1
     }
 
-    /// A new client. Its connection [is reset when dropped](super::closing::reset_when_dropped), until
-    /// `closing.rs` leaves it to the kernel: it inherits that from the listening socket, so that there is no
-    /// moment without it.
+    /// A new client. Its connection [is reset when dropped](super::socket::reset_when_dropped), until
+    /// `closing.rs` leaves it to the kernel. It inherits that from the listening socket, so that there is no
+    /// moment without it; but a socket that somebody else opened is left as it is.
     ///
     /// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
     pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {
@@ -64,6 +71,9 @@ impl Listener {
         // SAFETY: where accept4 succeeds, it has written an address and its length.
         let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
         let stream = Socket::from(fd);
+        if self.socket.origin() == Origin::Inherited {
+            set_connection_options(stream.as_fd());
+        }
         let peer = Peer::of(&address, &stream);
         Ok((stream, peer))
     }

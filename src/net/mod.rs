@@ -56,6 +56,7 @@ mod payload;
 mod protocol;
 mod rate;
 mod serving;
+mod socket;
 mod tcp_server;
 #[cfg(test)]
 mod tests;
@@ -64,7 +65,6 @@ mod unix_server;
 
 pub use connection::Connection;
 pub use interface::{Interface, ResolveError};
-pub use limit::ConnectionLimit;
 pub use payload::Payload;
 pub use protocol::{Peer, Protocol};
 pub use serving::ServerOptions;

@@ -102,6 +102,12 @@ pub trait Protocol: Send + Sync + 'static {
         None
     }
 
+    /// How many of the process's descriptors a connection takes: its own, and those that the protocol opens
+    /// while it lasts. A client is accepted only when so many are free.
+    fn descriptors(&self) -> usize {
+        1
+    }
+
     /// Holds a conversation, in a task of its own, and returns when everything has been said; the
     /// connection is then closed in order. After an error it is reset instead, and the error is logged.
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {

@@ -1,14 +1,15 @@
 //! Serving clients on listening sockets: what servers on TCP ports and on Unix sockets have in common.
 
+use super::Protocol;
 use super::accept::{Shared, accept_loop};
 use super::alarm::Alarm;
 use super::burst::Burst;
-use super::closing::reset_when_dropped;
+use super::limit::Places;
+use super::listen::ListenedOn;
 use super::listener::Listener;
-use super::{ConnectionLimit, Protocol};
 use crate::service::{BoxError, Context};
+use crate::sockets::{LentSocket, Sockets};
 use futures::future::join_all;
-use socket2::Socket;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,12 +21,13 @@ use tracing::warn;
 
 /// What can be set about a server, beside where it listens.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ServerOptions {
     /// How many clients may wait in the kernel to be accepted. The kernel takes at most
     /// `net.core.somaxconn`.
     pub backlog: u32,
-    /// How many connections this service has at once; `None`: it shares the process's
-    /// [`ConnectionLimit`].
+    /// How many connections this service has at once; `None`: as many as the process has
+    /// [descriptors](crate::sockets::Descriptors) for.
     pub max_connections: Option<usize>,
     /// How long a client may take nothing of what is sent to it.
     pub write_timeout: Duration,
@@ -46,7 +48,8 @@ impl Default for ServerOptions {
 }
 
 /// The listeners of a process have their homes on one worker after the other.
-static NEXT_HOME: AtomicUsize = AtomicUsize::new(0);
+#[derive(Default)]
+struct NextHome(AtomicUsize);
 
 /// Makes the protocol when the service starts: the time to look up other services.
 pub(super) type MakeProtocol = dyn Fn(&Context) -> Result<Arc<dyn Protocol>, BoxError> + Send;
@@ -56,40 +59,37 @@ pub(super) struct Serving {
     shared: Arc<Shared>,
     /// One per listening socket and worker. Those of a socket share it.
     loops: Vec<JoinHandle<()>>,
+    listened_on: ListenedOn,
 }
 
 impl Serving {
     /// Starts to serve on `listeners`, once the whole application has started.
     pub(super) fn start(
         cx: &Context,
-        listeners: Vec<Socket>,
+        listeners: Vec<LentSocket>,
         options: &ServerOptions,
         protocol: Arc<dyn Protocol>,
     ) -> io::Result<Self> {
-        let limit = match options.max_connections {
-            Some(max) => ConnectionLimit::new(max),
-            None => match cx.resource::<ConnectionLimit>() {
-                Some(shared) => (*shared).clone(),
-                None => ConnectionLimit::from_descriptors(),
-            },
-        };
+        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        let descriptors = sockets.descriptors().clone();
+        let places = Places::new(options.max_connections, descriptors, protocol.descriptors());
         let shared = Arc::new(Shared {
             protocol,
             options: options.clone(),
-            limit,
+            places,
             closed: CancellationToken::new(),
             cut: CancellationToken::new(),
             unfinished: AtomicUsize::new(0),
             exhausted: Burst::default(),
         });
         let workers = cx.workers().len();
-        let alarms = (0..workers).map(|worker| Alarm::of(cx.workers().handle(worker)));
+        let next_home = cx.workers().shared::<NextHome>();
+        let alarms = (0..workers).map(|worker| Alarm::of(cx.workers(), worker));
         let alarms = alarms.collect::<io::Result<Vec<_>>>()?;
+        let listened_on = ListenedOn::of(&listeners);
         let mut loops = Vec::new();
         for listener in listeners {
-            // Accepted sockets inherit it: they are reset unless the kernel is told otherwise.
-            reset_when_dropped(&listener, true);
-            let home = NEXT_HOME.fetch_add(1, Ordering::Relaxed) % workers;
+            let home = next_home.0.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
             for (worker, alarm) in alarms.iter().enumerate() {
                 let (shared, listener, alarm) = (shared.clone(), listener.clone(), alarm.clone());
@@ -97,12 +97,16 @@ impl Serving {
                 loops.push(cx.spawn_on(worker, accept_loop));
             }
         }
-        Ok(Self { shared, loops })
+        Ok(Self { shared, loops, listened_on })
     }
 
-    /// Serves those who wait already, and refuses everybody else.
+    /// Serves those who wait already, and refuses everybody else, or leaves them to whoever listens next.
     pub(super) fn close(&self) {
+        if self.shared.closed.is_cancelled() {
+            return;
+        }
         self.shared.closed.cancel();
+        self.listened_on.log_close();
     }
 
     /// Returns when every connection is closed, or was cut at the deadline; says how many were.

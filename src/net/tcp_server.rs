@@ -1,37 +1,29 @@
 //! A service that listens on a TCP port.
 
-use super::deliver::UNSENT;
-use super::listen::listen_on_all;
+use super::listen::Wanted;
 use super::serving::{MakeProtocol, ServerOptions, Serving};
+use super::socket::set_connection_options;
 use super::{Interface, Protocol};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
-use crate::sockets::Sockets;
+use crate::sockets::{Endpoint, LentSocket, ListenOptions};
 use async_trait::async_trait;
-use socket2::{SockRef, Socket};
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 /// A service that listens on every address of an interface and speaks one protocol.
 ///
 /// Ports are bound at the privileged start, clients accepted once the whole application has started.
-/// `close` serves those who already wait and refuses everybody else; `stop` returns when every connection
+/// `close` serves those who already wait and refuses everybody else, or, where the socket
+/// [is shared](LentSocket::is_shared), leaves them to whoever listens next; `stop` returns when every connection
 /// is closed, or was cut at the deadline.
 pub struct TcpServer {
     interface: Interface,
     port: u16,
     options: ServerOptions,
     make_protocol: Box<MakeProtocol>,
-    listeners: Vec<TcpListener>,
-    running: Option<Running>,
-}
-
-struct Running {
-    serving: Serving,
-    sockets: Option<Arc<Sockets>>,
-    service: String,
-    addresses: Vec<SocketAddr>,
+    listeners: Vec<LentSocket>,
+    serving: Option<Serving>,
 }
 
 impl TcpServer {
@@ -57,7 +49,7 @@ impl TcpServer {
             options: ServerOptions::default(),
             make_protocol: Box::new(make_protocol),
             listeners: Vec::new(),
-            running: None,
+            serving: None,
         }
     }
 
@@ -71,14 +63,16 @@ impl TcpServer {
 #[async_trait]
 impl Service for TcpServer {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
-        let sockets = cx.resource::<Sockets>().unwrap_or_default();
-        let service = cx.path().as_str();
-        let backlog = self.options.backlog;
-        let open = |address| sockets.listen_tcp(service, address, backlog);
-        self.listeners = listen_on_all(&self.interface, self.port, &sockets, service, open)?;
+        let options = ListenOptions {
+            backlog: self.options.backlog,
+            before_listen: set_connection_options,
+            ..ListenOptions::default()
+        };
+        let (interface, port) = (&self.interface, self.port);
+        let wanted = Wanted { interface, port, endpoint: Endpoint::Tcp, options };
+        self.listeners = wanted.open(cx)?;
         for listener in &self.listeners {
-            bound_unsent(listener);
-            let address = listener.local_addr()?;
+            let address = listener.endpoint();
             info!(%address, "listening on {address}");
         }
         Ok(())
@@ -89,33 +83,21 @@ impl Service for TcpServer {
             return Err("it has no socket: its privileged start has not been called".into());
         }
         let protocol = (self.make_protocol)(cx)?;
-        let addresses =
-            self.listeners.iter().map(TcpListener::local_addr).collect::<Result<_, _>>()?;
-        let listeners = self.listeners.drain(..).map(Socket::from).collect();
-        self.running = Some(Running {
-            serving: Serving::start(cx, listeners, &self.options, protocol)?,
-            sockets: cx.resource::<Sockets>(),
-            service: cx.path().as_str().into(),
-            addresses,
-        });
+        let listeners = std::mem::take(&mut self.listeners);
+        self.serving = Some(Serving::start(cx, listeners, &self.options, protocol)?);
         Ok(())
     }
 
     fn close(&mut self) {
         self.listeners.clear();
-        let Some(Running { serving, sockets, service, addresses }) = &self.running else { return };
-        serving.close();
-        for address in addresses {
-            info!(%address, "closing {address}");
-            if let Some(sockets) = sockets {
-                sockets.closed(service, *address);
-            }
+        if let Some(serving) = &self.serving {
+            serving.close();
         }
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        if let Some(running) = self.running.take() {
-            running.serving.stop(deadline).await;
+        if let Some(serving) = self.serving.take() {
+            serving.stop(deadline).await;
         }
         Ok(())
     }
@@ -124,12 +106,5 @@ impl Service for TcpServer {
         let addresses: Vec<String> =
             self.interface.addresses(self.port).map(|address| address.to_string()).collect();
         Ok(format!("would listen on {}", addresses.join(" and ")))
-    }
-}
-
-/// Bounds what the kernel keeps of unsent bytes; accepted sockets inherit it from the listener.
-fn bound_unsent(listener: &TcpListener) {
-    if let Err(e) = SockRef::from(listener).set_tcp_notsent_lowat(UNSENT) {
-        warn!("slow readers will cost more of the kernel's memory: TCP_NOTSENT_LOWAT: {e}");
     }
 }

@@ -50,7 +50,7 @@ impl Running {
         application.privileged_start(&resources).unwrap();
         let sockets = resources.get::<Sockets>().unwrap().list();
         assert_eq!((sockets.len(), sockets[0].service.as_str()), (1, "server"));
-        let address = sockets[0].address;
+        let address = sockets[0].endpoint.address().unwrap();
         before(address);
         application.start(&resources, workers).await.unwrap();
         Self { application, address }

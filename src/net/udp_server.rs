@@ -2,13 +2,13 @@
 
 use super::Interface;
 use super::answer::{Shared, answer_loop};
-use super::listen::listen_on_all;
+use super::listen::{ListenedOn, Wanted};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
-use crate::sockets::Sockets;
+use crate::sockets::{Endpoint, LentSocket, ListenOptions};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::join_all;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -29,6 +29,7 @@ pub trait Responder: Send + Sync + 'static {
 
 /// What can be set about a [`UdpServer`], beside where it listens.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct UdpOptions {
     /// Longer answers are cut there, in bytes; a text in UTF-8 is cut before the character that does not fit
     /// any more. No datagram holds more than 65,507 bytes.
@@ -82,7 +83,7 @@ pub struct UdpServer {
     port: u16,
     options: UdpOptions,
     make_responder: Box<MakeResponder>,
-    sockets: Vec<UdpSocket>,
+    sockets: Vec<LentSocket>,
     running: Option<Running>,
 }
 
@@ -90,8 +91,7 @@ struct Running {
     shared: Arc<Shared>,
     /// One per address.
     loops: Vec<JoinHandle<()>>,
-    sockets: Option<Arc<Sockets>>,
-    addresses: Vec<(String, SocketAddr)>,
+    listened_on: ListenedOn,
 }
 
 /// A server that is dropped while it runs answers nobody any more.
@@ -129,21 +129,17 @@ impl UdpServer {
 #[async_trait]
 impl Service for UdpServer {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
-        let sockets = cx.resource::<Sockets>().unwrap_or_default();
-        let name = cx.path().as_str();
-        let bind = |address| sockets.bind_udp(name, address);
-        let bound = listen_on_all(&self.interface, self.port, &sockets, name, bind)?;
-        let addresses: Vec<SocketAddr> =
-            bound.iter().map(UdpSocket::local_addr).collect::<Result<_, _>>()?;
+        let (interface, port, options) = (&self.interface, self.port, ListenOptions::default());
+        let sockets = Wanted { interface, port, endpoint: Endpoint::Udp, options }.open(cx)?;
         // Not only those of the interface: a socket that was handed over may have another one.
-        if let Some(refused) = addresses.iter().find_map(|a| self.options.permit(*a).err()) {
-            addresses.iter().for_each(|address| sockets.closed(name, *address));
-            return Err(refused.into());
+        for address in sockets.iter().filter_map(|socket| socket.endpoint().address()) {
+            self.options.permit(address)?;
         }
-        for address in addresses {
-            info!(%address, "listening on UDP {address}");
+        for socket in &sockets {
+            let address = socket.endpoint();
+            info!(%address, "listening on {address}");
         }
-        self.sockets = bound;
+        self.sockets = sockets;
         Ok(())
     }
 
@@ -155,11 +151,9 @@ impl Service for UdpServer {
         let mut running = Running {
             shared: shared.clone(),
             loops: Vec::new(),
-            sockets: cx.resource::<Sockets>(),
-            addresses: Vec::new(),
+            listened_on: ListenedOn::of(&self.sockets),
         };
         for (worker, socket) in self.sockets.drain(..).enumerate() {
-            running.addresses.push((cx.path().as_str().into(), socket.local_addr()?));
             let answer_loop = answer_loop(cx.clone(), shared.clone(), socket);
             running.loops.push(cx.spawn_on(worker, answer_loop));
         }
@@ -171,12 +165,7 @@ impl Service for UdpServer {
         self.sockets.clear();
         let Some(running) = &self.running else { return };
         running.shared.closed.cancel();
-        for (service, address) in &running.addresses {
-            info!(%address, "closing UDP {address}");
-            if let Some(sockets) = &running.sockets {
-                sockets.closed(service, *address);
-            }
-        }
+        running.listened_on.log_close();
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {

@@ -2,36 +2,29 @@
 
 use super::Protocol;
 use super::serving::{MakeProtocol, ServerOptions, Serving};
+use super::socket::set_connection_options;
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
+use crate::sockets::{Endpoint, LentSocket, ListenOptions, Sockets, check_unix_path};
 use async_trait::async_trait;
-use socket2::{Domain, SockAddr, Socket, Type};
-use std::fs::{self, Permissions};
-use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::info;
 
 /// A service that listens on a Unix socket and speaks one protocol, as a
 /// [`TcpServer`](super::TcpServer) does on a port. But Unix sockets have no reset: an answer that is cut
 /// just ends.
 ///
 /// A socket file that nobody listens on is replaced; one that somebody does is an error. The file is removed
-/// when the service closes.
+/// when the service closes, unless the socket [is shared](LentSocket::is_shared). A path that begins with `@` is
+/// an abstract name, which is no file and has no permissions.
 pub struct UnixServer {
     path: PathBuf,
     mode: u32,
     options: ServerOptions,
     make_protocol: Box<MakeProtocol>,
-    listener: Option<(Socket, SocketFile)>,
-    running: Option<(Serving, SocketFile)>,
-}
-
-/// A socket's name in the file system.
-struct SocketFile {
-    path: PathBuf,
-    device_and_inode: (u64, u64),
+    listener: Option<LentSocket>,
+    serving: Option<Serving>,
 }
 
 impl UnixServer {
@@ -57,7 +50,7 @@ impl UnixServer {
             options: ServerOptions::default(),
             make_protocol: Box::new(make_protocol),
             listener: None,
-            running: None,
+            serving: None,
         }
     }
 
@@ -72,94 +65,48 @@ impl UnixServer {
         self.options = options;
         self
     }
-
-    fn listen(&self) -> io::Result<(Socket, SocketFile)> {
-        let path = std::path::absolute(&self.path)?;
-        make_way(&path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-        socket.bind(&SockAddr::unix(&path)?)?;
-        let file = SocketFile::of(path)?;
-        // Before anybody can connect.
-        fs::set_permissions(&file.path, Permissions::from_mode(self.mode))?;
-        socket.listen(i32::try_from(self.options.backlog).unwrap_or(i32::MAX))?;
-        Ok((socket, file))
-    }
-}
-
-/// Removes a socket file that a server left behind which was killed.
-fn make_way(path: &Path) -> io::Result<()> {
-    let kind = match fs::symlink_metadata(path) {
-        Ok(metadata) => metadata.file_type(),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(e),
-    };
-    if !kind.is_socket() {
-        return Err(io::Error::other("there is a file of that name which is not a socket"));
-    }
-    let client = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    match client.connect(&SockAddr::unix(path)?) {
-        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // Also when its queue is full, or it is not for this user.
-        _ => Err(io::Error::other("another process listens on it")),
-    }
-}
-
-impl SocketFile {
-    fn of(path: PathBuf) -> io::Result<Self> {
-        let metadata = fs::symlink_metadata(&path)?;
-        Ok(Self { path, device_and_inode: (metadata.dev(), metadata.ino()) })
-    }
-}
-
-/// The name goes with the socket, unless somebody else has taken it.
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|metadata| (metadata.dev(), metadata.ino()) == self.device_and_inode);
-        if ours && let Err(e) = fs::remove_file(&self.path) {
-            warn!("can't remove the socket {}: {e}; the next start will", self.path.display());
-        }
-    }
 }
 
 #[async_trait]
 impl Service for UnixServer {
-    fn privileged_start(&mut self, _cx: &PrivilegedContext) -> Result<(), BoxError> {
+    fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
+        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        let options = ListenOptions {
+            backlog: self.options.backlog,
+            mode: self.mode,
+            before_listen: set_connection_options,
+        };
+        self.listener = sockets.open(cx.path(), &Endpoint::Unix(self.path.clone()), &options)?;
         let path = self.path.display();
-        let listener =
-            self.listen().map_err(|e| format!("can't listen on the socket {path}: {e}"))?;
         info!(%path, "listening on {path}");
-        self.listener = Some(listener);
         Ok(())
     }
 
     async fn start(&mut self, cx: &Context) -> Result<(), BoxError> {
         let protocol = (self.make_protocol)(cx)?;
-        let Some((socket, file)) = self.listener.take() else {
+        let Some(listener) = self.listener.take() else {
             return Err("it has no socket: its privileged start has not been called".into());
         };
-        self.running = Some((Serving::start(cx, vec![socket], &self.options, protocol)?, file));
+        self.serving = Some(Serving::start(cx, vec![listener], &self.options, protocol)?);
         Ok(())
     }
 
     fn close(&mut self) {
         self.listener = None;
-        if let Some((serving, _)) = &self.running {
-            let path = self.path.display();
-            info!(%path, "closing {path}");
+        if let Some(serving) = &self.serving {
             serving.close();
         }
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        if let Some((serving, file)) = self.running.take() {
+        if let Some(serving) = self.serving.take() {
             serving.stop(deadline).await;
-            drop(file);
         }
         Ok(())
     }
 
     fn check(&self, files: &Files) -> Result<String, BoxError> {
-        Ok(format!("would listen on {}", files.find(&self.path).display()))
+        let path = check_unix_path(&self.path, files)?;
+        Ok(format!("would listen on {}", path.display()))
     }
 }

@@ -62,6 +62,11 @@ impl PortForward {
 
 #[async_trait]
 impl Protocol for PortForward {
+    /// The client's connection, and the one to the other server.
+    fn descriptors(&self) -> usize {
+        2
+    }
+
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         let ForwardSettings { to, connect_timeout } = &self.settings;
         let peer = *connection.peer();

@@ -10,12 +10,13 @@ use std::process::ExitCode;
 pub(super) fn check(
     program: &str,
     mut source: FileSource,
-    options: &Options,
+    options: Options,
 ) -> Result<ExitCode, Failure> {
-    options.check(program).map_err(|e| Failure::Run(RunError::Options(e)))?;
-    let application = source.application().map_err(|e| Failure::Run(RunError::Application(e)))?;
+    let (application, from_file) = source.load().map_err(RunError::Application)?;
+    let options = options.or(from_file);
+    options.clone().check(program).map_err(RunError::Options)?;
     say(&format!("{}: application {:?}", source.origin(), application.name()))?;
-    match check_children(&application, &ServicePath::root(), &files(options))? {
+    match check_children(application.services(), &ServicePath::root(), &files(&options))? {
         0 => Ok(ExitCode::SUCCESS),
         1 => Err(Failure::Other("1 service would not start".into(), 2)),
         problems => Err(Failure::Other(format!("{problems} services would not start"), 2)),

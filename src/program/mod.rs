@@ -114,9 +114,8 @@ impl Program {
         if let Some(argument) = arguments.first() {
             return Err(misplaced(argument, file.as_deref()));
         }
-        let (mut source, from_file) = self.source(file)?;
-        let options = complete(options, from_file)?;
-        daemon::run(self.name, environment, &options, &mut source).map_err(Failure::Run)?;
+        let (source, options) = (self.source(file)?, typed_here(options)?);
+        daemon::run(self.name, environment, options, source)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -125,8 +124,7 @@ impl Program {
         match action {
             Action::Check(file) => {
                 let file = self.application_file(file, &options);
-                let (source, from_file) = self.source(file)?;
-                check::check(self.name, source, &complete(options, from_file)?)
+                check::check(self.name, self.source(file)?, typed_here(options)?)
             }
             Action::Status(file) => control::status(self.name, &self.find_daemon(file, options)?),
             Action::Stop(file) => control::stop(self.name, &self.find_daemon(file, options)?),
@@ -139,18 +137,14 @@ impl Program {
         if named.is_some() {
             return named;
         }
-        // With a chroot, the rundir is a name inside it, while this file is read outside.
-        let rundir = options.rundir.clone().filter(|_| options.chroot.is_none());
+        let rundir = options.unless_chroot(options.rundir.clone());
         let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
         Some(default).filter(|file| exists(file))
     }
 
-    fn source(&self, file: Option<PathBuf>) -> Result<(FileSource, Options), Failure> {
-        let source = FileSource::new(self.registry.clone(), file, self.built_in.clone(), self.name);
-        source.map_err(|e| match e.downcast::<ConfigError>() {
-            Ok(config) => Failure::Config(*config),
-            Err(other) => Failure::Other(other.to_string(), 2),
-        })
+    fn source(&self, file: Option<PathBuf>) -> Result<FileSource, Failure> {
+        FileSource::new(self.registry.clone(), file, self.built_in.clone(), self.name)
+            .map_err(|e| Failure::Other(e.to_string(), 2))
     }
 
     /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it.
@@ -161,16 +155,15 @@ impl Program {
             }
             None => Options::default(),
         };
-        complete(options, from_file)
+        Ok(typed_here(options)?.or(from_file))
     }
 }
 
-/// The options of the command line, which are relative to the current directory, and those of the file.
-fn complete(given: Options, from_file: Options) -> Result<Options, Failure> {
+/// The options of the command line, whose file names are relative to the current directory.
+fn typed_here(options: Options) -> Result<Options, Failure> {
     let here = env::current_dir()
         .map_err(|e| Failure::Other(format!("can't find out the current directory: {e}"), 1))?;
-    let inside_root = given.chroot.is_some() || from_file.chroot.is_some();
-    Ok(given.relative_to(&here, inside_root).or(from_file))
+    Ok(options.typed_in(here))
 }
 
 /// Whether there is a file of that name. One that can't be read is one all the same.
@@ -209,6 +202,16 @@ impl From<clap::Error> for Failure {
     }
 }
 
+impl From<RunError> for Failure {
+    fn from(e: RunError) -> Self {
+        let RunError::Application(e) = e else { return Failure::Run(e) };
+        match e.downcast::<ConfigError>() {
+            Ok(config) => Failure::Config(*config),
+            Err(other) => Failure::Run(RunError::Application(other)),
+        }
+    }
+}
+
 impl Failure {
     fn report(self, program: &str) -> ExitCode {
         match self {
@@ -226,10 +229,6 @@ impl Failure {
                 ExitCode::from(2)
             }
             Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
-            Failure::Run(RunError::Application(e)) if e.is::<ConfigError>() => {
-                complain(&e.to_string());
-                ExitCode::from(2)
-            }
             Failure::Run(e) => {
                 complain(&format!("{program}: {e}"));
                 e.exit_code()

@@ -1,6 +1,6 @@
 //! Plugins on the command line: finding the one that was named, running it, listing them all.
 
-use super::{Failure, Program, complete, exists};
+use super::{Failure, Program, exists, typed_here};
 use crate::config::{self, ConfigError};
 use crate::daemon::{self, Environment, Options, Source};
 use crate::plugin::{Found, MakeContext, Maker, SearchPath};
@@ -32,8 +32,7 @@ impl Program {
         if word.contains('/') || exists(Path::new(word)) {
             return Ok(None);
         }
-        // With a chroot, the rundir is a name inside it, while manifests are read outside.
-        let rundir = options.rundir.as_deref().filter(|_| options.chroot.is_none());
+        let rundir = options.unless_chroot(options.rundir.as_deref());
         let path = self.search_path(rundir);
         match path.find(word, &self.registry) {
             Some(Found { manifest, .. }) => Ok(Some(Arc::new(manifest.map_err(Failure::Config)?))),
@@ -54,10 +53,10 @@ impl Program {
         let command = command.about(maker.description().to_owned());
         let words = [name.into()].into_iter().chain(arguments.iter().cloned());
         let matches = command.try_get_matches_from(words)?;
-        let here = env::current_dir().ok().filter(|_| options.chroot.is_none());
-        let mut source = PluginSource { maker, matches, cx: MakeContext::new(here) };
-        let options = complete(options, Options::default())?;
-        daemon::run(self.name, environment, &options, &mut source).map_err(Failure::Run)?;
+        let here = options.unless_chroot(env::current_dir().ok());
+        let source = PluginSource { maker, matches, cx: MakeContext::new(here) };
+        let options = typed_here(options)?;
+        daemon::run(self.name, environment, options, source)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -113,8 +112,8 @@ struct PluginSource {
 }
 
 impl Source for PluginSource {
-    fn application(&mut self) -> Result<Application, BoxError> {
-        self.maker.make(&self.matches, &self.cx)
+    fn load(&mut self) -> Result<(Application, Options), BoxError> {
+        Ok((self.maker.make(&self.matches, &self.cx)?, Options::default()))
     }
 
     fn origin(&self) -> String {

@@ -11,8 +11,6 @@ use std::sync::Arc;
 pub(super) struct FileSource {
     registry: Arc<Registry>,
     origin: Origin,
-    /// The application that was made when the options were read.
-    first: Option<Application>,
 }
 
 enum Origin {
@@ -21,13 +19,16 @@ enum Origin {
 }
 
 impl FileSource {
-    /// Reads the file, for its options as well as its application.
+    /// The file that was named; without one, what is built in.
+    ///
+    /// # Errors
+    /// If there is neither.
     pub(super) fn new(
         registry: Arc<Registry>,
         file: Option<PathBuf>,
         built_in: Option<BuiltIn>,
         program: &'static str,
-    ) -> Result<(Self, Options), BoxError> {
+    ) -> Result<Self, BoxError> {
         let origin = match (file, built_in) {
             (Some(file), _) => Origin::File(file),
             (None, Some(built_in)) => Origin::BuiltIn(built_in, program),
@@ -38,25 +39,15 @@ impl FileSource {
                 .into());
             }
         };
-        let mut source = Self { registry, origin, first: None };
-        let (application, options) = source.read()?;
-        source.first = Some(application);
-        Ok((source, options))
-    }
-
-    fn read(&self) -> Result<(Application, Options), BoxError> {
-        match &self.origin {
-            Origin::File(file) => Ok(config::load(file, &self.registry, tables::read)?),
-            Origin::BuiltIn(make, _) => Ok((make()?, Options::default())),
-        }
+        Ok(Self { registry, origin })
     }
 }
 
 impl Source for FileSource {
-    fn application(&mut self) -> Result<Application, BoxError> {
-        match self.first.take() {
-            Some(application) => Ok(application),
-            None => Ok(self.read()?.0),
+    fn load(&mut self) -> Result<(Application, Options), BoxError> {
+        match &self.origin {
+            Origin::File(file) => Ok(config::load(file, &self.registry, tables::read)?),
+            Origin::BuiltIn(make, _) => Ok((make()?, Options::default())),
         }
     }
 

@@ -1,16 +1,13 @@
 //! The root of the tree.
 
 use super::{
-    BoxError, Context, MultiService, PrivilegedContext, Resources, Service, ServiceError, Step,
-    StopErrors, Workers,
+    AddError, Context, Failures, MultiService, PrivilegedContext, Resources, Service, ServiceError,
+    ServicePath, Step, StopErrors, Workers,
 };
-use std::ops::{Deref, DerefMut};
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 /// The root of a tree of services, with a name: what a daemon runs.
 ///
-/// It is used like the [`MultiService`] that it holds its services in:
 /// ```
 /// # use poetryd::{async_trait, service::{Application, BoxError, Context, Service}};
 /// # struct Clock;
@@ -20,13 +17,13 @@ use tokio::time::Instant;
 /// # }
 /// let mut application = Application::new("clocks");
 /// application.add("wall", Clock)?;
-/// assert!(application.contains("wall"));
+/// assert!(application.services().contains("wall"));
 /// # Ok::<(), poetryd::service::AddError>(())
 /// ```
 pub struct Application {
     name: String,
     services: MultiService,
-    failures: Option<mpsc::UnboundedReceiver<ServiceError>>,
+    failures: Option<Failures>,
 }
 
 impl Application {
@@ -38,6 +35,24 @@ impl Application {
     /// What the application is called in the log.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Adds a service; see [`MultiService::add`].
+    ///
+    /// # Errors
+    /// If the name is taken or can't be one, or the application is running.
+    pub fn add(&mut self, name: impl Into<String>, service: impl Service) -> Result<(), AddError> {
+        self.services.add(name, service)
+    }
+
+    /// The services.
+    pub fn services(&self) -> &MultiService {
+        &self.services
+    }
+
+    /// The services, to be added to or changed.
+    pub fn services_mut(&mut self) -> &mut MultiService {
+        &mut self.services
     }
 
     /// [`Service::privileged_start`] for the whole tree, in tree order.
@@ -67,7 +82,7 @@ impl Application {
         let (cx, mut failures) = Context::root(resources.clone(), workers);
         let started = tokio::select! {
             started = self.services.start(&cx) => started,
-            Some(failure) = failures.recv() => Err(failure.into()),
+            Some(failure) = failures.next() => Err(failure.into()),
         };
         self.failures = Some(failures);
         if let Err(cause) = started {
@@ -82,7 +97,7 @@ impl Application {
     /// Waits until a running service [fails](Context::fail), and says which. Never returns if none does.
     pub async fn failure(&mut self) -> ServiceError {
         let failure = match &mut self.failures {
-            Some(failures) => failures.recv().await,
+            Some(failures) => failures.next().await,
             None => None,
         };
         match failure {
@@ -101,21 +116,9 @@ impl Application {
     /// # Errors
     /// Every service that failed to stop, or had not stopped about a second after `deadline`.
     pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
-        let stopped: Result<(), BoxError> = self.services.stop(deadline).await;
-        stopped.map_err(|cause| StopErrors(StopErrors::flatten(&super::ServicePath::root(), cause)))
-    }
-}
-
-impl Deref for Application {
-    type Target = MultiService;
-
-    fn deref(&self) -> &MultiService {
-        &self.services
-    }
-}
-
-impl DerefMut for Application {
-    fn deref_mut(&mut self) -> &mut MultiService {
-        &mut self.services
+        match self.services.stop(deadline).await {
+            Ok(()) => Ok(()),
+            Err(cause) => StopErrors::check(StopErrors::flatten(&ServicePath::root(), cause)),
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::error::panicked;
 use super::{BoxError, ServiceError, ServicePath, Step, Workers};
+use crate::sync::RwLock;
 use futures::FutureExt;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
@@ -25,14 +26,24 @@ impl Resources {
 
     /// Lends `value` to every service, in place of an earlier value of its type.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        let mut map = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut map = self.0.write();
         map.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
     /// The value of type `T`, if one was lent.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        let map = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let map = self.0.read();
         map.get(&TypeId::of::<T>()).cloned()?.downcast().ok()
+    }
+
+    /// The value of type `T`; a new one, if none was lent.
+    pub(super) fn get_or_default<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let mut map = self.0.write();
+        let value = map.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
+        value.downcast().unwrap_or_default() // each value has the type that it is kept by
     }
 }
 
@@ -50,6 +61,7 @@ impl Handle {
 
 /// Why a look-up by name failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FindError {
     /// No service of that name among the siblings or further out.
     #[error("there is no service called {name:?} beside {from}, nor in the groups around it")]
@@ -112,6 +124,18 @@ pub struct Context {
     tree: Arc<Tree>,
 }
 
+/// The failures of a tree's running services, as they happen.
+pub struct Failures(mpsc::UnboundedReceiver<ServiceError>);
+
+impl Failures {
+    /// Waits for the next failure. `None`: no service is left that could fail.
+    ///
+    /// Nothing is lost if the future is dropped before it is ready.
+    pub async fn next(&mut self) -> Option<ServiceError> {
+        self.0.recv().await
+    }
+}
+
 /// What all contexts of one tree share.
 struct Tree {
     workers: Workers,
@@ -122,10 +146,7 @@ struct Tree {
 
 impl Context {
     /// The context of the root of a tree, and where the failures of running services arrive.
-    pub fn root(
-        resources: Resources,
-        workers: Workers,
-    ) -> (Self, mpsc::UnboundedReceiver<ServiceError>) {
+    pub fn root(resources: Resources, workers: Workers) -> (Self, Failures) {
         let (failures, receiver) = mpsc::unbounded_channel();
         let tree = Tree {
             workers,
@@ -133,7 +154,8 @@ impl Context {
             all_started: watch::Sender::new(false),
             failures,
         };
-        (Self { here: PrivilegedContext::root(resources), tree: Arc::new(tree) }, receiver)
+        let context = Self { here: PrivilegedContext::root(resources), tree: Arc::new(tree) };
+        (context, Failures(receiver))
     }
 
     /// The context of the child called `name`.
@@ -172,7 +194,7 @@ impl Context {
     /// # Errors
     /// If there is no such service, or its handle is not a `T`.
     pub fn find<T: Clone + Send + Sync + 'static>(&self, name: &str) -> Result<T, FindError> {
-        let handles = self.tree.handles.read().unwrap_or_else(PoisonError::into_inner);
+        let handles = self.tree.handles.read();
         let from = self.path();
         let mut around = from.parent().filter(|_| !name.contains('.')); // a path is not a name
         while let Some(group) = around {
@@ -241,13 +263,13 @@ impl Context {
     }
 
     pub(crate) fn publish(&self, path: ServicePath, handle: Option<Handle>) {
-        let mut handles = self.tree.handles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.tree.handles.write();
         handles.insert(path, handle);
     }
 
     /// Forgets the handles of a service and of all below it.
     pub(crate) fn withdraw(&self, path: &ServicePath) {
-        let mut handles = self.tree.handles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut handles = self.tree.handles.write();
         handles.retain(|published, _| !published.is_within(path));
     }
 

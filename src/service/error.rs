@@ -6,6 +6,7 @@ use std::fmt;
 
 /// What a service was doing, or was asked to do, when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Step {
     /// [`Service::privileged_start`](super::Service::privileged_start).
     PrivilegedStart,
@@ -34,6 +35,7 @@ impl fmt::Display for Step {
 /// The failure of one service: which, doing what, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("service {path} {step}: {cause}")]
+#[non_exhaustive]
 pub struct ServiceError {
     /// The service that failed.
     pub path: ServicePath,
@@ -57,7 +59,7 @@ impl ServiceError {
 
 /// The failures of several services while they were stopped. Never empty.
 #[derive(Debug)]
-pub struct StopErrors(pub Vec<ServiceError>);
+pub struct StopErrors(Vec<ServiceError>);
 
 impl fmt::Display for StopErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +74,16 @@ impl fmt::Display for StopErrors {
 impl std::error::Error for StopErrors {}
 
 impl StopErrors {
+    /// The failures; at least one.
+    pub fn errors(&self) -> &[ServiceError] {
+        &self.0
+    }
+
+    /// An error, if there are any failures.
+    pub(crate) fn check(errors: Vec<ServiceError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
+    }
+
     /// Takes what a service's `stop` returned apart into the failures of single services.
     pub(crate) fn flatten(path: &ServicePath, cause: BoxError) -> Vec<ServiceError> {
         match cause.downcast::<StopErrors>() {
@@ -83,6 +95,7 @@ impl StopErrors {
 
 /// Why a child could not be added to a [`MultiService`](super::MultiService).
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AddError {
     /// The parent has a child of that name already.
     #[error("there is a service called {0:?} here already; choose another name")]

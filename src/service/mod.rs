@@ -19,7 +19,7 @@ mod tests;
 mod workers;
 
 pub use application::Application;
-pub use context::{Context, FindError, Handle, PrivilegedContext, Resources};
+pub use context::{Context, Failures, FindError, Handle, PrivilegedContext, Resources};
 pub use error::{AddError, ServiceError, Step, StopErrors};
 pub use files::Files;
 pub use multi::MultiService;

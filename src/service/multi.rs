@@ -120,8 +120,7 @@ impl MultiService {
             cx.withdraw(&cx.path().child(name));
         }
         child.close();
-        let errors = child.stop(deadline).await;
-        let outcome = if errors.is_empty() { Ok(()) } else { Err(StopErrors(errors)) };
+        let outcome = StopErrors::check(child.stop(deadline).await);
         Some((child.service, outcome))
     }
 
@@ -233,7 +232,7 @@ impl Service for MultiService {
         self.running = None;
         let stopping = self.children.values_mut().rev().map(|child| child.stop(deadline));
         let errors: Vec<ServiceError> = join_all(stopping).await.into_iter().flatten().collect();
-        if errors.is_empty() { Ok(()) } else { Err(StopErrors(errors).into()) }
+        Ok(StopErrors::check(errors)?)
     }
 
     fn check(&self, _files: &Files) -> Result<String, BoxError> {

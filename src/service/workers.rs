@@ -1,5 +1,7 @@
 //! The threads that services run on.
 
+use super::Resources;
+use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -9,8 +11,13 @@ use tokio::task::JoinHandle;
 ///
 /// A task stays on the worker that it was spawned on. That is why serving is cheap here (no task is
 /// ever handed from core to core), and why a service that wants all cores spawns one task per worker.
-#[derive(Clone, Debug)]
-pub struct Workers(Arc<[Handle]>);
+#[derive(Clone)]
+pub struct Workers(Arc<All>);
+
+struct All {
+    handles: Box<[Handle]>,
+    shared: Resources,
+}
 
 impl Workers {
     /// Workers made from running runtimes.
@@ -18,9 +25,9 @@ impl Workers {
     /// # Panics
     /// If there is none.
     pub fn new(handles: impl IntoIterator<Item = Handle>) -> Self {
-        let handles: Arc<[Handle]> = handles.into_iter().collect();
+        let handles: Box<[Handle]> = handles.into_iter().collect();
         assert!(!handles.is_empty(), "a tree of services needs at least one worker");
-        Self(handles)
+        Self(Arc::new(All { handles, shared: Resources::new() }))
     }
 
     /// The runtime that this is called in, as the only worker. For tests and for programs with a runtime
@@ -35,12 +42,12 @@ impl Workers {
     /// How many there are; at least one.
     #[allow(clippy::len_without_is_empty)] // it never is
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.handles.len()
     }
 
     /// The runtime of worker number `index`, counted from 0 and modulo [`len`](Self::len).
     pub fn handle(&self, index: usize) -> &Handle {
-        &self.0[index % self.0.len()]
+        &self.0.handles[index % self.len()]
     }
 
     /// Runs `future` on worker number `index`, counted from 0 and modulo [`len`](Self::len).
@@ -50,5 +57,17 @@ impl Workers {
         F::Output: Send + 'static,
     {
         self.handle(index).spawn(future)
+    }
+
+    /// The one value of this type that all services on these workers share; it is made when it is first asked
+    /// for. A service keeps here what would otherwise be a global variable of the process.
+    pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.0.shared.get_or_default()
+    }
+}
+
+impl fmt::Debug for Workers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0.handles).finish()
     }
 }

@@ -1,16 +1,38 @@
-//! Opening a listening socket.
+//! Opening a socket of our own.
 
-use super::{Transport, holder};
+use super::{Endpoint, holder, unix};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
+
+/// How a socket is to be opened that is not open yet.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// How many clients may wait in the kernel to be accepted. The kernel takes at most
+    /// `net.core.somaxconn`.
+    pub backlog: u32,
+    /// The permission bits of a Unix socket's file, whatever the umask: who may write to it may connect.
+    pub mode: u32,
+    /// Called with the socket before it listens: for socket options that its connections are to inherit.
+    pub before_listen: fn(BorrowedFd<'_>),
+}
+
+impl Default for ListenOptions {
+    /// A backlog of 4096, the mode 666, no socket options.
+    fn default() -> Self {
+        Self { backlog: 4096, mode: 0o666, before_listen: |_| {} }
+    }
+}
 
 /// Why an address can't be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("can't listen on {address}: {reason}")]
+#[error("can't listen on {endpoint}: {reason}")]
+#[non_exhaustive]
 pub struct ListenError {
     /// The address that was asked for.
-    pub address: SocketAddr,
+    pub endpoint: Endpoint,
     reason: String,
     /// What the system said.
     #[source]
@@ -19,21 +41,29 @@ pub struct ListenError {
 
 impl ListenError {
     /// Adds to the system's word what the user can do about it.
-    pub(super) fn new(transport: Transport, address: SocketAddr, source: io::Error) -> Self {
+    pub(super) fn of_system(endpoint: &Endpoint, source: io::Error) -> Self {
+        let port = endpoint.address().map(|address| address.port());
         let reason = match source.kind() {
-            io::ErrorKind::AddrInUse => match holder::of(transport, address) {
+            io::ErrorKind::AddrInUse => match holder::of(endpoint) {
                 Some(holder) => format!("the address is in use by {holder}"),
                 None => "the address is in use by another process".into(),
             },
-            io::ErrorKind::PermissionDenied if address.port() < 1024 => format!(
+            io::ErrorKind::PermissionDenied if port.is_some_and(|port| port < 1024) => format!(
                 "{source}; ports below 1024 need root (with --uid to drop it afterwards) or CAP_NET_BIND_SERVICE"
             ),
             io::ErrorKind::AddrNotAvailable => {
                 format!("{source}; no network interface of this machine has that address")
             }
+            io::ErrorKind::NotFound => format!("{source}; its directory has to exist"),
             _ => source.to_string(),
         };
-        Self { address, reason, source }
+        Self { endpoint: endpoint.clone(), reason, source }
+    }
+
+    /// The address is in use by this very process.
+    pub(super) fn of_conflict(endpoint: &Endpoint, reason: String) -> Self {
+        let source = io::ErrorKind::AddrInUse.into();
+        Self { endpoint: endpoint.clone(), reason, source }
     }
 
     /// Whether the machine has no such address, or no such kind of address.
@@ -50,23 +80,33 @@ impl ListenError {
     }
 }
 
-/// A new non-blocking TCP listener.
-///
+/// A new non-blocking socket, and the file that is its name, if it has one.
+pub(super) fn bind(
+    endpoint: &Endpoint,
+    options: &ListenOptions,
+) -> io::Result<(Socket, Option<unix::SocketFile>)> {
+    let backlog = i32::try_from(options.backlog).unwrap_or(i32::MAX);
+    match endpoint {
+        Endpoint::Tcp(address) => Ok((tcp(*address, backlog, options.before_listen)?, None)),
+        Endpoint::Udp(address) => Ok((udp(*address)?, None)),
+        Endpoint::Unix(path) => unix::bind(path, options.mode, backlog, options.before_listen),
+    }
+}
+
 /// SO_REUSEADDR lets a restarted daemon bind while connections of its predecessor linger; it does not let
 /// two listeners share a port. SO_REUSEPORT would, without an error to anyone, and is therefore not set.
-pub(super) fn tcp(address: SocketAddr, backlog: u32) -> io::Result<Socket> {
+fn tcp(address: SocketAddr, backlog: i32, before_listen: fn(BorrowedFd<'_>)) -> io::Result<Socket> {
     let socket = new(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    before_listen(socket.as_fd());
+    socket.listen(backlog)?;
     Ok(socket)
 }
 
-/// A new non-blocking UDP socket.
-///
 /// Without SO_REUSEADDR: nothing of a predecessor lingers, and among UDP sockets it does what SO_REUSEPORT
 /// does.
-pub(super) fn udp(address: SocketAddr) -> io::Result<Socket> {
+fn udp(address: SocketAddr) -> io::Result<Socket> {
     let socket = new(address, Type::DGRAM, Protocol::UDP)?;
     socket.bind(&address.into())?;
     Ok(socket)

@@ -2,19 +2,20 @@
 //!
 //! [`/proc`]: https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 
-use super::Transport;
+use super::Endpoint;
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 
 /// The state number of listening sockets in /proc/net/tcp.
 const LISTEN: &str = "0A";
 
-/// Describes the process that listens on `address`, as far as this user may know.
-pub(super) fn of(transport: Transport, address: SocketAddr) -> Option<String> {
+/// Describes the process that listens at `endpoint`, as far as this user may know.
+pub(super) fn of(endpoint: &Endpoint) -> Option<String> {
     // A TCP port is shared by a listener and its connections; a UDP socket has its own to itself.
-    let (tables, state) = match transport {
-        Transport::Tcp => (["/proc/net/tcp", "/proc/net/tcp6"], Some(LISTEN)),
-        Transport::Udp => (["/proc/net/udp", "/proc/net/udp6"], None),
+    let (tables, state, address) = match *endpoint {
+        Endpoint::Tcp(address) => (["/proc/net/tcp", "/proc/net/tcp6"], Some(LISTEN), address),
+        Endpoint::Udp(address) => (["/proc/net/udp", "/proc/net/udp6"], None, address),
+        Endpoint::Unix(_) => return None,
     };
     let tables = tables.iter().filter_map(|table| fs::read_to_string(table).ok());
     let holder = tables.filter_map(|table| holder_in(&table, state, address)).next()?;
@@ -84,22 +85,22 @@ mod tests {
     fn finds_the_process_that_listens() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        assert_eq!(of(Transport::Tcp, address).as_deref(), Some("this process itself"));
+        assert_eq!(of(&Endpoint::Tcp(address)).as_deref(), Some("this process itself"));
         let all = SocketAddr::new([0, 0, 0, 0].into(), address.port());
-        assert_eq!(of(Transport::Tcp, all).as_deref(), Some("this process itself"));
+        assert_eq!(of(&Endpoint::Tcp(all)).as_deref(), Some("this process itself"));
         let other = SocketAddr::new([127, 0, 0, 9].into(), address.port());
-        assert_eq!(of(Transport::Tcp, other), None);
+        assert_eq!(of(&Endpoint::Tcp(other)), None);
     }
 
     #[test]
     fn finds_the_process_with_a_udp_socket_connected_or_not() {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
-        assert_eq!(of(Transport::Udp, address).as_deref(), Some("this process itself"));
+        assert_eq!(of(&Endpoint::Udp(address)).as_deref(), Some("this process itself"));
         socket.connect("127.0.0.1:9").unwrap();
-        assert_eq!(of(Transport::Udp, address).as_deref(), Some("this process itself"));
+        assert_eq!(of(&Endpoint::Udp(address)).as_deref(), Some("this process itself"));
         let other = SocketAddr::new([127, 0, 0, 9].into(), address.port());
-        assert_eq!(of(Transport::Udp, other), None);
+        assert_eq!(of(&Endpoint::Udp(other)), None);
     }
 
     #[test]
@@ -115,6 +116,6 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert_eq!(of(Transport::Tcp, address), None);
+        assert_eq!(of(&Endpoint::Tcp(address)), None);
     }
 }

@@ -1,52 +1,84 @@
-//! Sockets that another process opened for this one.
+//! Sockets that another process opened for this one: systemd's own, or those of the process before, which
+//! systemd has kept in its descriptor store.
 
-use super::Transport;
-use socket2::{Protocol, SockRef, Socket, Type};
+use super::store::service_of;
+use super::{Endpoint, Origin, unix};
+use crate::file_id::FileId;
+use crate::service::ServicePath;
+use socket2::{SockRef, Socket};
 use std::fmt;
-use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 
-/// A descriptor that was handed over, with the name that came with it (systemd's `FileDescriptorName=`).
+/// A descriptor that was handed over, with the name that came with it (systemd's `FileDescriptorName=`, or
+/// the `FDNAME=` that it was stored by).
 #[derive(Debug)]
-pub struct Inherited {
+pub(crate) struct Inherited {
     fd: OwnedFd,
     name: Option<String>,
+    /// `None`: it is not a socket that a service could listen on.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 impl Inherited {
     /// A descriptor as it was handed over.
-    pub fn new(fd: OwnedFd, name: Option<String>) -> Self {
-        Self { fd, name }
+    pub(crate) fn new(fd: OwnedFd, name: Option<String>) -> Self {
+        let endpoint = Endpoint::of(&fd);
+        Self { fd, name, endpoint }
     }
 
-    /// The name it came with.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    /// Whether this is a socket that a service could listen on.
+    pub(crate) fn is_listening(&self) -> bool {
+        self.endpoint.is_some()
     }
 
-    /// The address, if this is a socket that listens by that transport: for TCP one that has been told to
-    /// listen, for UDP one that has a port.
-    pub fn address(&self, transport: Transport) -> Option<SocketAddr> {
-        let socket = SockRef::from(&self.fd);
-        let listens = match transport {
-            Transport::Tcp => socket.r#type().ok()? == Type::STREAM && socket.is_listener().ok()?,
-            Transport::Udp => socket.protocol().ok()? == Some(Protocol::UDP),
-        };
-        let address = if listens { socket.local_addr().ok()?.as_socket() } else { None };
-        address.filter(|address| address.port() != 0)
+    /// Who opened it: a name with a number after a slash is one that this program stores by.
+    pub(super) fn origin(&self) -> Origin {
+        match self.name.as_deref().and_then(service_of) {
+            Some(_) => Origin::Stored,
+            None => Origin::Inherited,
+        }
     }
 
-    /// Whether this is a listening socket of the same family as `address`: what a socket must be to
-    /// stand in, by its name, for a service that asked for that address.
-    pub(super) fn is_for(&self, transport: Transport, address: SocketAddr) -> bool {
-        self.address(transport).is_some_and(|own| own.is_ipv4() == address.is_ipv4())
+    /// The name that it is stored by.
+    pub(super) fn stored_name(&self) -> Option<&str> {
+        self.name.as_deref().filter(|name| service_of(name).is_some())
+    }
+
+    /// Which of several descriptors this one is to be preferred to for a service that wants `wanted`, best
+    /// first. `None`: it can't be had for that.
+    ///
+    /// What an administrator has configured in systemd comes before what was stored: by its address, then by
+    /// its name. Of what was stored the address decides, and where any port will do, the service's name.
+    pub(super) fn rank(&self, service: &ServicePath, wanted: &Endpoint) -> Option<u8> {
+        let own = self.endpoint.as_ref()?;
+        let same = own == wanted;
+        match self.origin() {
+            Origin::Inherited if same => Some(0),
+            Origin::Inherited => {
+                let named = self.name.as_deref() == Some(service.as_str());
+                (named && own.is_like(wanted)).then_some(1)
+            }
+            _ if same => is_reachable(own).then_some(2),
+            _ => {
+                let stored_for = self.name.as_deref().and_then(service_of);
+                let any_port = wanted.address().is_some_and(|address| address.port() == 0);
+                let mine = stored_for == Some(service.as_str()) && is_at(own, wanted);
+                (any_port && mine).then_some(3)
+            }
+        }
+    }
+
+    /// Whether two descriptors are the same socket.
+    pub(super) fn is_same_as(&self, other: &Inherited) -> bool {
+        let id = |inherited: &Inherited| FileId::of_descriptor(&inherited.fd).ok();
+        id(self).is_some_and(|own| id(other) == Some(own))
     }
 
     /// Whether this is an IPv6 socket for all addresses that is not for IPv6 only: what systemd opens for
     /// `ListenStream=` or `ListenDatagram=` with nothing but a port.
-    pub(super) fn takes_ipv4_too(&self, transport: Transport) -> bool {
-        let own = self.address(transport);
-        let all = own.is_some_and(|own| own.is_ipv6() && own.ip().is_unspecified());
+    pub(super) fn takes_ipv4_too(&self) -> bool {
+        let address = self.endpoint.as_ref().and_then(Endpoint::address);
+        let all = address.is_some_and(|own| own.is_ipv6() && own.ip().is_unspecified());
         all && SockRef::from(&self.fd).only_v6().is_ok_and(|only| !only)
     }
 
@@ -58,15 +90,28 @@ impl Inherited {
     }
 }
 
+/// Whether the file of a Unix socket that was stored still leads to it; somebody may have removed it.
+fn is_reachable(endpoint: &Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Unix(path) => unix::is_reachable(path),
+        _ => true,
+    }
+}
+
+/// Whether these are at the same IP address, whatever the ports, and of the same kind.
+fn is_at(own: &Endpoint, wanted: &Endpoint) -> bool {
+    let ip = |endpoint: &Endpoint| endpoint.address().map(|address| address.ip());
+    own.is_like(wanted) && ip(own) == ip(wanted)
+}
+
 impl fmt::Display for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match (self.address(Transport::Tcp), self.address(Transport::Udp)) {
-            (Some(address), _) => address.to_string(),
-            (_, Some(address)) => format!("UDP {address}"),
-            (None, None) => "neither a listening TCP socket nor a UDP socket".into(),
+        let what = match &self.endpoint {
+            Some(endpoint) => endpoint.to_string(),
+            None => "not a socket that listens".into(),
         };
-        match self.name() {
-            Some(name) => write!(f, "{name} ({what})"),
+        match &self.name {
+            Some(name) => write!(f, "{} ({what})", name.escape_debug()),
             None => f.write_str(&what),
         }
     }

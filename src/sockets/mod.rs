@@ -1,61 +1,96 @@
-//! Every listening socket of the process, inherited or bound.
+//! Every listening socket of the process: TCP, UDP and Unix sockets alike.
 //!
-//! A service asks [`Sockets`] for a socket by its own name and the address; it gets the one that was
-//! handed over for either (by systemd's [socket activation], for example), or a newly bound one.
+//! [`Sockets`] owns them and lends them to services. A service asks for an [`Endpoint`]; it gets the socket that
+//! was handed over for it (by systemd's [socket activation], or out of its [descriptor store]), or a newly bound one,
+//! and keeps the [`LentSocket`] as long as it wants it. So a service that is started again has the very socket
+//! that it had, and clients that connect meanwhile wait in its queue.
+//!
+//! - `endpoint.rs`: addresses, and which of them can't be open side by side.
+//! - `bind.rs`: opening a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
+//! - `inherited.rs`: sockets that were handed over; `store.rs`: those that outlive the process.
+//! - `open.rs`: the sockets that are open, and who has them; `lent.rs`: one in the hands of a service.
+//! - `holder.rs`: who has an address that is in use.
+//! - `descriptors.rs`: how many connections there is room for.
 //!
 //! [socket activation]: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
+//! [descriptor store]: https://systemd.io/FILE_DESCRIPTOR_STORE/
 
 mod bind;
+mod descriptors;
+mod endpoint;
 mod holder;
 mod inherited;
+mod lent;
+mod mode;
+mod open;
+mod store;
+#[cfg(test)]
+mod tests;
+mod unix;
 
-pub use bind::ListenError;
-pub use inherited::Inherited;
+pub use bind::{ListenError, ListenOptions};
+pub(crate) use descriptors::flags;
+pub use descriptors::{Descriptors, TakenDescriptors};
+pub use endpoint::Endpoint;
+pub(crate) use inherited::Inherited;
+pub use lent::LentSocket;
+pub(crate) use store::DescriptorStore;
+pub use unix::check_unix_path;
 
-use socket2::Socket;
+use crate::service::ServicePath;
+use crate::sync::Mutex;
+use open::Open;
 use std::fmt;
-use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use store::Stored;
+use tracing::{info, warn};
 
-/// What is spoken on a socket.
+/// Who opened a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    /// Connections.
-    Tcp,
-    /// Datagrams.
-    Udp,
+#[non_exhaustive]
+pub enum Origin {
+    /// This process.
+    Bound,
+    /// Whoever started this process: systemd, as a socket unit says.
+    Inherited,
+    /// An earlier process of this program, for which systemd has kept it.
+    Stored,
 }
 
-/// All listening sockets of the process. Lent to services as a resource.
+/// An open socket, as [`Sockets::list`] shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenSocket {
+    /// The service that asked for it last.
+    pub service: ServicePath,
+    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    pub endpoint: Endpoint,
+    /// Who opened it.
+    pub origin: Origin,
+}
+
+impl fmt::Display for OpenSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.endpoint, self.service)
+    }
+}
+
+/// All listening sockets of the process. Lent to services as a resource; each clone is the same set.
+#[derive(Clone, Default)]
+pub struct Sockets(Arc<Process>);
+
 #[derive(Default)]
-pub struct Sockets {
+struct Process {
     state: Mutex<State>,
+    descriptors: Descriptors,
 }
 
 #[derive(Default)]
 struct State {
+    open: Open,
+    /// What was handed over, and no service has asked for yet.
     unclaimed: Vec<Inherited>,
-    listening: Vec<Listening>,
-    /// Services and ports with an inherited IPv6 socket that takes IPv4 clients, too.
-    dual_stack: Vec<(String, u16)>,
-}
-
-/// One listening socket, as [`Sockets::list`] shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listening {
-    /// The service that asked for it.
-    pub service: String,
-    /// What is spoken on it.
-    pub transport: Transport,
-    /// The address, with the port that the kernel chose where 0 was asked for.
-    pub address: SocketAddr,
-}
-
-impl fmt::Display for Listening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.address, self.service)
-    }
+    stored: Stored,
 }
 
 impl Sockets {
@@ -64,131 +99,165 @@ impl Sockets {
         Self::default()
     }
 
-    /// The sockets of a process that was handed these.
-    pub fn with_inherited(unclaimed: Vec<Inherited>) -> Self {
-        Self { state: Mutex::new(State { unclaimed, ..State::default() }) }
+    /// The sockets of a process that was handed these, and where those that it binds are stored.
+    pub(crate) fn of_process(
+        inherited: Vec<Inherited>,
+        store: Option<Box<dyn DescriptorStore>>,
+    ) -> Self {
+        let names = inherited.iter().filter_map(Inherited::stored_name);
+        let mut stored = Stored::new(store, names.map(str::to_owned).collect());
+        let unclaimed = without_twins(inherited, &mut stored);
+        let state = Mutex::new(State { open: Open::default(), unclaimed, stored });
+        Self(Arc::new(Process { state, descriptors: Descriptors::new() }))
     }
 
-    /// A non-blocking TCP listener for `service` at `address`: the inherited socket named after the
-    /// service, else the inherited one of that address, else a new one with a queue of `backlog`
-    /// connections. New IPv6 sockets are IPv6 only.
+    /// Lends `service` a socket at `endpoint`: the one that it had, else one that was handed over for this
+    /// address or to a service of this name, else a new one. New IPv6 sockets are for IPv6 only; the name of
+    /// a Unix socket is relative to the current directory.
     ///
-    /// `None`: an inherited IPv6 socket that the service has got already takes IPv4 clients, too.
+    /// `None`: an inherited IPv6 socket that the service has already takes IPv4 clients, too.
     ///
     /// # Errors
-    /// If the address can't be bound. "In use" comes with the process that holds it, where that can be
-    /// found out.
-    pub fn listen_tcp(
+    /// If the address can't be bound, or another service has it or one that overlaps it. "In use" comes with the
+    /// service or process that has the address, where that can be found out.
+    pub fn open(
         &self,
-        service: &str,
-        address: SocketAddr,
-        backlog: u32,
-    ) -> Result<Option<TcpListener>, ListenError> {
-        let bind = || bind::tcp(address, backlog);
-        Ok(self.open(service, Transport::Tcp, address, bind)?.map(TcpListener::from))
-    }
-
-    /// A non-blocking UDP socket for `service` at `address`, found or made as [`listen_tcp`] does it. No
-    /// other process can share the port.
-    ///
-    /// `None`: an inherited IPv6 socket that the service has got already takes IPv4 datagrams, too.
-    ///
-    /// # Errors
-    /// As of [`listen_tcp`].
-    ///
-    /// [`listen_tcp`]: Self::listen_tcp
-    pub fn bind_udp(
-        &self,
-        service: &str,
-        address: SocketAddr,
-    ) -> Result<Option<UdpSocket>, ListenError> {
-        let bind = || bind::udp(address);
-        Ok(self.open(service, Transport::Udp, address, bind)?.map(UdpSocket::from))
-    }
-
-    fn open(
-        &self,
-        service: &str,
-        transport: Transport,
-        address: SocketAddr,
-        bind: impl FnOnce() -> io::Result<Socket>,
-    ) -> Result<Option<Socket>, ListenError> {
-        let mut state = self.lock();
-        if address.is_ipv4() && state.dual_stack.contains(&(service.into(), address.port())) {
+        service: &ServicePath,
+        endpoint: &Endpoint,
+        options: &ListenOptions,
+    ) -> Result<Option<LentSocket>, ListenError> {
+        let mut state = self.0.state.lock();
+        let asked = endpoint.absolute();
+        let wanted = state.open.answered(service, &asked);
+        if state.open.takes_ipv4_too(service, &wanted) {
             return Ok(None);
         }
-        let open = || -> io::Result<(Socket, SocketAddr)> {
-            let inherited = state.claim(service, transport, address);
-            let socket = inherited.map_or_else(bind, Ok)?;
-            let bound = socket.local_addr()?.as_socket();
-            Ok((socket, bound.unwrap_or(address)))
+        let failed = |e| ListenError::of_system(&wanted, e);
+        let id = match state.open.find(service, &wanted)? {
+            Some(id) => id,
+            None => match state.claim(service, &wanted) {
+                Some(inherited) => state.open.add_inherited(inherited, service, &asked),
+                None => {
+                    state.refuse_overlap(&wanted)?;
+                    let bound = bind::bind(&wanted, options).map_err(failed)?;
+                    let id = state.open.add_bound(bound, service, &asked).map_err(failed)?;
+                    state.keep(id, self.0.descriptors.opened_one());
+                    id
+                }
+            },
         };
-        let (socket, address) = open().map_err(|e| ListenError::new(transport, address, e))?;
-        state.listening.push(Listening { service: service.into(), transport, address });
-        Ok(Some(socket))
+        state.open.lend(id, service, self).map(Some).map_err(failed)
     }
 
-    /// Forgets a socket that its service has closed.
-    pub fn closed(&self, service: &str, address: SocketAddr) {
-        self.lock().listening.retain(|l| l.service != service || l.address != address);
+    /// The sockets that are open, in the order in which they were opened.
+    pub fn list(&self) -> Vec<OpenSocket> {
+        self.0.state.lock().open.list()
     }
 
-    /// The sockets that are listening now, in the order in which they were opened.
-    pub fn list(&self) -> Vec<Listening> {
-        self.lock().listening.clone()
+    /// Closes what was handed over and no service has asked for, and what no service wants any more; the log
+    /// says which. To be called when all services have asked for what they need.
+    pub fn close_unwanted(&self) {
+        let mut state = self.0.state.lock();
+        for inherited in std::mem::take(&mut state.unclaimed) {
+            match inherited.stored_name().map(str::to_owned) {
+                Some(name) => {
+                    info!("no service wants the socket that was stored: {inherited}; closed");
+                    state.forget_stored(&name);
+                }
+                None => {
+                    warn!("no service wants the socket that was handed over: {inherited}; closed");
+                }
+            }
+        }
+        for (closed, stored_name) in state.open.take_unwanted() {
+            info!("no service wants the socket {closed} any more; closed");
+            if let Some(name) = stored_name {
+                state.forget_stored(&name);
+            }
+        }
     }
 
-    /// Takes the inherited sockets that no service has asked for. Dropping them closes them.
-    pub fn take_unclaimed(&self) -> Vec<Inherited> {
-        std::mem::take(&mut self.lock().unclaimed)
+    /// How many descriptors the process has left for connections.
+    pub fn descriptors(&self) -> &Descriptors {
+        &self.0.descriptors
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn give_back(&self, lent: &LentSocket) {
+        self.0.state.lock().open.give_back(lent);
     }
 }
 
 impl State {
-    fn claim(
-        &mut self,
-        service: &str,
-        transport: Transport,
-        address: SocketAddr,
-    ) -> Option<Socket> {
-        let by_name = |i: &Inherited| i.name() == Some(service) && i.is_for(transport, address);
-        let by_address = |i: &Inherited| i.address(transport) == Some(address);
-        let at = self
-            .unclaimed
-            .iter()
-            .position(by_name)
-            .or_else(|| self.unclaimed.iter().position(by_address))?;
-        let inherited = self.unclaimed.remove(at);
-        if inherited.takes_ipv4_too(transport) {
-            self.dual_stack.push((service.into(), address.port()));
+    /// The best of what was handed over for a service.
+    fn claim(&mut self, service: &ServicePath, wanted: &Endpoint) -> Option<Inherited> {
+        let ranked = self.unclaimed.iter().enumerate();
+        let ranked = ranked.filter_map(|(at, one)| Some((one.rank(service, wanted)?, at)));
+        let (_, at) = ranked.min()?;
+        Some(self.unclaimed.remove(at))
+    }
+
+    /// Refuses an address that can't be bound beside one that is open. A stored socket that no service has asked
+    /// for is closed instead: it is of an earlier configuration.
+    fn refuse_overlap(&mut self, wanted: &Endpoint) -> Result<(), ListenError> {
+        self.open.refuse_overlap(wanted)?;
+        let overlaps = |one: &Inherited| {
+            one.endpoint.as_ref().is_some_and(|own| {
+                own.overlaps(wanted) || one.takes_ipv4_too() && own.has_port_of(wanted)
+            })
+        };
+        let (overlapping, others) =
+            std::mem::take(&mut self.unclaimed).into_iter().partition(overlaps);
+        self.unclaimed = others;
+        let mut refused = Ok(());
+        for one in overlapping {
+            match one.stored_name().map(str::to_owned) {
+                Some(name) => {
+                    info!("the socket that was stored makes way for {wanted}: {one}; closed");
+                    self.forget_stored(&name);
+                }
+                None => {
+                    let reason = format!(
+                        "it overlaps {one}, which was handed over; ask for the same address, or let its FileDescriptorName= be the service's path"
+                    );
+                    refused = Err(ListenError::of_conflict(wanted, reason));
+                    self.unclaimed.push(one);
+                }
+            }
         }
-        Some(inherited.into_socket())
+        refused
+    }
+
+    /// Accounts for a socket that was just bound, and lets it outlive this process, where there is a way.
+    fn keep(&mut self, id: u64, descriptor: Option<TakenDescriptors>) {
+        let Some(bound) = self.open.get_mut(id) else { return };
+        bound.descriptor = descriptor;
+        match self.stored.add(&bound.service, bound.as_fd()) {
+            Ok(name) => bound.stored_name = name,
+            Err(e) => warn!("{} will refuse clients during a restart: {e}", bound.endpoint),
+        }
+    }
+
+    fn forget_stored(&mut self, name: &str) {
+        if let Err(e) = self.stored.remove(name) {
+            warn!("can't take {name} out of the descriptor store: {e}");
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_udp_port_is_had_by_one_service_beside_the_tcp_port_of_its_number() {
-        let sockets = Sockets::new();
-        let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-        let udp = sockets.bind_udp("udp", any_port).unwrap().unwrap();
-        let address = udp.local_addr().unwrap();
-        let in_use = sockets.bind_udp("other", address).unwrap_err();
-        assert!(in_use.is_in_use());
-        assert!(in_use.to_string().ends_with("in use by this process itself"), "{in_use}");
-        let tcp = sockets.listen_tcp("tcp", address, 1).unwrap();
-        assert!(tcp.is_some());
-        let listed =
-            |service: &str, transport| Listening { service: service.into(), transport, address };
-        assert_eq!(sockets.list(), [listed("udp", Transport::Udp), listed("tcp", Transport::Tcp)]);
-        sockets.closed("udp", address);
-        assert_eq!(sockets.list(), [listed("tcp", Transport::Tcp)]);
+/// Leaves out what is the same socket as another one. Where it came both from a socket unit and out of the store,
+/// the unit's stays.
+fn without_twins(mut inherited: Vec<Inherited>, stored: &mut Stored) -> Vec<Inherited> {
+    inherited.sort_by_key(|one| one.origin() == Origin::Stored); // stable: the order is theirs otherwise
+    let mut distinct: Vec<Inherited> = Vec::new();
+    for one in inherited {
+        match one.stored_name() {
+            Some(name) if distinct.iter().any(|other| other.is_same_as(&one)) => {
+                if let Err(e) = stored.remove(name) {
+                    warn!("can't take {name} out of the descriptor store: {e}");
+                }
+            }
+            _ => distinct.push(one),
+        }
     }
+    distinct
 }

@@ -2,8 +2,8 @@
 
 use crate::support::circumstances::{Room, room_for};
 use crate::support::{
-    Background, ECSTASY, Foreground, Sandbox, address_in, connect, fast_toml, open_descriptors,
-    receive, run, stderr, until,
+    Background, ECSTASY, Foreground, Sandbox, address_in, connect, fast_toml, fetch,
+    open_descriptors, receive, run, stderr, until,
 };
 use nix::sys::resource::{Resource, setrlimit};
 use nix::unistd::Pid;
@@ -17,10 +17,11 @@ use std::time::Duration;
 const CLIENTS: usize = 500;
 const DESCRIPTORS: u64 = 64;
 
-/// What makes the daemon stop accepting: its own budget, or, with a limit above it, the system.
-const LIMITS: [(&str, &str); 2] = [
-    ("", " places for connections are taken; further clients wait in the backlog"),
-    ("max-connections = 1000", "can't accept: "),
+/// What makes the daemon stop accepting: its own budget, or the system, if its limit is lowered when the daemon
+/// has counted; and what it says then.
+const LIMITS: [(Option<u64>, &str); 2] = [
+    (None, " places for connections are taken; further clients wait in the backlog"),
+    (Some(DESCRIPTORS), "can't accept: "),
 ];
 
 /// A daemon that may open few descriptors, and more clients than that, all connected. Those that it has
@@ -34,13 +35,18 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn gather((limit, complaint): (&str, &'static str)) -> Self {
+    fn gather((lowered, complaint): (Option<u64>, &'static str)) -> Self {
         let room = room_for(CLIENTS);
         let sandbox = Sandbox::new();
-        sandbox.write("fast.toml", &fast_toml(&format!("linger-timeout = 600\n{limit}")));
+        sandbox.write("fast.toml", &fast_toml("linger-timeout = 600"));
         let command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
-        let daemon = Foreground::start(with_few_descriptors(command)).ready();
+        let counted = if lowered.is_some() { 2 * DESCRIPTORS } else { DESCRIPTORS };
+        let daemon = Foreground::start(with_few_descriptors(command, counted)).ready();
         let address = daemon.address("fast");
+        if let Some(lowered) = lowered {
+            assert_eq!(fetch(address).unwrap(), ECSTASY);
+            lower_limit(daemon.pid(), lowered);
+        }
         let clients = (0..room.clients).map(|_| connect(address)).collect();
         daemon.wait_for(complaint);
         Self { _sandbox: sandbox, daemon, clients, complaint, _room: room }
@@ -55,8 +61,18 @@ impl Crowd {
     }
 }
 
-fn with_few_descriptors(mut command: Command) -> Command {
-    let limit = || Ok(setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?);
+/// Lowers the limit of descriptors of a running process.
+fn lower_limit(pid: Pid, descriptors: u64) {
+    let limit = libc::rlimit { rlim_cur: descriptors, rlim_max: descriptors };
+    // SAFETY: the call reads one structure, and is to write none.
+    let done = unsafe {
+        libc::prlimit(pid.as_raw(), libc::RLIMIT_NOFILE, &raw const limit, std::ptr::null_mut())
+    };
+    assert_eq!(done, 0, "{}", std::io::Error::last_os_error());
+}
+
+fn with_few_descriptors(mut command: Command, descriptors: u64) -> Command {
+    let limit = move || Ok(setrlimit(Resource::RLIMIT_NOFILE, descriptors, descriptors)?);
     // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
     unsafe { command.pre_exec(limit) };
     command
@@ -113,7 +129,7 @@ fn the_default_limit_leaves_descriptors_to_spare_in_the_background() {
     });
     let more: String = more.map(|table| format!("[services.{table}")).collect();
     sandbox.write("fast.toml", &(fast_toml("linger-timeout = 600") + &more));
-    let output = run(with_few_descriptors(sandbox.poetryd(&["fast.toml"])));
+    let output = run(with_few_descriptors(sandbox.poetryd(&["fast.toml"]), DESCRIPTORS));
     assert!(output.status.success(), "{}", stderr(&output));
     let _daemon = Background::of(&sandbox.path("poetryd.pid"));
     let address = address_in(&sandbox.read("poetryd.log"), "fast");

@@ -90,7 +90,10 @@ fn the_defaults_shown_are_the_defaults() {
         let without_defaults: String =
             shown.lines().filter(|line| !is_default(line)).flat_map(|l| [l, "\n"]).collect();
         let (said, unsaid) = (parse(&shown), parse(&without_defaults));
-        let (said, unsaid) = (said.settings(service).unwrap(), unsaid.settings(service).unwrap());
+        let (said, unsaid) = (
+            said.services().settings(service).unwrap(),
+            unsaid.services().settings(service).unwrap(),
+        );
         assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
     }
 }
@@ -218,7 +221,10 @@ fn the_kind_shown_can_be_added() {
     assert_eq!(blocks("rust")[1].trim(), code.trim());
     let (file, _) = application_files().into_iter().find(|(_, own)| !own).unwrap();
     let parsed = config::parse("shown.toml", &file, &metronome::registry(), |_| ());
-    assert!(parsed.is_ok_and(|(application, ())| application.iter().count() == 1), "{file}");
+    assert!(
+        parsed.is_ok_and(|(application, ())| application.services().iter().count() == 1),
+        "{file}"
+    );
 }
 
 #[test]

@@ -168,7 +168,8 @@ fn a_port_in_use_is_an_error_that_names_the_holder() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     let pid = std::process::id();
-    let expected = format!("can't listen on {address}: the address is in use by process {pid} (");
+    let expected =
+        format!("can't listen on UDP {address}: the address is in use by process {pid} (");
     assert!(said.contains(&expected), "{said}");
 }
 

@@ -29,7 +29,7 @@ fn services_keep_the_order_of_the_file() {
     let poem = |name: &str| format!("[services.{name}]\nkind = \"poem\"\nfile = \"x\"\n");
     let order = ["zeta", "alpha", "2", "mu-1", "Beta", "10"];
     let application = right(&order.map(poem).concat());
-    assert_eq!(names(&application), order);
+    assert_eq!(names(application.services()), order);
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn groups_nest() {
          [services.night.services.late.services.science]\nkind = \"poem\"\nfile = \"x\"\n\
          [services.night.services.sera]\nkind = \"poem\"\nfile = \"x\"\n",
     );
-    let night = group(&application, "night");
+    let night = group(application.services(), "night");
     assert_eq!(names(night), ["late", "sera"]);
     assert_eq!(names(group(night, "late")), ["science"]);
 }
@@ -54,7 +54,7 @@ fn an_application_is_called_as_it_says_or_else_as_its_file() {
 fn nothing_is_started_or_opened_by_reading() {
     // The poem does not exist, and nobody may listen on port 1.
     let application = right(&listener("").replace("10000", "1"));
-    assert!(!application.running());
+    assert!(!application.services().running());
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn what_the_runner_reads_comes_back_beside_the_application() {
         top.table("daemon", |daemon| daemon.required("uid", read::string)).flatten()
     })
     .unwrap();
-    assert_eq!((names(&application), uid.as_deref()), (vec!["ecstasy"], Some("nobody")));
+    assert_eq!((names(application.services()), uid.as_deref()), (vec!["ecstasy"], Some("nobody")));
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn a_file_on_disk_is_read_as_its_text_is() {
     fs::write(&file, listener("")).unwrap();
     let (application, ()) = load(&file, &registry(), |_| ()).unwrap();
     assert_eq!(application.name(), "odes");
-    assert_eq!(names(&application), ["ecstasy", "fast"]);
+    assert_eq!(names(application.services()), ["ecstasy", "fast"]);
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_name_may_stand_before_what_it_names() {
     let text = format!(
         "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n{POEM}"
     );
-    assert_eq!(names(&right(&text)), ["fast", "ecstasy"]);
+    assert_eq!(names(right(&text).services()), ["fast", "ecstasy"]);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn port_0_and_other_addresses_never_collide() {
 /// The settings of the service `fast` of a file.
 fn same_settings(one: &str, other: &str) -> bool {
     let (one, other) = (right(one), right(other));
-    one.settings("fast").unwrap().same_as(other.settings("fast").unwrap())
+    one.services().settings("fast").unwrap().same_as(other.services().settings("fast").unwrap())
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn every_setting_makes_a_difference() {
 #[test]
 fn settings_of_different_kinds_differ() {
     let application = right(&listener(""));
-    let settings = |name| application.settings(name).unwrap();
+    let settings = |name| application.services().settings(name).unwrap();
     assert!(!settings("fast").same_as(settings("ecstasy")));
     let essay: &dyn Settings = &Essay { file: "ecstasy.txt".into() };
     assert!(!settings("ecstasy").same_as(essay));
@@ -223,7 +223,7 @@ fn a_poem_is_looked_for_in_the_rundir() {
     let directory = tempfile::tempdir().unwrap();
     let files = Files::new(None, directory.path().to_owned());
     let application = right(POEM);
-    let poem = application.get("ecstasy").unwrap();
+    let poem = application.services().get("ecstasy").unwrap();
     assert!(poem.check(&files).is_err());
     fs::write(directory.path().join("ecstasy.txt"), "Where, like a pillow").unwrap();
     let would = poem.check(&files).unwrap();
@@ -233,6 +233,6 @@ fn a_poem_is_looked_for_in_the_rundir() {
 #[test]
 fn a_listener_says_every_address_that_it_would_listen_on() {
     let application = right(&listener("interface = \"*\""));
-    let would = application.get("fast").unwrap().check(&Files::default()).unwrap();
+    let would = application.services().get("fast").unwrap().check(&Files::default()).unwrap();
     assert_eq!(would, "would listen on [::]:10000 and 0.0.0.0:10000");
 }

@@ -71,7 +71,7 @@ async fn adding_to_a_running_one_starts_the_child() {
     let mut application = application([("a", record.service())]);
     start(&mut application).await.unwrap();
     record.take();
-    application.add_and_start("b", record.service()).await.unwrap();
+    application.services_mut().add_and_start("b", record.service()).await.unwrap();
     assert_eq!(record.take(), ["prepare b", "start b"]);
     application.stop(soon()).await.unwrap();
     assert_eq!(record.take(), ["stop b", "stopped b", "stop a", "stopped a"]);
@@ -81,7 +81,7 @@ async fn adding_to_a_running_one_starts_the_child() {
 async fn adding_and_starting_waits_for_the_start_of_the_parent() {
     let record = Record::default();
     let mut application = application([]);
-    application.add_and_start("a", record.service()).await.unwrap();
+    application.services_mut().add_and_start("a", record.service()).await.unwrap();
     assert!(record.take().is_empty());
     start(&mut application).await.unwrap();
     assert_eq!(record.take(), ["start a"]);
@@ -101,9 +101,10 @@ async fn names_are_refused_before_anything_is_started() {
     let mut application = application([("a", record.service())]);
     start(&mut application).await.unwrap();
     record.take();
-    let duplicate = application.add_and_start("a", record.service()).await.unwrap_err();
+    let duplicate =
+        application.services_mut().add_and_start("a", record.service()).await.unwrap_err();
     assert!(matches!(duplicate, AddError::Duplicate(_)), "{duplicate}");
-    let bad = application.add_and_start("a.b", record.service()).await.unwrap_err();
+    let bad = application.services_mut().add_and_start("a.b", record.service()).await.unwrap_err();
     assert!(matches!(bad, AddError::BadName(_)), "{bad}");
     assert!(record.take().is_empty());
 }
@@ -114,11 +115,15 @@ async fn a_child_that_fails_to_start_is_not_added() {
     let mut application = application([]);
     start(&mut application).await.unwrap();
     for trouble in [FailsTo(Step::PrivilegedStart), FailsTo(Step::Start), PanicsIn(Step::Start)] {
-        let error = application.add_and_start("b", record.troubled(trouble)).await.unwrap_err();
+        let error = application
+            .services_mut()
+            .add_and_start("b", record.troubled(trouble))
+            .await
+            .unwrap_err();
         assert!(matches!(&error, AddError::Start(e) if e.path.as_str() == "b"), "{error}");
-        assert!(!application.contains("b") && application.running());
+        assert!(!application.services().contains("b") && application.services().running());
     }
-    application.add_and_start("b", record.service()).await.unwrap();
+    application.services_mut().add_and_start("b", record.service()).await.unwrap();
 }
 
 #[tokio::test]
@@ -127,7 +132,7 @@ async fn a_group_can_be_added_to_a_running_one() {
     let mut application = application([]);
     start(&mut application).await.unwrap();
     let night = group([("a", record.service()), ("b", record.service())]);
-    application.add_and_start("night", night).await.unwrap();
+    application.services_mut().add_and_start("night", night).await.unwrap();
     assert_eq!(
         record.take(),
         ["prepare night.a", "prepare night.b", "start night.a", "start night.b"]
@@ -140,17 +145,17 @@ async fn removing_a_running_child_stops_it_and_no_other() {
     let mut application = application([("a", record.service()), ("b", record.service())]);
     start(&mut application).await.unwrap();
     record.take();
-    let (_, outcome) = application.remove("a", soon()).await.unwrap();
+    let (_, outcome) = application.services_mut().remove("a", soon()).await.unwrap();
     outcome.unwrap();
     assert_eq!(record.take(), ["close a", "stop a", "stopped a"]);
-    assert!(application.running() && names(&application) == ["b"]);
+    assert!(application.services().running() && names(application.services()) == ["b"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn removing_a_child_that_never_stops_ends_at_the_deadline() {
     let mut application = application([("a", Record::default().troubled(HangsIn(Step::Stop)))]);
     start(&mut application).await.unwrap();
-    let (_, outcome) = application.remove("a", soon()).await.unwrap();
-    assert_eq!(outcome.unwrap_err().0[0].path.as_str(), "a");
-    assert!(application.is_empty());
+    let (_, outcome) = application.services_mut().remove("a", soon()).await.unwrap();
+    assert_eq!(outcome.unwrap_err().errors()[0].path.as_str(), "a");
+    assert!(application.services().is_empty());
 }

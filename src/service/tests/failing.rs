@@ -30,7 +30,7 @@ async fn a_failed_start_stops_the_elder_siblings_in_reverse() {
         "stopped a",
     ];
     assert_eq!(record.take(), expected);
-    assert!(!application.running());
+    assert!(!application.services().running());
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn a_panic_in_the_start_stops_the_elders_and_is_that_service_s_failure() {
     let error = start(&mut application).await.unwrap_err();
     assert_eq!(error.to_string(), "service night.c could not start: panicked: out of paper");
     assert!(record.take().ends_with(&["stop a".into(), "stopped a".into()]));
-    assert!(!application.running());
+    assert!(!application.services().running());
 }
 
 #[tokio::test]
@@ -188,7 +188,7 @@ async fn a_service_that_fails_while_others_still_start_ends_the_start() {
     let error = tokio::time::timeout(Duration::from_secs(60), start(&mut application));
     let error = error.await.expect("the start goes on for ever").unwrap_err();
     assert_eq!((error.path.as_str(), error.step), ("a", Step::Run));
-    assert!(!application.running());
+    assert!(!application.services().running());
     let expected =
         ["start a", "start b", "close b", "close a", "stop b", "stopped b", "stop a", "stopped a"];
     assert_eq!(record.take(), expected);

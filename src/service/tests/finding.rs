@@ -110,10 +110,10 @@ async fn one_added_later_is_found_and_one_removed_is_not() {
     let record = Record::default();
     let mut application = application([]);
     start(&mut application).await.unwrap();
-    application.add_and_start("poem", poem("new")).await.unwrap();
-    application.add_and_start("first", record.seeker("poem")).await.unwrap();
-    application.remove("poem", soon()).await.unwrap().1.unwrap();
-    application.add_and_start("second", record.seeker("poem")).await.unwrap();
+    application.services_mut().add_and_start("poem", poem("new")).await.unwrap();
+    application.services_mut().add_and_start("first", record.seeker("poem")).await.unwrap();
+    application.services_mut().remove("poem", soon()).await.unwrap().1.unwrap();
+    application.services_mut().add_and_start("second", record.seeker("poem")).await.unwrap();
     let found = record.take();
     assert_eq!(found[0], "new");
     assert!(found[1].starts_with("there is no service called \"poem\""), "{}", found[1]);
@@ -125,11 +125,15 @@ async fn nothing_of_a_removed_group_is_found_again() {
     let record = Record::default();
     let mut application = application([("poem", poem("outer"))]);
     start(&mut application).await.unwrap();
-    application.add_and_start("night", group([("poem", poem("inner"))])).await.unwrap();
-    application.remove("night", soon()).await.unwrap().1.unwrap();
+    application
+        .services_mut()
+        .add_and_start("night", group([("poem", poem("inner"))]))
+        .await
+        .unwrap();
+    application.services_mut().remove("night", soon()).await.unwrap().1.unwrap();
     let mut night = MultiService::new();
     night.add("seeker", record.seeker("poem")).unwrap();
-    application.add_and_start("night", night).await.unwrap();
+    application.services_mut().add_and_start("night", night).await.unwrap();
     assert_eq!(record.take(), ["outer"]);
 }
 
@@ -140,10 +144,10 @@ async fn nothing_of_a_group_that_failed_to_start_is_found_again() {
     start(&mut application).await.unwrap();
     let failing = Record::default().troubled(FailsTo(Step::Start));
     let night = group([("poem", poem("inner")), ("failing", failing)]);
-    application.add_and_start("night", night).await.unwrap_err();
+    application.services_mut().add_and_start("night", night).await.unwrap_err();
     let mut night = MultiService::new();
     night.add("seeker", record.seeker("poem")).unwrap();
-    application.add_and_start("night", night).await.unwrap();
+    application.services_mut().add_and_start("night", night).await.unwrap();
     assert_eq!(record.take(), ["outer"]);
 }
 

@@ -121,7 +121,7 @@ impl Service for Probe {
 
 fn application<const N: usize>(services: [(&str, Probe); N]) -> Application {
     let mut application = Application::new("test");
-    add_all(&mut application, services);
+    add_all(application.services_mut(), services);
     application
 }
 

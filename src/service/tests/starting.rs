@@ -48,7 +48,7 @@ async fn a_stopped_application_can_be_started_again() {
         start(&mut application).await.unwrap();
         assert_eq!(record.take(), each("start"));
         application.stop(soon()).await.unwrap();
-        assert!(!application.running());
+        assert!(!application.services().running());
         record.take();
     }
 }
@@ -68,13 +68,13 @@ async fn it_runs_only_when_every_service_has_started() {
         ("a", Record::default().service()),
         ("b", Record::default().troubled(HangsIn(Step::Start))),
     ]);
-    assert!(!application.running());
+    assert!(!application.services().running());
     {
         let resources = Resources::new();
         let mut starting = Box::pin(application.start(&resources, Workers::current()));
         assert!(poll_once(starting.as_mut()).is_pending());
     }
-    assert!(!application.running(), "it was cut off while b started");
+    assert!(!application.services().running(), "it was cut off while b started");
 }
 
 fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
@@ -174,7 +174,7 @@ async fn a_service_added_later_need_not_wait_for_all() {
     let record = Record::default();
     let mut application = application([]);
     start(&mut application).await.unwrap();
-    application.add_and_start("listener", Waiting(record.clone())).await.unwrap();
+    application.services_mut().add_and_start("listener", Waiting(record.clone())).await.unwrap();
     tokio::task::yield_now().await;
     assert_eq!(record.take(), ["all started, says listener"]);
 }

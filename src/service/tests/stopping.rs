@@ -16,7 +16,7 @@ async fn a_service_that_never_stops_is_named_and_the_others_stop() {
     let errors = application.stop(soon()).await.unwrap_err();
     let expected = "service night.b did not stop cleanly: it had not stopped at the deadline";
     assert_eq!(errors.to_string(), expected);
-    assert!(!application.running());
+    assert!(!application.services().running());
     let mut stopped = record.take();
     stopped.retain(|entry| entry.starts_with("stopped "));
     assert_eq!(stopped, ["stopped d", "stopped night.late.c", "stopped a"]);
@@ -48,7 +48,7 @@ async fn every_service_that_never_stops_is_named_and_no_group() {
     }
     start(&mut application).await.unwrap();
     let errors = application.stop(soon()).await.unwrap_err();
-    let named: Vec<String> = errors.0.iter().map(|error| error.path.to_string()).collect();
+    let named: Vec<String> = errors.errors().iter().map(|error| error.path.to_string()).collect();
     assert_eq!(named, expected);
 }
 

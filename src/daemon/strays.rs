@@ -1,0 +1,123 @@
+//! Descriptors that whoever started this process left open in it.
+
+use crate::file_id::FileId;
+use crate::sockets::{Inherited, flags};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// The first number that is not one of the standard streams'.
+const FIRST: RawFd = 3;
+
+/// As far as descriptors are looked for where there is no /proc. Few have numbers beyond.
+const LAST_LOOKED_AT: RawFd = 4096;
+
+/// Descriptors above 2 that came with the process. Nothing in it owns them.
+///
+/// What this program has opened is close-on-exec, and is left out: it has an owner, who will close it.
+pub(super) struct Strays(BTreeMap<RawFd, Option<FileId>>);
+
+impl Strays {
+    /// Those that are open now. To be called before anything in the process could have taken one.
+    pub(super) fn list() -> Self {
+        let mut numbers: Vec<RawFd> = match fs::read_dir("/proc/self/fd") {
+            Ok(open) => open
+                .flatten()
+                .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+                .collect(),
+            Err(_) => (FIRST..LAST_LOOKED_AT).collect(),
+        };
+        numbers.retain(|number| *number >= FIRST && is_from_outside(*number));
+        Self(numbers.into_iter().map(|number| (number, file_of(number))).collect())
+    }
+
+    /// Whether this is one of them, and a socket that listens.
+    pub(super) fn is_listening(&self, number: RawFd) -> bool {
+        // SAFETY: it is open, since it is one of those listed, and is only looked at.
+        let duplicate = || unsafe { BorrowedFd::borrow_raw(number) }.try_clone_to_owned().ok();
+        self.0.contains_key(&number)
+            && duplicate().is_some_and(|fd| Inherited::new(fd, None).is_listening())
+    }
+
+    /// Takes one over: from here on it has an owner, and children do not get it.
+    pub(super) fn take(&mut self, number: RawFd) -> Option<OwnedFd> {
+        let file = self.0.remove(&number)?;
+        if !is_from_outside(number) || file_of(number) != file {
+            return None; // somebody has closed it, and perhaps opened something else
+        }
+        // SAFETY: it is open, it was when the process started, and nothing in the process owns it: what this
+        // program opens is close-on-exec, and this is not.
+        let fd = unsafe { OwnedFd::from_raw_fd(number) };
+        // Can't fail on an open descriptor.
+        let _ = fcntl(&fd, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC));
+        Some(fd)
+    }
+
+    /// Closes those that nobody has taken: what a parent left open by accident keeps its files from being
+    /// deleted and its pipes from ending.
+    pub(super) fn close(mut self) {
+        let numbers: Vec<RawFd> = self.0.keys().copied().collect();
+        numbers.into_iter().for_each(|number| drop(self.take(number)));
+    }
+}
+
+/// Whether a descriptor is open and would stay open in a program that this process becomes; so it came to this
+/// process in that way.
+fn is_from_outside(number: RawFd) -> bool {
+    flags(number).is_some_and(|flags| flags & libc::FD_CLOEXEC == 0)
+}
+
+fn file_of(number: RawFd) -> Option<FileId> {
+    // SAFETY: the number is open, or fstat(2) says that it is not; nothing is done to it.
+    let fd = unsafe { BorrowedFd::borrow_raw(number) };
+    FileId::of_descriptor(fd).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::{AsRawFd, IntoRawFd};
+
+    fn stray() -> RawFd {
+        let number = File::open("/dev/null").unwrap().into_raw_fd();
+        // SAFETY: it is open, and nobody owns it.
+        let fd = unsafe { BorrowedFd::borrow_raw(number) };
+        fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty())).unwrap();
+        number
+    }
+
+    fn only(number: RawFd) -> Strays {
+        Strays(BTreeMap::from([(number, file_of(number))]))
+    }
+
+    #[test]
+    fn what_this_program_has_opened_is_none_of_them() {
+        let file = File::open("/dev/null").unwrap();
+        let number = stray();
+        let listed = Strays::list();
+        assert!(listed.0.contains_key(&number) && !listed.0.contains_key(&file.as_raw_fd()));
+        drop(only(number).take(number));
+    }
+
+    #[test]
+    fn what_is_taken_has_an_owner_and_is_taken_once() {
+        let number = stray();
+        let mut strays = only(number);
+        let fd = strays.take(number).unwrap();
+        assert_eq!(fd.as_raw_fd(), number);
+        assert!(strays.take(number).is_none());
+        strays.close();
+        assert!(flags(number).is_some_and(|flags| flags & libc::FD_CLOEXEC != 0));
+    }
+
+    #[test]
+    fn what_nobody_has_taken_is_closed() {
+        let number = stray();
+        let id = file_of(number);
+        only(number).close();
+        // Another test may have opened something under this number by now, which is close-on-exec then.
+        assert!(!is_from_outside(number), "{id:?}");
+    }
+}

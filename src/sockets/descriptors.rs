@@ -1,0 +1,185 @@
+//! How many descriptors the process has left for connections.
+
+use nix::sys::resource::{Resource, getrlimit};
+use std::os::fd::RawFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Descriptors that are left for everything that is not a connection: a log that is rotated, a poem that
+/// is read, a name that is looked up.
+const SPARE: usize = 24;
+
+/// The descriptors that the process may still open, as a budget that all its servers share.
+///
+/// They are counted when the first connection comes: its limit (RLIMIT_NOFILE in getrlimit(2)) less what is
+/// open by then, and less a few to spare. Cheap to clone; each clone is the same budget.
+#[derive(Clone, Default)]
+pub struct Descriptors(Arc<Budget>);
+
+#[derive(Default)]
+struct Budget {
+    counted: OnceLock<Counted>,
+    /// What services will open some time, taken off when the rest is counted.
+    reserved: AtomicUsize,
+}
+
+struct Counted {
+    total: usize,
+    free: Arc<Semaphore>,
+}
+
+/// Some descriptors of the budget. They are free again when this is dropped.
+#[derive(Debug)]
+pub struct TakenDescriptors {
+    _permits: OwnedSemaphorePermit,
+}
+
+impl Descriptors {
+    /// The budget of a process that may open as many descriptors as its limit allows.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many descriptors there are for connections, taken or free; at least one.
+    pub fn total(&self) -> usize {
+        self.counted().total
+    }
+
+    /// Sets `count` descriptors aside that a service will open some time, beside those of its connections:
+    /// an outgoing connection, say. To be called before the first connection comes.
+    pub fn reserve(&self, count: usize) {
+        self.0.reserved.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Takes `count` descriptors, if so many are free.
+    ///
+    /// A `count` that is larger than the whole budget takes the whole budget.
+    pub fn try_take(&self, count: usize) -> Option<TakenDescriptors> {
+        let counted = self.counted();
+        let permits = counted.free.clone().try_acquire_many_owned(counted.permits(count)).ok()?;
+        Some(TakenDescriptors { _permits: permits })
+    }
+
+    /// Takes `count` descriptors as soon as so many are free. Those who wait are served in the order in
+    /// which they came.
+    ///
+    /// A `count` that is larger than the whole budget takes the whole budget.
+    pub async fn take(&self, count: usize) -> TakenDescriptors {
+        let counted = self.counted();
+        match counted.free.clone().acquire_many_owned(counted.permits(count)).await {
+            Ok(permits) => TakenDescriptors { _permits: permits },
+            Err(_) => unreachable!("the semaphore is never closed"),
+        }
+    }
+
+    /// Takes one for a socket that has just been opened, if the budget has been counted already.
+    pub(super) fn opened_one(&self) -> Option<TakenDescriptors> {
+        self.0.counted.get()?; // else it will be counted with the others
+        self.try_take(1)
+    }
+
+    fn counted(&self) -> &Counted {
+        let count = || {
+            let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            let taken = open_now() + SPARE + self.0.reserved.load(Ordering::Relaxed);
+            let total = limit.saturating_sub(taken).clamp(1, MOST);
+            Counted { total, free: Arc::new(Semaphore::new(total)) }
+        };
+        self.0.counted.get_or_init(count)
+    }
+}
+
+/// As many as a semaphore can count, and one request to it can ask for.
+const MOST: usize = if Semaphore::MAX_PERMITS < u32::MAX as usize {
+    Semaphore::MAX_PERMITS
+} else {
+    u32::MAX as usize
+};
+
+impl Counted {
+    fn permits(&self, count: usize) -> u32 {
+        u32::try_from(count.min(self.total)).unwrap_or(u32::MAX)
+    }
+}
+
+fn open_now() -> usize {
+    match std::fs::read_dir("/proc/self/fd") {
+        Ok(entries) => entries.count() - 1, // one is that of the directory itself
+        // A chroot may have no /proc. Few descriptors have numbers beyond these.
+        Err(_) => (0..4096).filter(|fd| is_open(*fd)).count(),
+    }
+}
+
+/// Whether a number is that of an open descriptor.
+pub(crate) fn is_open(fd: RawFd) -> bool {
+    flags(fd).is_some()
+}
+
+/// The descriptor's flags, FD_CLOEXEC that is. `None`: it is not open.
+pub(crate) fn flags(fd: RawFd) -> Option<libc::c_int> {
+    // SAFETY: asking for a descriptor's flags changes nothing, whatever the number.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    (flags >= 0).then_some(flags)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+
+    fn budget_of(total: usize) -> Descriptors {
+        let descriptors = Descriptors::new();
+        let free = Arc::new(Semaphore::new(total));
+        assert!(descriptors.0.counted.set(Counted { total, free }).is_ok());
+        descriptors
+    }
+
+    #[test]
+    fn what_is_taken_is_free_again_when_dropped() {
+        let descriptors = budget_of(3);
+        let two = descriptors.try_take(2).unwrap();
+        assert!(descriptors.try_take(2).is_none());
+        drop(two);
+        assert!(descriptors.try_take(3).is_some());
+    }
+
+    #[test]
+    fn who_needs_many_is_not_overtaken_by_who_needs_one() {
+        let descriptors = budget_of(2);
+        let first = descriptors.try_take(1).unwrap();
+        let mut both = std::pin::pin!(descriptors.take(2));
+        assert!(both.as_mut().now_or_never().is_none());
+        assert!(descriptors.try_take(1).is_none(), "the free one is kept for who waits");
+        drop(first);
+        assert!(both.now_or_never().is_some());
+    }
+
+    #[test]
+    fn more_than_there_are_is_all_there_are() {
+        let descriptors = budget_of(1);
+        assert!(descriptors.try_take(2).is_some());
+    }
+
+    #[test]
+    fn what_is_open_or_reserved_when_the_first_connection_comes_is_not_free() {
+        let descriptors = Descriptors::new();
+        descriptors.reserve(5);
+        let limit = getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 as usize;
+        let total = descriptors.total();
+        assert!(total <= limit - SPARE - 5, "{total} of {limit}");
+        descriptors.reserve(5);
+        assert_eq!(descriptors.total(), total);
+    }
+
+    #[test]
+    fn descriptors_are_counted_whatever_gaps_there_are_below() {
+        let mut open: Vec<File> = (0..200).map(|_| File::open("/dev/null").unwrap()).collect();
+        open.drain(..100);
+        assert!(open_now() >= open.len());
+        assert!(open.iter().all(|file| is_open(file.as_raw_fd())) && !is_open(RawFd::MAX));
+    }
+}

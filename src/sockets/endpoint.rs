@@ -1,0 +1,175 @@
+//! Where a socket listens.
+
+use socket2::{Protocol, SockAddr, SockRef, Type};
+use std::ffi::OsString;
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+/// An address that a service listens on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// A TCP port; 0 asks for any free one.
+    Tcp(SocketAddr),
+    /// A UDP port; 0 asks for any free one.
+    Udp(SocketAddr),
+    /// A Unix socket that takes connections: a file, or an abstract name after an `@`; see unix(7).
+    Unix(PathBuf),
+}
+
+impl Endpoint {
+    /// The address on the network. `None`: it is a Unix socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Endpoint::Tcp(address) | Endpoint::Udp(address) => Some(*address),
+            Endpoint::Unix(_) => None,
+        }
+    }
+
+    /// Whether sockets of the same kind at these two can't be open at the same time: they are the same, or
+    /// one is for every address of the family and has the other's port.
+    pub fn overlaps(&self, other: &Endpoint) -> bool {
+        match (self, other) {
+            (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
+                let everywhere = a.ip().is_unspecified() || b.ip().is_unspecified();
+                a == b || (a.port() == b.port() && a.is_ipv4() == b.is_ipv4() && everywhere)
+            }
+            (Endpoint::Unix(a), Endpoint::Unix(b)) => a == b,
+            _ => false,
+        }
+    }
+
+    /// Whether this is of the same kind, and has the same port, on whatever address.
+    pub(super) fn has_port_of(&self, other: &Endpoint) -> bool {
+        match (self, other) {
+            (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
+                a.port() == b.port()
+            }
+            _ => false,
+        }
+    }
+
+    /// Where an open socket listens. `None`: it does not; it is something else, or a stream socket that
+    /// has not been told to listen, or one without an address.
+    pub(super) fn of(socket: &impl AsFd) -> Option<Self> {
+        let socket = SockRef::from(socket);
+        let address = socket.local_addr().ok()?;
+        let listens = || socket.is_listener().unwrap_or(false);
+        match (address.as_socket(), socket.r#type().ok()?) {
+            (Some(address), _) if address.port() == 0 => None,
+            (Some(address), Type::STREAM) => listens().then_some(Endpoint::Tcp(address)),
+            (Some(address), _) if socket.protocol().ok()? == Some(Protocol::UDP) => {
+                Some(Endpoint::Udp(address))
+            }
+            (None, Type::STREAM) => name_of(&address).filter(|_| listens()).map(Endpoint::Unix),
+            _ => None,
+        }
+    }
+
+    /// Whether a socket at this address can take the place of one at `other`: both are of the same kind and,
+    /// on the network, of the same family.
+    pub(super) fn is_like(&self, other: &Endpoint) -> bool {
+        match (self, other) {
+            (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
+                a.is_ipv4() == b.is_ipv4()
+            }
+            (Endpoint::Unix(_), Endpoint::Unix(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// The same, with a file's name made absolute: what the address of an open socket is compared with.
+    pub(super) fn absolute(&self) -> Self {
+        match self {
+            Endpoint::Unix(path) if !is_abstract(path) => {
+                Endpoint::Unix(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+            }
+            other => other.clone(),
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Endpoint::Tcp(address) => address.fmt(f),
+            Endpoint::Udp(address) => write!(f, "UDP {address}"),
+            Endpoint::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Whether this is the name of an abstract Unix socket, which is no file.
+pub(super) fn is_abstract(path: &Path) -> bool {
+    path.as_os_str().as_bytes().starts_with(b"@")
+}
+
+/// The address of a Unix socket; an abstract one has a NUL where people write an `@`.
+pub(super) fn unix_address(path: &Path) -> std::io::Result<SockAddr> {
+    match path.as_os_str().as_bytes().strip_prefix(b"@") {
+        Some(name) => SockAddr::unix(Path::new(&OsString::from_vec([b"\0", name].concat()))),
+        None => SockAddr::unix(path),
+    }
+}
+
+/// The name of a Unix socket, as people write it.
+fn name_of(address: &SockAddr) -> Option<PathBuf> {
+    if let Some(path) = address.as_pathname() {
+        return Some(path.into());
+    }
+    let name = address.as_abstract_namespace()?;
+    Some(OsString::from_vec([b"@", name].concat()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener};
+
+    #[test]
+    fn sockets_that_listen_have_an_endpoint() {
+        let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = tcp.local_addr().unwrap();
+        assert_eq!(Endpoint::of(&tcp), Some(Endpoint::Tcp(address)));
+        assert_eq!(Endpoint::of(&TcpStream::connect(address).unwrap()), None);
+        let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(Endpoint::of(&udp), Some(Endpoint::Udp(udp.local_addr().unwrap())));
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        assert_eq!(Endpoint::of(&UnixListener::bind(&path).unwrap()), Some(Endpoint::Unix(path)));
+        assert_eq!(Endpoint::of(&std::fs::File::open("/dev/null").unwrap()), None);
+    }
+
+    #[test]
+    fn an_abstract_name_is_written_with_an_at_sign() {
+        let name = format!("poetryd-endpoint-{}", std::process::id());
+        let address = UnixAddress::from_abstract_name(&name).unwrap();
+        let listener = UnixListener::bind_addr(&address).unwrap();
+        let endpoint = Endpoint::Unix(format!("@{name}").into());
+        assert_eq!(Endpoint::of(&listener), Some(endpoint.clone()));
+        let Endpoint::Unix(path) = &endpoint else { unreachable!() };
+        assert_eq!(unix_address(path).unwrap().as_abstract_namespace(), Some(name.as_bytes()));
+    }
+
+    #[test]
+    fn one_for_all_addresses_overlaps_each_of_its_family() {
+        let tcp = |text: &str| Endpoint::Tcp(text.parse().unwrap());
+        for (a, b, overlap) in [
+            ("127.0.0.1:1", "127.0.0.1:1", true),
+            ("127.0.0.1:1", "0.0.0.0:1", true),
+            ("127.0.0.1:1", "127.0.0.2:1", false),
+            ("127.0.0.1:1", "0.0.0.0:2", false),
+            ("[::1]:1", "[::]:1", true),
+            ("127.0.0.1:1", "[::]:1", false),
+        ] {
+            assert_eq!(tcp(a).overlaps(&tcp(b)), overlap, "{a} {b}");
+            assert_eq!(tcp(b).overlaps(&tcp(a)), overlap, "{b} {a}");
+        }
+        let udp = Endpoint::Udp("127.0.0.1:1".parse().unwrap());
+        assert!(!udp.overlaps(&tcp("127.0.0.1:1")));
+    }
+}

@@ -1,0 +1,108 @@
+//! A socket in the hands of a service.
+
+use super::{Endpoint, Origin, Sockets};
+use crate::service::ServicePath;
+use socket2::Socket;
+use std::fmt;
+use std::io;
+use std::net::{TcpListener, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+
+/// A socket that [`Sockets`] has lent to a service: non-blocking, and listening or bound.
+///
+/// The service wants it as long as it keeps this. When the last service has dropped it, the socket is closed,
+/// unless it [is shared](Self::is_shared).
+pub struct LentSocket {
+    pub(super) socket: Arc<Socket>,
+    pub(super) endpoint: Endpoint,
+    pub(super) origin: Origin,
+    pub(super) shared: bool,
+    /// Which of the open sockets it is.
+    pub(super) id: u64,
+    pub(super) service: ServicePath,
+    pub(super) sockets: Sockets,
+}
+
+impl LentSocket {
+    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Who opened it.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Whether another process has it, too, and may give it to the next process of this program: systemd
+    /// does with those of its socket units and those in its descriptor store.
+    ///
+    /// Such a socket must not be shut down, and neither its queue nor its options be changed. At a stop, take
+    /// the clients that wait, and leave those who come later to whoever listens next.
+    pub fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// A TCP listener of the standard library on a duplicate of the descriptor. Keep this as long as it lives.
+    ///
+    /// # Errors
+    /// If the process can't have another descriptor, or the socket is not a TCP socket.
+    pub fn tcp_listener(&self) -> io::Result<TcpListener> {
+        match self.endpoint {
+            Endpoint::Tcp(_) => Ok(self.socket.try_clone()?.into()),
+            _ => Err(self.is_not("a TCP socket")),
+        }
+    }
+
+    /// A UDP socket of the standard library, otherwise as [`tcp_listener`](Self::tcp_listener).
+    ///
+    /// # Errors
+    /// If the process can't have another descriptor, or the socket is not a UDP socket.
+    pub fn udp_socket(&self) -> io::Result<UdpSocket> {
+        match self.endpoint {
+            Endpoint::Udp(_) => Ok(self.socket.try_clone()?.into()),
+            _ => Err(self.is_not("a UDP socket")),
+        }
+    }
+
+    /// A Unix listener of the standard library, otherwise as [`tcp_listener`](Self::tcp_listener).
+    ///
+    /// # Errors
+    /// If the process can't have another descriptor, or the socket is not a Unix socket.
+    pub fn unix_listener(&self) -> io::Result<UnixListener> {
+        match self.endpoint {
+            Endpoint::Unix(_) => Ok(std::os::fd::OwnedFd::from(self.socket.try_clone()?).into()),
+            _ => Err(self.is_not("a Unix socket")),
+        }
+    }
+
+    fn is_not(&self, what: &str) -> io::Error {
+        io::Error::new(io::ErrorKind::InvalidInput, format!("{} is not {what}", self.endpoint))
+    }
+}
+
+impl AsFd for LentSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl AsRawFd for LentSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+impl fmt::Debug for LentSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}, {:?})", self.endpoint, self.service, self.origin)
+    }
+}
+
+impl Drop for LentSocket {
+    fn drop(&mut self) {
+        self.sockets.give_back(self);
+    }
+}

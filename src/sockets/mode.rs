@@ -1,0 +1,91 @@
+//! A Unix socket's file appears with its mode.
+//!
+//! A file that is made first and given its mode afterwards can be replaced in between, by whoever may write
+//! to the directory, with a symbolic link to a file of root's. The kernel gives the file the mode that the
+//! socket itself has, less the umask; so the mode is set before there is a file.
+
+use crate::threads::is_single_threaded;
+use nix::sys::stat::{Mode, fchmod, umask};
+use socket2::{SockAddr, Socket};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+use tracing::warn;
+
+/// Binds `socket` to `address`, which is the file `path`, so that the file has this mode from its first
+/// moment on.
+pub(super) fn bind_with_mode(
+    socket: &Socket,
+    address: &SockAddr,
+    path: &Path,
+    mode: u32,
+) -> io::Result<()> {
+    fchmod(socket, Mode::from_bits_truncate(mode))?;
+    if is_single_threaded() {
+        let unchanged = umask(Mode::empty());
+        let bound = socket.bind(address);
+        umask(unchanged);
+        return bound;
+    }
+    // The umask is the whole process's, but for a thread that asks for one of its own.
+    let bind = || {
+        if let Err(e) = leave_the_umask_of_the_process() {
+            socket.bind(address)?;
+            return warn_of_umask(path, mode, &e);
+        }
+        umask(Mode::empty());
+        socket.bind(address)
+    };
+    let bound = thread::scope(|scope| scope.spawn(bind).join());
+    bound.unwrap_or_else(|_| Err(io::Error::other("binding it panicked")))
+}
+
+/// What follows concerns this thread alone: umask, current directory and root.
+fn leave_the_umask_of_the_process() -> io::Result<()> {
+    // SAFETY: the call takes a number. That this thread no longer shares its umask, directory and root with
+    // the others breaks no promise of Rust's.
+    match unsafe { libc::unshare(libc::CLONE_FS) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// The umask may have taken something away from the mode. That is no danger, but has to be said.
+fn warn_of_umask(path: &Path, mode: u32, e: &io::Error) -> io::Result<()> {
+    let actual = fs::symlink_metadata(path)?.permissions().mode() & 0o777;
+    if actual != mode {
+        warn!(
+            "the socket {} has the mode {actual:03o} instead of {mode:03o}: the umask could not be set aside: {e}",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Type};
+
+    /// The tests of a program run on many threads.
+    #[test]
+    fn the_mode_is_exact_and_the_umask_of_the_process_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let modes = [0o777, 0o666, 0o600, 0o640, 0o000];
+        let sockets = modes.map(|mode| {
+            let path = directory.path().join(format!("{mode:o}"));
+            let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+            bind_with_mode(&socket, &SockAddr::unix(&path).unwrap(), &path, mode).unwrap();
+            let made = fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(made, mode, "{made:o}");
+            let file = directory.path().join("file");
+            fs::write(&file, "").unwrap();
+            let umask_taken = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+            fs::remove_file(&file).unwrap();
+            umask_taken
+        });
+        assert!(sockets.iter().all(|taken| *taken == sockets[0]));
+    }
+}

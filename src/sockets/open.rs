@@ -1,0 +1,275 @@
+//! The sockets that are open, and who has them.
+
+use super::{
+    Endpoint, Inherited, LentSocket, ListenError, OpenSocket, Origin, Sockets, TakenDescriptors,
+    unix,
+};
+use crate::service::ServicePath;
+use socket2::Socket;
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// All open sockets.
+#[derive(Default)]
+pub(super) struct Open {
+    /// By number, in the order in which they were opened.
+    sockets: BTreeMap<u64, OneOpen>,
+    next: u64,
+    /// Which of them could be in the way of another.
+    neighbours: HashMap<Neighbourhood, Vec<u64>>,
+    /// What a service got that had asked for any free port.
+    answers: HashMap<(ServicePath, Endpoint), Endpoint>,
+}
+
+/// Sockets of different neighbourhoods never overlap.
+#[derive(PartialEq, Eq, Hash)]
+enum Neighbourhood {
+    Tcp(u16),
+    Udp(u16),
+    Unix(PathBuf),
+}
+
+/// One open socket.
+pub(super) struct OneOpen {
+    /// The service that asked for it last.
+    pub(super) service: ServicePath,
+    /// Where it listens.
+    pub(super) endpoint: Endpoint,
+    /// The name in the descriptor store, if it is there.
+    pub(super) stored_name: Option<String>,
+    /// What the service had asked for.
+    asked: Endpoint,
+    socket: Arc<Socket>,
+    origin: Origin,
+    /// How many have it now.
+    lent: usize,
+    takes_ipv4_too: bool,
+    /// Removed with the socket, unless that is shared.
+    file: Option<unix::SocketFile>,
+    /// Set if it was opened after the process's descriptors had been counted.
+    pub(super) descriptor: Option<TakenDescriptors>,
+}
+
+impl OneOpen {
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Whether others have it, too: it came from there, or it is stored.
+    fn is_shared(&self) -> bool {
+        self.origin != Origin::Bound || self.stored_name.is_some()
+    }
+}
+
+impl Open {
+    /// What the service got when it asked for this before, if that still is open; else what it asks for.
+    pub(super) fn answered(&self, service: &ServicePath, asked: &Endpoint) -> Endpoint {
+        let key = (service.clone(), asked.clone());
+        self.answers.get(&key).unwrap_or(asked).clone()
+    }
+
+    /// Whether the service has an IPv6 socket that takes what comes to this IPv4 address, too.
+    pub(super) fn takes_ipv4_too(&self, service: &ServicePath, wanted: &Endpoint) -> bool {
+        let takes = |open: &OneOpen| open.takes_ipv4_too && open.service == *service;
+        let ipv4 = wanted.address().is_some_and(|address| address.is_ipv4());
+        ipv4 && self.around(wanted).any(|(_, open)| takes(open))
+    }
+
+    /// The open socket at this address, for its service, or for anyone if nobody has it now.
+    ///
+    /// # Errors
+    /// If another service has it.
+    pub(super) fn find(
+        &self,
+        service: &ServicePath,
+        wanted: &Endpoint,
+    ) -> Result<Option<u64>, ListenError> {
+        let Some((id, open)) = self.around(wanted).find(|(_, open)| open.endpoint == *wanted)
+        else {
+            return Ok(None);
+        };
+        if open.lent > 0 && open.service != *service {
+            let reason = format!("the service {} listens on it already", open.service);
+            return Err(ListenError::of_conflict(wanted, reason));
+        }
+        Ok(Some(id))
+    }
+
+    /// Refuses an address that can't be open beside those that are.
+    pub(super) fn refuse_overlap(&self, wanted: &Endpoint) -> Result<(), ListenError> {
+        let overlaps = |open: &OneOpen| {
+            let dual_stack = open.takes_ipv4_too && open.endpoint.has_port_of(wanted);
+            open.endpoint.overlaps(wanted) || dual_stack
+        };
+        match self.around(wanted).find(|(_, open)| overlaps(open)) {
+            Some((_, open)) => {
+                let OneOpen { endpoint, service, .. } = open;
+                let reason =
+                    format!("it overlaps {endpoint}, which the service {service} listens on");
+                Err(ListenError::of_conflict(wanted, reason))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Takes in a socket that was handed over.
+    pub(super) fn add_inherited(
+        &mut self,
+        inherited: Inherited,
+        service: &ServicePath,
+        asked: &Endpoint,
+    ) -> u64 {
+        self.add(OneOpen {
+            service: service.clone(),
+            endpoint: inherited.endpoint.clone().unwrap_or_else(|| asked.clone()),
+            stored_name: inherited.stored_name().map(str::to_owned),
+            asked: asked.clone(),
+            origin: inherited.origin(),
+            lent: 0,
+            takes_ipv4_too: inherited.takes_ipv4_too(),
+            socket: Arc::new(inherited.into_socket()),
+            file: None,
+            descriptor: None,
+        })
+    }
+
+    /// Takes in a socket that this process has bound.
+    ///
+    /// # Errors
+    /// If the system does not say where it listens.
+    pub(super) fn add_bound(
+        &mut self,
+        (socket, file): (Socket, Option<unix::SocketFile>),
+        service: &ServicePath,
+        asked: &Endpoint,
+    ) -> io::Result<u64> {
+        let address = socket.local_addr()?.as_socket();
+        let endpoint = match (asked, address) {
+            (Endpoint::Tcp(_), Some(address)) => Endpoint::Tcp(address),
+            (Endpoint::Udp(_), Some(address)) => Endpoint::Udp(address),
+            _ => asked.clone(),
+        };
+        Ok(self.add(OneOpen {
+            service: service.clone(),
+            endpoint,
+            stored_name: None,
+            asked: asked.clone(),
+            origin: Origin::Bound,
+            lent: 0,
+            takes_ipv4_too: false,
+            socket: Arc::new(socket),
+            file,
+            descriptor: None,
+        }))
+    }
+
+    fn add(&mut self, open: OneOpen) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.neighbours.entry(Neighbourhood::of(&open.endpoint)).or_default().push(id);
+        if open.asked != open.endpoint {
+            let key = (open.service.clone(), open.asked.clone());
+            self.answers.insert(key, open.endpoint.clone());
+        }
+        self.sockets.insert(id, open);
+        id
+    }
+
+    /// The socket of that number.
+    pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut OneOpen> {
+        self.sockets.get_mut(&id)
+    }
+
+    /// Lends a socket. Whoever is first gets the very descriptor, others at the same time a duplicate: two of
+    /// them may want to wait for clients in the same worker, which can do that once for each descriptor.
+    ///
+    /// # Errors
+    /// If the process can't have another descriptor.
+    pub(super) fn lend(
+        &mut self,
+        id: u64,
+        service: &ServicePath,
+        sockets: &Sockets,
+    ) -> io::Result<LentSocket> {
+        let open = self.sockets.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
+        let socket = match open.lent {
+            0 => open.socket.clone(),
+            _ => Arc::new(open.socket.try_clone()?),
+        };
+        open.lent += 1;
+        open.service = service.clone();
+        Ok(LentSocket {
+            socket,
+            endpoint: open.endpoint.clone(),
+            origin: open.origin,
+            shared: open.is_shared(),
+            id,
+            service: service.clone(),
+            sockets: sockets.clone(),
+        })
+    }
+
+    /// Takes back what was lent. A socket that is ours alone is closed when nobody has it any more.
+    pub(super) fn give_back(&mut self, lent: &LentSocket) {
+        let Some(open) = self.sockets.get_mut(&lent.id) else { return };
+        open.lent -= 1;
+        if open.lent == 0
+            && !open.is_shared()
+            && let Some(file) = self.remove(lent.id).and_then(|open| open.file)
+        {
+            file.remove();
+        }
+    }
+
+    /// Takes out the sockets that nobody has, with the names that they are stored by.
+    pub(super) fn take_unwanted(&mut self) -> Vec<(OpenSocket, Option<String>)> {
+        let unwanted = self.sockets.iter().filter(|(_, open)| open.lent == 0);
+        let unwanted: Vec<u64> = unwanted.map(|(id, _)| *id).collect();
+        let removed = unwanted.into_iter().filter_map(|id| self.remove(id));
+        removed.map(|open| (open.describe(), open.stored_name)).collect()
+    }
+
+    /// All of them.
+    pub(super) fn list(&self) -> Vec<OpenSocket> {
+        self.sockets.values().map(OneOpen::describe).collect()
+    }
+
+    fn remove(&mut self, id: u64) -> Option<OneOpen> {
+        let open = self.sockets.remove(&id)?;
+        let neighbourhood = Neighbourhood::of(&open.endpoint);
+        if let Some(ids) = self.neighbours.get_mut(&neighbourhood) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.neighbours.remove(&neighbourhood);
+            }
+        }
+        self.answers.remove(&(open.service.clone(), open.asked.clone()));
+        Some(open)
+    }
+
+    /// The sockets that could be in the way of one at this address.
+    fn around(&self, wanted: &Endpoint) -> impl Iterator<Item = (u64, &OneOpen)> {
+        let ids = self.neighbours.get(&Neighbourhood::of(wanted)).into_iter().flatten();
+        ids.filter_map(|id| Some((*id, self.sockets.get(id)?)))
+    }
+}
+
+impl OneOpen {
+    fn describe(&self) -> OpenSocket {
+        let OneOpen { service, endpoint, origin, .. } = self;
+        OpenSocket { service: service.clone(), endpoint: endpoint.clone(), origin: *origin }
+    }
+}
+
+impl Neighbourhood {
+    fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Tcp(address) => Neighbourhood::Tcp(address.port()),
+            Endpoint::Udp(address) => Neighbourhood::Udp(address.port()),
+            Endpoint::Unix(path) => Neighbourhood::Unix(path.clone()),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The files of Unix sockets: made with the right mode, taken over, and removed.
+
+use super::endpoint::{is_abstract, unix_address};
+use super::mode::bind_with_mode;
+use crate::file_id::FileId;
+use crate::service::Files;
+use socket2::{Domain, Socket, Type};
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
+use tracing::warn;
+
+/// A socket's name in the file system.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    id: FileId,
+}
+
+/// What there is at the name of a Unix socket.
+#[derive(Debug, PartialEq)]
+enum Found {
+    Nothing,
+    /// A socket that no process has open.
+    Stale,
+    /// A socket that some process has open; or one that this user may not connect to.
+    Open,
+    /// Not a socket.
+    Other,
+}
+
+/// A new Unix socket that listens at `path` and can be connected to by those whom `mode` lets write. An
+/// abstract name has neither a file nor a mode.
+pub(super) fn bind(
+    path: &Path,
+    mode: u32,
+    backlog: i32,
+    before_listen: fn(BorrowedFd<'_>),
+) -> io::Result<(Socket, Option<SocketFile>)> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    let address = unix_address(path)?;
+    let file = if is_abstract(path) {
+        socket.bind(&address)?;
+        None
+    } else {
+        make_way(path)?;
+        bind_with_mode(&socket, &address, path, mode)?;
+        Some(SocketFile::of(path)?)
+    };
+    before_listen(socket.as_fd());
+    socket.listen(backlog)?;
+    Ok((socket, file))
+}
+
+/// Whether clients that connect to this name reach a socket that is open. If one that this process has was
+/// bound to the name, and nobody has put another file there, it is that one.
+pub(super) fn is_reachable(path: &Path) -> bool {
+    is_abstract(path) || find(path).is_ok_and(|found| found == Found::Open)
+}
+
+/// Says what the name of a Unix socket will be, seen from outside the place where its service would run, if it
+/// can listen there.
+///
+/// # Errors
+/// If its directory does not exist, or there is a file of its name that is not a socket.
+pub fn check_unix_path(path: &Path, files: &Files) -> io::Result<PathBuf> {
+    if is_abstract(path) {
+        return Ok(path.into());
+    }
+    let path = files.find(path);
+    let failed = |why: &str| {
+        Err(io::Error::other(format!("can't listen on the socket {}: {why}", path.display())))
+    };
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    match fs::metadata(directory) {
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(_) => return failed(&format!("{} is not a directory", directory.display())),
+        Err(e) => return failed(&format!("its directory {}: {e}", directory.display())),
+    }
+    match find(&path) {
+        Ok(Found::Other) => failed(NOT_A_SOCKET),
+        Ok(_) => Ok(path),
+        Err(e) => failed(&e.to_string()),
+    }
+}
+
+const NOT_A_SOCKET: &str = "there is a file of that name which is not a socket";
+
+/// Removes a socket file that was left behind by a server that was killed.
+fn make_way(path: &Path) -> io::Result<()> {
+    match find(path)? {
+        Found::Nothing => Ok(()),
+        Found::Stale => fs::remove_file(path),
+        Found::Open => Err(io::Error::other("another process listens on it")),
+        Found::Other => Err(io::Error::other(NOT_A_SOCKET)),
+    }
+}
+
+fn find(path: &Path) -> io::Result<Found> {
+    let kind = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(e) => return Err(e),
+    };
+    if !kind.is_socket() {
+        return Ok(Found::Other);
+    }
+    // A datagram socket can't be connected to one that takes connections, but what the kernel says to the
+    // attempt tells whether that is open, without a client for it to accept.
+    let probe = Socket::new(Domain::UNIX, Type::DGRAM.nonblocking(), None)?;
+    match probe.connect(&unix_address(path)?) {
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(Found::Stale),
+        _ => Ok(Found::Open),
+    }
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.into(), id: FileId::of(&fs::symlink_metadata(path)?) })
+    }
+
+    /// Removes the name, unless somebody else has taken it.
+    pub(super) fn remove(self) {
+        let now = fs::symlink_metadata(&self.path).map(|metadata| FileId::of(&metadata));
+        if now.is_ok_and(|id| id == self.id)
+            && let Err(e) = fs::remove_file(&self.path)
+        {
+            warn!("can't remove the socket {}: {e}; the next start will", self.path.display());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn a_socket_is_told_from_one_that_was_left_behind_without_connecting() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        assert_eq!(find(&path).unwrap(), Found::Nothing);
+        let listener = UnixListener::bind(&path).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        assert_eq!(find(&path).unwrap(), Found::Open);
+        assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        drop(listener);
+        assert_eq!(find(&path).unwrap(), Found::Stale);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert_eq!(find(&path).unwrap(), Found::Other);
+    }
+}

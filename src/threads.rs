@@ -1,0 +1,52 @@
+//! Whether this process has one thread: then nothing else can happen between two of its calls, it may fork,
+//! and change what all threads share.
+
+/// Whether the calling thread is the only one.
+///
+/// Where neither /proc nor the kernel can be asked, it is taken to be.
+pub(crate) fn is_single_threaded() -> bool {
+    match std::fs::read_dir("/proc/self/task") {
+        Ok(threads) => threads.count() == 1,
+        Err(_) => !has_other_threads(),
+    }
+}
+
+/// Asks the kernel to give this thread up its thread group, which it refuses if there are others in it (EINVAL), and
+/// which has no effect if there are none; see CLONE_THREAD in unshare(2).
+fn has_other_threads() -> bool {
+    // SAFETY: the call takes a number, and changes nothing.
+    let refused = unsafe { libc::unshare(libc::CLONE_THREAD) } != 0;
+    refused && std::io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::wait::{WaitStatus, waitpid};
+    use nix::unistd::{ForkResult, fork};
+
+    #[test]
+    fn other_threads_are_noticed_with_and_without_proc() {
+        let (stop, stopped) = std::sync::mpsc::channel::<()>();
+        let other = std::thread::spawn(move || stopped.recv());
+        assert!(!is_single_threaded());
+        assert!(has_other_threads());
+        drop(stop);
+        assert!(other.join().unwrap().is_err());
+    }
+
+    #[test]
+    fn a_forked_child_has_one_thread() {
+        // SAFETY: the child calls nothing but one system call and _exit.
+        match unsafe { fork() }.unwrap() {
+            ForkResult::Child => {
+                let status = i32::from(has_other_threads());
+                // SAFETY: ends the child at once.
+                unsafe { libc::_exit(status) }
+            }
+            ForkResult::Parent { child } => {
+                assert_eq!(waitpid(child, None).unwrap(), WaitStatus::Exited(child, 0));
+            }
+        }
+    }
+}
