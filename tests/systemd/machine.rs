@@ -83,6 +83,11 @@ impl Machine {
         Self { script, init }
     }
 
+    /// The machine's first process, as this machine numbers it.
+    pub fn init(&self) -> Pid {
+        self.init
+    }
+
     /// A file of the machine, as it can be reached from here.
     pub fn path(&self, inside: &str) -> PathBuf {
         Path::new(&format!("/proc/{}/root", self.init)).join(inside.trim_start_matches('/'))
