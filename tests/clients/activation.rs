@@ -5,13 +5,13 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
-fn listener() -> TcpListener {
+pub fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
 /// The program, handed `listener` as its descriptor 3 in the way of sd_listen_fds(3), under `name`.
 /// LISTEN_PID becomes `pid`, a shell expression: `$$` is the program's own.
-fn activated(sandbox: &Sandbox, listener: TcpListener, name: &str, pid: &str) -> Command {
+pub fn activated(sandbox: &Sandbox, listener: TcpListener, name: &str, pid: &str) -> Command {
     let script = format!("exec 3<&0 </dev/null; export LISTEN_PID={pid}; exec \"$0\" \"$@\"");
     let mut command =
         through(&["sh", "-c", &script], &sandbox.poetryd(&["--nodaemon", "fast.toml"]));

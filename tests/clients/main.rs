@@ -7,5 +7,6 @@ mod support;
 mod activation;
 mod addresses;
 mod crowds;
+mod early;
 mod misbehaving;
 mod slow;
