@@ -1,6 +1,7 @@
 //! Every combination of servers that are up, slow, down, resetting and silent.
 
 use crate::servers::{Down, resetting, silent, slow, up};
+use crate::support::circumstances::room_for;
 use crate::support::stderr;
 use crate::{assert_status, get};
 use std::process::Output;
@@ -32,6 +33,7 @@ impl Run {
 
 /// Runs the client with each combination, all at the same time, and looks at what it has done.
 fn in_every_combination(options: &str, check: impl Fn(Run) + Sync) {
+    let _room = room_for(200); // for what the clients print, and for their connections
     let slow_poem = slow_poem();
     let (up, slow, down) = (up(UP), slow(&slow_poem), Down::new());
     let (resetting, silent) = (resetting(&slow_poem), silent());

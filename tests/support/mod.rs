@@ -160,6 +160,7 @@ pub fn run(mut command: Command) -> Output {
     let (out, err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
     command.stdout(out.try_clone().unwrap()).stderr(err.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
+    drop(command); // and with it the duplicates
     let status = wait(&mut child);
     let content = |mut file: fs::File| {
         let mut bytes = Vec::new();
