@@ -61,6 +61,6 @@ impl Clock {
             TimeFormat::Log => "%Y-%m-%d %H:%M:%S%z",
             TimeFormat::Syslog => "%b %e %H:%M:%S",
         };
-        timestamp.to_zoned(self.zone.clone()).strftime(pattern).to_string()
+        timestamp.to_zoned_datetime(self.zone.clone()).strftime(pattern).to_string()
     }
 }
