@@ -37,22 +37,25 @@
 //! }
 //! ```
 //!
-//! # The rooms of this house
+//! # Modules
 //!
-//! Each uses only those named behind its arrow.
+//! A module uses no others than those named in the last column.
 //!
-//! | room | what is in it |
-//! |---|---|
-//! | [`service`] | the tree: [`Service`](service::Service), [`MultiService`](service::MultiService), [`Application`](service::Application), the context that a service starts with |
-//! | [`sockets`] | every listening socket of the process, inherited or bound |
-//! | [`net`] | ready-made services on sockets, the serving path, the orderly close → sockets, service |
-//! | [`config`] | TOML → checked settings → tree, through a registry of kinds and protocols → service, net |
-//! | [`plugin`] | applications made from a name and options: compiled in, or from a manifest → config, service |
-//! | [`poetry`] | the poem service, its protocols and its plugins → plugin, config, net, service |
-//! | [`logging`] | line format, rotating file, syslog, journal |
-//! | [`daemon`] | one process's life: detach, pid file, privileges, signals, readiness → service, sockets, net, logging |
-//! | [`cli`] | the command line |
-//! | [`Program`] | where they all meet |
+//! | module | what it is for | uses |
+//! |---|---|---|
+//! | [`service`] | the tree of services: [`Service`](service::Service), [`MultiService`](service::MultiService), [`Application`](service::Application), and the context that a service starts with | nothing |
+//! | [`sockets`] | every listening socket of the process, inherited, stored or bound, and how many descriptors are left for connections | service |
+//! | [`net`] | ready-made services that listen on sockets, from accept to close | sockets, service |
+//! | [`config`] | reads an application file: from TOML to checked settings to a tree of services, with the kinds and protocols of a [`Registry`](config::Registry) | net, service |
+//! | [`plugin`] | makes an application from a name and options of its own: plugins that are compiled in, and manifests | config, service |
+//! | [`poetry`] | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
+//! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
+//! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
+//! | [`cli`] | the command line | config, daemon, logging |
+//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, daemon, logging, plugin, service |
+//! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
+//! | `sync` | locks that a panic does not poison | nothing; every module may use it |
+//! | `threads` | whether the process has other threads | nothing; every module may use it |
 //!
 //! Most programs need three of them: [`service`] to write services, [`net`] to listen, and [`Program`]
 //! (or, without a command line, [`daemon::run`]) to become a daemon. With a [`config::Registry`] a

@@ -1,7 +1,7 @@
 //! `poetryd status` and `poetryd stop`.
 
 use super::check::files;
-use super::{Failure, say};
+use super::failure::{Failure, say};
 use crate::daemon::{self, ControlError, Options};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -5,25 +5,24 @@
 
 mod check;
 mod control;
+mod failure;
 mod plugins;
 mod source;
 mod tables;
 
 use crate::cli::{self, Action, Invocation};
 use crate::config::{self, ConfigError, Registry};
-use crate::daemon::{self, Environment, Options, RunError};
+use crate::daemon::{self, Environment, Options};
 use crate::plugin::Plugins;
 use crate::service::{Application, BoxError};
-use source::FileSource;
+use failure::Failure;
+use source::{BuiltIn, FileSource};
 use std::env;
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-
-/// Makes the application that runs when there is no file.
-type BuiltIn = Arc<dyn Fn() -> Result<Application, BoxError> + Send + Sync>;
 
 /// A daemon's whole program. The name is that of its default files: `NAME.toml`, `NAME.pid`, `NAME.log`.
 pub struct Program {
@@ -33,15 +32,6 @@ pub struct Program {
     registry: Arc<Registry>,
     plugins: Plugins,
     built_in: Option<BuiltIn>,
-}
-
-/// What a program has to say at its end, and the exit status that goes with it.
-enum Failure {
-    Options(clap::Error),
-    Config(ConfigError),
-    Run(RunError),
-    /// Anything else: the message, and the status.
-    Other(String, u8),
 }
 
 impl Program {
@@ -183,60 +173,4 @@ fn misplaced(argument: &OsString, file: Option<&Path>) -> Failure {
         )
     };
     Failure::Other(message, 2)
-}
-
-/// Prints a line to standard output.
-fn say(line: &str) -> Result<(), Failure> {
-    let said = writeln!(io::stdout(), "{line}");
-    said.map_err(|e| Failure::Other(format!("can't write to standard output: {e}"), 1))
-}
-
-/// Prints a line to standard error. Where that is closed, the exit status has to say it all.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-impl From<clap::Error> for Failure {
-    fn from(e: clap::Error) -> Self {
-        Failure::Options(e)
-    }
-}
-
-impl From<RunError> for Failure {
-    fn from(e: RunError) -> Self {
-        let RunError::Application(e) = e else { return Failure::Run(e) };
-        match e.downcast::<ConfigError>() {
-            Ok(config) => Failure::Config(*config),
-            Err(other) => Failure::Run(RunError::Application(other)),
-        }
-    }
-}
-
-impl Failure {
-    fn report(self, program: &str) -> ExitCode {
-        match self {
-            Failure::Options(e) => {
-                let _ = e.print();
-                ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
-            }
-            // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.
-            Failure::Config(e @ ConfigError::Mistakes { .. }) => {
-                complain(&e.to_string());
-                ExitCode::from(2)
-            }
-            Failure::Config(e) => {
-                complain(&format!("{program}: {e}"));
-                ExitCode::from(2)
-            }
-            Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
-            Failure::Run(e) => {
-                complain(&format!("{program}: {e}"));
-                e.exit_code()
-            }
-            Failure::Other(message, status) => {
-                complain(&format!("{program}: {message}"));
-                ExitCode::from(status)
-            }
-        }
-    }
 }

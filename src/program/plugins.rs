@@ -1,6 +1,7 @@
 //! Plugins on the command line: finding the one that was named, running it, listing them all.
 
-use super::{Failure, Program, exists, typed_here};
+use super::failure::Failure;
+use super::{Program, exists, typed_here};
 use crate::config::{self, ConfigError};
 use crate::daemon::{self, Environment, Options, Source};
 use crate::plugin::{Found, MakeContext, Maker, SearchPath};

@@ -1,11 +1,14 @@
 //! Applications from a file, or built in.
 
-use super::{BuiltIn, tables};
+use super::tables;
 use crate::config::{self, Registry};
 use crate::daemon::{Options, Source};
 use crate::service::{Application, BoxError};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Makes the application that runs when there is no file.
+pub(super) type BuiltIn = Arc<dyn Fn() -> Result<Application, BoxError> + Send + Sync>;
 
 /// A file, or the built-in application where there is none.
 pub(super) struct FileSource {

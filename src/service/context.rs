@@ -1,10 +1,10 @@
 //! What a service gets when it starts: its place in the tree, and the way to everything outside itself.
 
 use super::error::panicked;
-use super::{BoxError, ServiceError, ServicePath, Step, Workers};
+use super::{BoxError, Resources, ServiceError, ServicePath, Step, Workers};
 use crate::sync::RwLock;
 use futures::FutureExt;
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -12,40 +12,6 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tracing::{Instrument, Span};
-
-/// What the process lends to its services, one value per type: its sockets, its connection limit, or
-/// whatever the program that runs the tree puts in.
-#[derive(Clone, Default)]
-pub struct Resources(Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
-
-impl Resources {
-    /// No resources yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Lends `value` to every service, in place of an earlier value of its type.
-    pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
-        let mut map = self.0.write();
-        map.insert(TypeId::of::<T>(), Arc::new(value));
-    }
-
-    /// The value of type `T`, if one was lent.
-    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
-        let map = self.0.read();
-        map.get(&TypeId::of::<T>()).cloned()?.downcast().ok()
-    }
-
-    /// The value of type `T`; a new one, if none was lent.
-    pub(super) fn get_or_default<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
-        if let Some(value) = self.get() {
-            return value;
-        }
-        let mut map = self.0.write();
-        let value = map.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
-        value.downcast().unwrap_or_default() // each value has the type that it is kept by
-    }
-}
 
 /// What one service shows to the others: a cheap, cloneable way to what it holds, never the service.
 ///

@@ -13,17 +13,19 @@ mod error;
 mod files;
 mod multi;
 mod path;
+mod resources;
 mod settings;
 #[cfg(test)]
 mod tests;
 mod workers;
 
 pub use application::Application;
-pub use context::{Context, Failures, FindError, Handle, PrivilegedContext, Resources};
+pub use context::{Context, Failures, FindError, Handle, PrivilegedContext};
 pub use error::{AddError, ServiceError, Step, StopErrors};
 pub use files::Files;
 pub use multi::MultiService;
 pub use path::ServicePath;
+pub use resources::Resources;
 pub use settings::Settings;
 pub use workers::Workers;
 

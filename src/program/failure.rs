@@ -1,0 +1,72 @@
+//! What a program prints, and the exit status that goes with a failure.
+
+use crate::config::ConfigError;
+use crate::daemon::RunError;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// What a program has to say at its end, and the exit status that goes with it.
+pub(super) enum Failure {
+    Options(clap::Error),
+    Config(ConfigError),
+    Run(RunError),
+    /// Anything else: the message, and the status.
+    Other(String, u8),
+}
+
+/// Prints a line to standard output.
+pub(super) fn say(line: &str) -> Result<(), Failure> {
+    let said = writeln!(io::stdout(), "{line}");
+    said.map_err(|e| Failure::Other(format!("can't write to standard output: {e}"), 1))
+}
+
+/// Prints a line to standard error. Where that is closed, the exit status has to say it all.
+pub(super) fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+impl From<clap::Error> for Failure {
+    fn from(e: clap::Error) -> Self {
+        Failure::Options(e)
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(e: RunError) -> Self {
+        let RunError::Application(e) = e else { return Failure::Run(e) };
+        match e.downcast::<ConfigError>() {
+            Ok(config) => Failure::Config(*config),
+            Err(other) => Failure::Run(RunError::Application(other)),
+        }
+    }
+}
+
+impl Failure {
+    /// Says on standard error what has failed, and returns the exit status.
+    pub(super) fn report(self, program: &str) -> ExitCode {
+        match self {
+            Failure::Options(e) => {
+                let _ = e.print();
+                ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
+            }
+            // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.
+            Failure::Config(e @ ConfigError::Mistakes { .. }) => {
+                complain(&e.to_string());
+                ExitCode::from(2)
+            }
+            Failure::Config(e) => {
+                complain(&format!("{program}: {e}"));
+                ExitCode::from(2)
+            }
+            Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
+            Failure::Run(e) => {
+                complain(&format!("{program}: {e}"));
+                e.exit_code()
+            }
+            Failure::Other(message, status) => {
+                complain(&format!("{program}: {message}"));
+                ExitCode::from(status)
+            }
+        }
+    }
+}
