@@ -48,7 +48,7 @@
 //! | [`net`] | ready-made services that listen on sockets, from accept to close | sockets, service |
 //! | [`config`] | reads an application file: from TOML to checked settings to a tree of services, with the kinds and protocols of a [`Registry`](config::Registry) | net, service |
 //! | [`plugin`] | makes an application from a name and options of its own: plugins that are compiled in, and manifests | config, service |
-//! | [`poetry`] | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
+//! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
 //! | [`cli`] | the command line | config, daemon, logging |
@@ -60,6 +60,14 @@
 //! Most programs need three of them: [`service`] to write services, [`net`] to listen, and [`Program`]
 //! (or, without a command line, [`daemon::run`]) to become a daemon. With a [`config::Registry`] a
 //! program's own kinds of service can be named in TOML files.
+//!
+//! # Features
+//!
+//! Both are on by default. Without them there is all that a daemon of your own needs, with 75 other
+//! crates at most.
+//!
+//! - `poetry`: the module of that name, and the program `poetryd`.
+//! - `client`: the program `get-poetry`; with it comes `poetry`.
 
 #![deny(missing_docs)]
 
@@ -77,6 +85,7 @@ pub mod daemon;
 pub mod logging;
 pub mod net;
 pub mod plugin;
+#[cfg(feature = "poetry")]
 pub mod poetry;
 pub mod service;
 pub mod sockets;

@@ -46,7 +46,7 @@ pub mod read;
 mod registry;
 mod section;
 mod template;
-#[cfg(test)]
+#[cfg(all(test, feature = "poetry"))]
 mod tests;
 mod tree;
 mod value;
