@@ -11,7 +11,7 @@ mod source;
 mod tables;
 
 use crate::cli::{self, Action, Invocation};
-use crate::config::{self, ConfigError, Registry};
+use crate::config::{self, Registry};
 use crate::daemon::{self, Environment, Options};
 use crate::plugin::Plugins;
 use crate::service::{Application, BoxError};

@@ -1,7 +1,9 @@
 //! A socket in the hands of a service.
 
-use super::{Endpoint, Origin, Sockets};
+use super::open::Open;
+use super::{Endpoint, Origin};
 use crate::service::ServicePath;
+use crate::sync::Mutex;
 use socket2::Socket;
 use std::fmt;
 use std::io;
@@ -15,17 +17,28 @@ use std::sync::Arc;
 /// The service wants it as long as it keeps this. When the last service has dropped it, the socket is closed,
 /// unless it [is shared](Self::is_shared).
 pub struct LentSocket {
-    pub(super) socket: Arc<Socket>,
-    pub(super) endpoint: Endpoint,
-    pub(super) origin: Origin,
-    pub(super) shared: bool,
+    socket: Arc<Socket>,
+    endpoint: Endpoint,
+    origin: Origin,
+    shared: bool,
     /// Which of the open sockets it is.
-    pub(super) id: u64,
-    pub(super) service: ServicePath,
-    pub(super) sockets: Sockets,
+    id: u64,
+    all: Arc<Mutex<Open>>,
 }
 
 impl LentSocket {
+    /// Lends `service` the open socket of this number. `open` is what `all` protects.
+    pub(super) fn lend(
+        all: &Arc<Mutex<Open>>,
+        open: &mut Open,
+        id: u64,
+        service: &ServicePath,
+    ) -> io::Result<Self> {
+        let (socket, one) = open.hand_out(id, service)?;
+        let (endpoint, origin, shared) = (one.endpoint.clone(), one.origin, one.is_shared());
+        Ok(Self { socket, endpoint, origin, shared, id, all: all.clone() })
+    }
+
     /// Where it listens, with the port that the kernel chose where 0 was asked for.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
@@ -97,12 +110,12 @@ impl AsRawFd for LentSocket {
 
 impl fmt::Debug for LentSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({}, {:?})", self.endpoint, self.service, self.origin)
+        write!(f, "{} ({:?})", self.endpoint, self.origin)
     }
 }
 
 impl Drop for LentSocket {
     fn drop(&mut self) {
-        self.sockets.give_back(self);
+        self.all.lock().give_back(self.id);
     }
 }

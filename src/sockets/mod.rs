@@ -23,6 +23,7 @@ mod inherited;
 mod lent;
 mod mode;
 mod open;
+mod origin;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -34,46 +35,17 @@ pub use descriptors::{Descriptors, TakenDescriptors};
 pub use endpoint::Endpoint;
 pub(crate) use inherited::Inherited;
 pub use lent::LentSocket;
+pub use open::OpenSocket;
+pub use origin::Origin;
 pub(crate) use store::DescriptorStore;
 pub use unix::check_unix_path;
 
 use crate::service::ServicePath;
 use crate::sync::Mutex;
 use open::Open;
-use std::fmt;
 use std::sync::Arc;
 use store::Stored;
 use tracing::{info, warn};
-
-/// Who opened a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Origin {
-    /// This process.
-    Bound,
-    /// Whoever started this process: systemd, as a socket unit says.
-    Inherited,
-    /// An earlier process of this program, for which systemd has kept it.
-    Stored,
-}
-
-/// An open socket, as [`Sockets::list`] shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct OpenSocket {
-    /// The service that asked for it last.
-    pub service: ServicePath,
-    /// Where it listens, with the port that the kernel chose where 0 was asked for.
-    pub endpoint: Endpoint,
-    /// Who opened it.
-    pub origin: Origin,
-}
-
-impl fmt::Display for OpenSocket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.endpoint, self.service)
-    }
-}
 
 /// All listening sockets of the process. Lent to services as a resource; each clone is the same set.
 #[derive(Clone, Default)]
@@ -81,13 +53,13 @@ pub struct Sockets(Arc<Process>);
 
 #[derive(Default)]
 struct Process {
+    open: Arc<Mutex<Open>>,
     state: Mutex<State>,
     descriptors: Descriptors,
 }
 
 #[derive(Default)]
 struct State {
-    open: Open,
     /// What was handed over, and no service has asked for yet.
     unclaimed: Vec<Inherited>,
     stored: Stored,
@@ -107,8 +79,8 @@ impl Sockets {
         let names = inherited.iter().filter_map(Inherited::stored_name);
         let mut stored = Stored::new(store, names.map(str::to_owned).collect());
         let unclaimed = without_twins(inherited, &mut stored);
-        let state = Mutex::new(State { open: Open::default(), unclaimed, stored });
-        Self(Arc::new(Process { state, descriptors: Descriptors::new() }))
+        let state = Mutex::new(State { unclaimed, stored });
+        Self(Arc::new(Process { state, ..Process::default() }))
     }
 
     /// Lends `service` a socket at `endpoint`: the one that it had, else one that was handed over for this
@@ -126,32 +98,34 @@ impl Sockets {
         endpoint: &Endpoint,
         options: &ListenOptions,
     ) -> Result<Option<LentSocket>, ListenError> {
-        let mut state = self.0.state.lock();
+        let (mut state, mut open) = (self.0.state.lock(), self.0.open.lock());
         let asked = endpoint.absolute();
-        let wanted = state.open.answered(service, &asked);
-        if state.open.takes_ipv4_too(service, &wanted) {
+        let wanted = open.answered(service, &asked);
+        if open.takes_ipv4_too(service, &wanted) {
             return Ok(None);
         }
         let failed = |e| ListenError::of_system(&wanted, e);
-        let id = match state.open.find(service, &wanted)? {
+        let id = match open.find(service, &wanted)? {
             Some(id) => id,
             None => match state.claim(service, &wanted) {
-                Some(inherited) => state.open.add_inherited(inherited, service, &asked),
+                Some(inherited) => open.add_inherited(inherited, service, &asked),
                 None => {
+                    open.refuse_overlap(&wanted)?;
                     state.refuse_overlap(&wanted)?;
                     let bound = bind::bind(&wanted, options).map_err(failed)?;
-                    let id = state.open.add_bound(bound, service, &asked).map_err(failed)?;
-                    state.keep(id, self.0.descriptors.opened_one());
+                    let id = open.add_bound(bound, service, &asked).map_err(failed)?;
+                    open.account_for(id, self.0.descriptors.opened_one());
+                    state.store(&mut open, id);
                     id
                 }
             },
         };
-        state.open.lend(id, service, self).map(Some).map_err(failed)
+        LentSocket::lend(&self.0.open, &mut open, id, service).map(Some).map_err(failed)
     }
 
     /// The sockets that are open, in the order in which they were opened.
     pub fn list(&self) -> Vec<OpenSocket> {
-        self.0.state.lock().open.list()
+        self.0.open.lock().list()
     }
 
     /// Closes what was handed over and no service has asked for, and what no service wants any more; the log
@@ -169,7 +143,7 @@ impl Sockets {
                 }
             }
         }
-        for (closed, stored_name) in state.open.take_unwanted() {
+        for (closed, stored_name) in self.0.open.lock().take_unwanted() {
             info!("no service wants the socket {closed} any more; closed");
             if let Some(name) = stored_name {
                 state.forget_stored(&name);
@@ -180,10 +154,6 @@ impl Sockets {
     /// How many descriptors the process has left for connections.
     pub fn descriptors(&self) -> &Descriptors {
         &self.0.descriptors
-    }
-
-    fn give_back(&self, lent: &LentSocket) {
-        self.0.state.lock().open.give_back(lent);
     }
 }
 
@@ -199,7 +169,6 @@ impl State {
     /// Refuses an address that can't be bound beside one that is open. A stored socket that no service has asked
     /// for is closed instead: it is of an earlier configuration.
     fn refuse_overlap(&mut self, wanted: &Endpoint) -> Result<(), ListenError> {
-        self.open.refuse_overlap(wanted)?;
         let overlaps = |one: &Inherited| {
             one.endpoint.as_ref().is_some_and(|own| {
                 own.overlaps(wanted) || one.takes_ipv4_too() && own.has_port_of(wanted)
@@ -227,10 +196,9 @@ impl State {
         refused
     }
 
-    /// Accounts for a socket that was just bound, and lets it outlive this process, where there is a way.
-    fn keep(&mut self, id: u64, descriptor: Option<TakenDescriptors>) {
-        let Some(bound) = self.open.get_mut(id) else { return };
-        bound.descriptor = descriptor;
+    /// Lets a socket that was just bound outlive this process, where there is a way.
+    fn store(&mut self, open: &mut Open, id: u64) {
+        let Some(bound) = open.get_mut(id) else { return };
         match self.stored.add(&bound.service, bound.as_fd()) {
             Ok(name) => bound.stored_name = name,
             Err(e) => warn!("{} will refuse clients during a restart: {e}", bound.endpoint),

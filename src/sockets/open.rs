@@ -1,16 +1,32 @@
 //! The sockets that are open, and who has them.
 
-use super::{
-    Endpoint, Inherited, LentSocket, ListenError, OpenSocket, Origin, Sockets, TakenDescriptors,
-    unix,
-};
+use super::{Endpoint, Inherited, ListenError, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
 use socket2::Socket;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// An open socket, as [`Sockets::list`] shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OpenSocket {
+    /// The service that asked for it last.
+    pub service: ServicePath,
+    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    pub endpoint: Endpoint,
+    /// Who opened it.
+    pub origin: Origin,
+}
+
+impl fmt::Display for OpenSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.endpoint, self.service)
+    }
+}
 
 /// All open sockets.
 #[derive(Default)]
@@ -43,14 +59,14 @@ pub(super) struct OneOpen {
     /// What the service had asked for.
     asked: Endpoint,
     socket: Arc<Socket>,
-    origin: Origin,
+    pub(super) origin: Origin,
     /// How many have it now.
     lent: usize,
     takes_ipv4_too: bool,
     /// Removed with the socket, unless that is shared.
     file: Option<unix::SocketFile>,
     /// Set if it was opened after the process's descriptors had been counted.
-    pub(super) descriptor: Option<TakenDescriptors>,
+    descriptor: Option<TakenDescriptors>,
 }
 
 impl OneOpen {
@@ -59,7 +75,7 @@ impl OneOpen {
     }
 
     /// Whether others have it, too: it came from there, or it is stored.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         self.origin != Origin::Bound || self.stored_name.is_some()
     }
 }
@@ -183,17 +199,24 @@ impl Open {
         self.sockets.get_mut(&id)
     }
 
-    /// Lends a socket. Whoever is first gets the very descriptor, others at the same time a duplicate: two of
-    /// them may want to wait for clients in the same worker, which can do that once for each descriptor.
+    /// Remembers that a socket takes a descriptor of the process's budget.
+    pub(super) fn account_for(&mut self, id: u64, descriptor: Option<TakenDescriptors>) {
+        if let Some(open) = self.sockets.get_mut(&id) {
+            open.descriptor = descriptor;
+        }
+    }
+
+    /// Takes down that a service has a socket from now on, and returns the socket. Whoever is first gets the very
+    /// descriptor, others at the same time a duplicate: two of them may want to wait for clients in the same
+    /// worker, which can do that once for each descriptor.
     ///
     /// # Errors
     /// If the process can't have another descriptor.
-    pub(super) fn lend(
+    pub(super) fn hand_out(
         &mut self,
         id: u64,
         service: &ServicePath,
-        sockets: &Sockets,
-    ) -> io::Result<LentSocket> {
+    ) -> io::Result<(Arc<Socket>, &OneOpen)> {
         let open = self.sockets.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
         let socket = match open.lent {
             0 => open.socket.clone(),
@@ -201,24 +224,16 @@ impl Open {
         };
         open.lent += 1;
         open.service = service.clone();
-        Ok(LentSocket {
-            socket,
-            endpoint: open.endpoint.clone(),
-            origin: open.origin,
-            shared: open.is_shared(),
-            id,
-            service: service.clone(),
-            sockets: sockets.clone(),
-        })
+        Ok((socket, open))
     }
 
     /// Takes back what was lent. A socket that is ours alone is closed when nobody has it any more.
-    pub(super) fn give_back(&mut self, lent: &LentSocket) {
-        let Some(open) = self.sockets.get_mut(&lent.id) else { return };
+    pub(super) fn give_back(&mut self, id: u64) {
+        let Some(open) = self.sockets.get_mut(&id) else { return };
         open.lent -= 1;
         if open.lent == 0
             && !open.is_shared()
-            && let Some(file) = self.remove(lent.id).and_then(|open| open.file)
+            && let Some(file) = self.remove(id).and_then(|open| open.file)
         {
             file.remove();
         }
