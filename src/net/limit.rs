@@ -1,7 +1,7 @@
 //! How many connections a service has at once.
 
 use super::burst::Burst;
-use crate::sockets::{Descriptors, TakenDescriptors};
+use crate::sockets::{Descriptors, ReservedDescriptors, TakenDescriptors};
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
@@ -10,9 +10,12 @@ use tracing::warn;
 /// wait in the kernel's queue of the listening socket (the backlog) until a place is free.
 ///
 /// A place takes as many of the process's descriptors as a connection of the service will need, and one of the
-/// service's own places, if it has a limit of its own.
+/// service's own places, if it has a limit of its own. One place is always the service's: it may be what those
+/// wait for who have taken all descriptors, when a service forwards its clients to another one of the process.
 pub(super) struct Places {
     own: Option<Own>,
+    guaranteed: Arc<Semaphore>,
+    _reserved: ReservedDescriptors,
     descriptors: Descriptors,
     /// How many descriptors a connection takes.
     each: usize,
@@ -27,7 +30,13 @@ struct Own {
 /// One open connection's place. Free again when dropped.
 pub(super) struct Place {
     _own: Option<OwnedSemaphorePermit>,
-    _descriptors: TakenDescriptors,
+    _descriptors: Taken,
+}
+
+/// What a place has taken.
+enum Taken {
+    Guaranteed { _permit: OwnedSemaphorePermit },
+    Shared { _descriptors: TakenDescriptors },
 }
 
 impl Places {
@@ -37,7 +46,9 @@ impl Places {
             let max = max.min(Semaphore::MAX_PERMITS);
             Own { max, free: Arc::new(Semaphore::new(max)) }
         });
-        Self { own, descriptors, each: each.max(1), full: Burst::default() }
+        let each = each.max(1);
+        let (guaranteed, reserved) = (Arc::new(Semaphore::new(1)), descriptors.reserve(each));
+        Self { own, guaranteed, _reserved: reserved, descriptors, each, full: Burst::default() }
     }
 
     pub(super) fn try_place(&self) -> Option<Place> {
@@ -45,7 +56,13 @@ impl Places {
             Some(own) => Some(own.free.clone().try_acquire_owned().ok()?),
             None => None,
         };
-        Some(Place { _own: own, _descriptors: self.descriptors.try_take(self.each)? })
+        let descriptors = match self.descriptors.try_take(self.each) {
+            Some(descriptors) => Taken::Shared { _descriptors: descriptors },
+            None => {
+                Taken::Guaranteed { _permit: self.guaranteed.clone().try_acquire_owned().ok()? }
+            }
+        };
+        Some(Place { _own: own, _descriptors: descriptors })
     }
 
     /// Waits for a place, saying so once per burst.
@@ -61,19 +78,28 @@ impl Places {
             );
         }
         let own = match &self.own {
-            Some(own) => match own.free.clone().acquire_owned().await {
-                Ok(permit) => Some(permit),
-                Err(_) => unreachable!("the semaphore is never closed"),
-            },
+            Some(own) => Some(acquire(&own.free).await),
             None => None,
         };
-        Place { _own: own, _descriptors: self.descriptors.take(self.each).await }
+        let descriptors = tokio::select! {
+            biased;
+            permit = acquire(&self.guaranteed) => Taken::Guaranteed { _permit: permit },
+            taken = self.descriptors.take(self.each) => Taken::Shared { _descriptors: taken },
+        };
+        Place { _own: own, _descriptors: descriptors }
     }
 
     /// How many places there are.
     fn max(&self) -> usize {
-        let by_descriptors = (self.descriptors.total() / self.each).max(1);
+        let by_descriptors = self.descriptors.total() / self.each + 1;
         self.own.as_ref().map_or(by_descriptors, |own| own.max.min(by_descriptors))
+    }
+}
+
+async fn acquire(semaphore: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    match semaphore.clone().acquire_owned().await {
+        Ok(permit) => permit,
+        Err(_) => unreachable!("the semaphore is never closed"),
     }
 }
 
@@ -97,8 +123,8 @@ mod tests {
             (Places::new(None, descriptors.clone(), 2), Places::new(None, descriptors.clone(), 1));
         let total = descriptors.total();
         let taken: Vec<Place> = std::iter::from_fn(|| one.try_place()).collect();
-        assert_eq!((taken.len(), one.max()), (total / 2, total / 2));
+        assert_eq!((taken.len(), one.max()), (total / 2 + 1, total / 2 + 1));
         let rest: Vec<Place> = std::iter::from_fn(|| other.try_place()).collect();
-        assert_eq!(rest.len(), total % 2);
+        assert_eq!(rest.len(), total % 2 + 1, "one place is always its own");
     }
 }

@@ -35,6 +35,18 @@ pub struct TakenDescriptors {
     _permits: OwnedSemaphorePermit,
 }
 
+/// Some descriptors that are set aside for one service, as long as this is kept.
+pub struct ReservedDescriptors {
+    budget: Descriptors,
+    count: usize,
+}
+
+impl Drop for ReservedDescriptors {
+    fn drop(&mut self) {
+        self.budget.0.reserved.fetch_sub(self.count, Ordering::Relaxed);
+    }
+}
+
 impl Descriptors {
     /// The budget of a process that may open as many descriptors as its limit allows.
     pub fn new() -> Self {
@@ -46,10 +58,11 @@ impl Descriptors {
         self.counted().total
     }
 
-    /// Sets `count` descriptors aside that a service will open some time, beside those of its connections:
-    /// an outgoing connection, say. To be called before the first connection comes.
-    pub fn reserve(&self, count: usize) {
+    /// Sets `count` descriptors aside for one service, as long as the result is kept. It has an effect if it
+    /// is called before the first connection comes: these are not counted then.
+    pub fn reserve(&self, count: usize) -> ReservedDescriptors {
         self.0.reserved.fetch_add(count, Ordering::Relaxed);
+        ReservedDescriptors { budget: self.clone(), count }
     }
 
     /// Takes `count` descriptors, if so many are free.
@@ -167,11 +180,12 @@ mod tests {
     #[test]
     fn what_is_open_or_reserved_when_the_first_connection_comes_is_not_free() {
         let descriptors = Descriptors::new();
-        descriptors.reserve(5);
+        let _reserved = descriptors.reserve(5);
+        drop(descriptors.reserve(1_000_000));
         let limit = getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 as usize;
         let total = descriptors.total();
         assert!(total <= limit - SPARE - 5, "{total} of {limit}");
-        descriptors.reserve(5);
+        let _too_late = descriptors.reserve(5);
         assert_eq!(descriptors.total(), total);
     }
 

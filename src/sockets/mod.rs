@@ -31,7 +31,7 @@ mod unix;
 
 pub use bind::{ListenError, ListenOptions};
 pub(crate) use descriptors::flags;
-pub use descriptors::{Descriptors, TakenDescriptors};
+pub use descriptors::{Descriptors, ReservedDescriptors, TakenDescriptors};
 pub use endpoint::Endpoint;
 pub(crate) use inherited::Inherited;
 pub use lent::LentSocket;

@@ -85,3 +85,49 @@ fn a_socket_that_was_handed_over_is_closed_at_the_stop() {
     assert!(log.contains(&format!("[fast] closing {address}")), "{log}");
     assert!(TcpStream::connect(address).is_err());
 }
+
+/// The program with `listener` as its descriptor 3, and nobody said to be the one that it is for.
+fn activated_anonymously(sandbox: &Sandbox, fds: &str, listener: TcpListener) -> Foreground {
+    let mut command = activated(sandbox, listener, "fast", "$$; unset LISTEN_PID");
+    command.env("LISTEN_FDS", fds);
+    Foreground::start(command).ready()
+}
+
+#[test]
+fn sockets_without_a_pid_are_used_if_all_of_them_listen() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let daemon = activated_anonymously(&sandbox, "1", listener);
+    assert_eq!(daemon.address("fast"), address);
+}
+
+#[test]
+fn sockets_without_a_pid_are_not_used_if_there_are_fewer_than_was_said() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let daemon = activated_anonymously(&sandbox, "2", listener);
+    assert_ne!(daemon.address("fast"), address);
+    until("nobody listens on it", || TcpStream::connect(address).is_err());
+}
+
+#[test]
+fn a_socket_that_was_handed_over_keeps_its_queue_at_a_stop() {
+    let sandbox = Sandbox::new();
+    let listener = listener();
+    let address = listener.local_addr().unwrap();
+    let ours = listener.try_clone().unwrap();
+    let daemon = Foreground::start(activated(&sandbox, listener, "fast", "$$")).ready();
+    assert_eq!(fetch(address).unwrap(), ECSTASY);
+    let log = daemon.stop().join("\n");
+    let closing = format!("[fast] closing {address}, which stays open for the next start");
+    assert!(log.contains(&closing), "{log}");
+    // With the backlog of 0 that the daemon gives to a socket of its own, the second would not get in.
+    let waiting = [(); 100].map(|()| connect(address));
+    let daemon = Foreground::start(activated(&sandbox, ours, "fast", "$$")).ready();
+    for mut client in waiting {
+        assert_eq!(receive(&mut client), (ECSTASY.to_vec(), None));
+    }
+    drop(daemon);
+}

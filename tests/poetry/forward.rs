@@ -1,11 +1,14 @@
 //! `protocol = "forward"`: as if the client were connected with the other server itself.
 
-use crate::support::{ECSTASY, Sandbox, fetch, receive};
+use crate::support::circumstances::room_for;
+use crate::support::{ECSTASY, Foreground, Sandbox, connect, fetch, receive};
 use crate::upstream::{Down, Upstream, reset};
 use crate::{Served, gets};
+use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::unix::process::CommandExt;
 use std::thread;
 
 fn forward(to: SocketAddr, options: &[&str]) -> Served {
@@ -162,4 +165,56 @@ fn what_is_in_progress_at_a_stop_is_finished() {
     gets(&mut client, &ECSTASY[1000..]);
     drop(client);
     assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}
+
+/// So few descriptors that only some of the clients can be served at a time.
+const DESCRIPTORS: u64 = 100;
+const CLIENTS: usize = 300;
+
+/// Starts an application with few descriptors.
+fn start_with_few_descriptors(application: &str) -> (Sandbox, Foreground) {
+    let sandbox = Sandbox::new();
+    sandbox.write("few.toml", application);
+    let mut command = sandbox.poetryd(&["--nodaemon", "few.toml"]);
+    let limit = || Ok(setrlimit(Resource::RLIMIT_NOFILE, DESCRIPTORS, DESCRIPTORS)?);
+    // SAFETY: setrlimit is one system call, which is allowed between fork and exec.
+    unsafe { command.pre_exec(limit) };
+    let daemon = Foreground::start(command).ready();
+    (sandbox, daemon)
+}
+
+/// All at once, so many clients fetch a poem: each gets it whole.
+fn a_crowd_fetches(address: SocketAddr, poem: &[u8]) {
+    let room = room_for(CLIENTS);
+    let clients: Vec<TcpStream> = (0..room.clients).map(|_| connect(address)).collect();
+    thread::scope(|scope| {
+        for mut client in clients {
+            scope.spawn(move || gets(&mut client, poem));
+        }
+    });
+}
+
+#[test]
+fn a_crowd_is_forwarded_whole_with_few_descriptors() {
+    let sandbox = Sandbox::new();
+    let upstream = sandbox.foreground();
+    let (_sandbox, daemon) = start_with_few_descriptors(&format!(
+        "[services.forward]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\n\
+         protocol = \"forward\"\nto = \"localhost:{}\"\n",
+        upstream.address("fast").port()
+    ));
+    a_crowd_fetches(daemon.address("forward"), ECSTASY);
+}
+
+/// Each client takes two descriptors of the forwarder's, and waits for a third one.
+#[test]
+fn a_crowd_is_forwarded_whole_to_another_service_of_the_same_process() {
+    let port = Down::new().address().port(); // free again
+    let listener = "kind = \"tcp\"\ninterface = \"127.0.0.1\"\n";
+    let (_sandbox, daemon) = start_with_few_descriptors(&format!(
+        "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
+         [services.fast]\n{listener}port = {port}\nprotocol = \"fast\"\npoem = \"ecstasy\"\n\
+         [services.forward]\n{listener}port = 0\nprotocol = \"forward\"\nto = \"127.0.0.1:{port}\"\n"
+    ));
+    a_crowd_fetches(daemon.address("forward"), ECSTASY);
 }

@@ -6,10 +6,12 @@ mod support;
 use nix::sys::signal::{Signal, kill};
 use std::fs;
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
-use support::{ECSTASY, Foreground, LIMIT, Sandbox, run, stderr};
+use support::{ECSTASY, Foreground, LIMIT, Sandbox, run, stderr, through};
 
 /// A poem on `poetry.sock`, with more keys for the listener.
 fn unix_toml(more: &str) -> String {
@@ -115,4 +117,59 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let said = stderr(&output);
     assert!(said.contains("a file of that name which is not a socket"), "{said}");
     assert_eq!(sandbox.read("poetry.sock"), "not to be lost");
+}
+
+#[test]
+fn a_socket_that_was_handed_over_is_taken_and_its_file_stays() {
+    let sandbox = sandbox("");
+    let socket = sandbox.path("poetry.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let ours = listener.try_clone().unwrap();
+    let script = "exec 3<&0 </dev/null; export LISTEN_PID=$$; exec \"$0\" \"$@\"";
+    let mut command =
+        through(&["sh", "-c", script], &sandbox.poetryd(&["--nodaemon", "unix.toml"]));
+    command.env("LISTEN_FDS", "1").stdin(OwnedFd::from(listener));
+    let daemon = Foreground::start(command).ready();
+    assert_eq!(fetch(&socket), ECSTASY);
+    daemon.stop();
+    assert!(UnixStream::connect(&socket).is_ok(), "it does not listen any more");
+    assert!(ours.accept().is_ok());
+}
+
+#[test]
+fn an_abstract_name_is_no_file() {
+    let sandbox = sandbox("");
+    let name = format!("poetryd-test-{}", std::process::id());
+    let application = sandbox.read("unix.toml").replace("poetry.sock", &format!("@{name}"));
+    sandbox.write("unix.toml", &application);
+    let files = sandbox.files();
+    let daemon = start(&sandbox);
+    assert_eq!(sandbox.files(), files);
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let mut poem = Vec::new();
+    UnixStream::connect_addr(&address).unwrap().read_to_end(&mut poem).unwrap();
+    assert_eq!(poem, ECSTASY);
+    daemon.stop();
+    assert!(UnixStream::connect_addr(&address).is_err());
+}
+
+#[test]
+fn a_check_finds_what_would_keep_it_from_listening() {
+    let sandbox = sandbox("");
+    let checked = |path: &str| {
+        let application = sandbox.read("unix.toml").replace("poetry.sock", path);
+        sandbox.write("other.toml", &application);
+        let output = sandbox.run(&["check", "other.toml"]);
+        (output.status.code(), stderr(&output))
+    };
+    assert_eq!(checked("poetry.sock").0, Some(0));
+    assert_eq!(checked("@name").0, Some(0));
+    for (path, why) in [
+        ("nowhere/poetry.sock", "its directory nowhere: No such file or directory"),
+        ("unix.toml/poetry.sock", "unix.toml is not a directory"),
+        ("unix.toml", "there is a file of that name which is not a socket"),
+    ] {
+        let (status, said) = checked(path);
+        assert!(status == Some(2) && said.contains(why), "{path}: {said}");
+    }
 }
