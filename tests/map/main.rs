@@ -129,6 +129,12 @@ fn no_two_files_of_the_library_need_each_other() {
 }
 
 #[test]
+fn no_two_files_of_get_poetry_need_each_other() {
+    let folder = "src/bin/get-poetry";
+    assert_no_circle(&Modules::new(folder, &files(folder, &[])).uses());
+}
+
+#[test]
 fn an_arrow_that_the_map_does_not_have_is_named_with_its_place() {
     let map = Map::read(
         "//! | module | what it is for | uses |\n\

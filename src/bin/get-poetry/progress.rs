@@ -1,6 +1,5 @@
 //! What is said on standard error: a moving line per server on a terminal, plain lines elsewhere.
 
-use crate::request::{Failure, Poem, Transformation};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use poetryd::poetry::fetch::{Address, FetchError};
 use std::cell::RefCell;
@@ -110,16 +109,18 @@ impl Line<'_> {
         self.progress.say(format_args!("{error}; trying again in {pause} s"));
     }
 
-    pub fn came(&self, poem: &Poem, duration: Duration) {
-        let (address, bytes, seconds) = (self.address, poem.bytes.len(), duration.as_secs_f64());
+    pub fn came(&self, bytes: usize, duration: Duration) {
+        let (address, seconds) = (self.address, duration.as_secs_f64());
         self.progress.say(format_args!("{address}: {bytes} bytes in {seconds:.2} s"));
-        if let Transformation::Failed(e) = &poem.transformation {
-            self.progress.complain(&format!("the poem of {address} is as it was fetched: {e}"));
-        }
     }
 
-    pub fn failed(&self, failure: &Failure) {
-        self.progress.complain(&failure.to_string());
+    pub fn not_transformed(&self, error: &FetchError) {
+        let address = self.address;
+        self.progress.complain(&format!("the poem of {address} is as it was fetched: {error}"));
+    }
+
+    pub fn failed(&self, why: impl Display) {
+        self.progress.complain(&why.to_string());
     }
 }
 

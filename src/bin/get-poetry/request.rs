@@ -77,7 +77,12 @@ impl Request<'_> {
         let poem = self.get().await;
         let duration = start.elapsed();
         match &poem {
-            Ok(poem) => self.line.came(poem, duration),
+            Ok(poem) => {
+                self.line.came(poem.bytes.len(), duration);
+                if let Transformation::Failed(e) = &poem.transformation {
+                    self.line.not_transformed(e);
+                }
+            }
             Err(failure) => self.line.failed(failure),
         }
         Outcome { index, address: self.address.clone(), duration, poem }
