@@ -25,6 +25,7 @@ mod conductor;
 mod control;
 mod detach;
 mod environment;
+mod error;
 mod options;
 mod pid_file;
 mod place;
@@ -39,23 +40,22 @@ pub use conductor::Vanished;
 pub use control::{ControlError, running, stop};
 pub use detach::LaunchError;
 pub use environment::Environment;
+pub use error::RunError;
 pub(crate) use options::MAX_WORKERS;
 pub use options::{OptionError, Options, Settings};
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 
-use crate::logging::{LogError, Logging, Outside};
-use crate::service::{Application, BoxError, Resources, ServiceError, StopErrors};
+use crate::logging::{Logging, Outside};
+use crate::service::{Application, BoxError, Resources};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
 use detach::{Report, Side};
 use pid_file::PidFile;
 use readiness::Supervisor;
 use signals::Signals;
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::process::ExitCode;
 use std::time::Duration;
 use tracing::{error, info, warn};
 use watch::Watch;
@@ -88,57 +88,6 @@ where
 
     fn origin(&self) -> String {
         "an application made by the program".into()
-    }
-}
-
-/// Why a daemon did not run, or did not end well.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)] // each says it itself
-#[non_exhaustive]
-pub enum RunError {
-    #[error(transparent)]
-    Options(#[from] OptionError),
-    #[error("{0}")]
-    Application(BoxError),
-    #[error(transparent)]
-    Launch(#[from] LaunchError),
-    #[error(transparent)]
-    Place(#[from] PlaceError),
-    #[error(transparent)]
-    PidFile(#[from] PidFileError),
-    #[error(transparent)]
-    Log(#[from] LogError),
-    #[error(transparent)]
-    Privileges(#[from] PrivilegeError),
-    #[error(transparent)]
-    Service(#[from] ServiceError),
-    #[error("while stopping: {0}")]
-    Stop(#[from] StopErrors),
-    #[error(
-        "some services did not stop, not even when their time was over: they block their threads"
-    )]
-    Stuck,
-    #[error("told to end at once; what was in progress is cut")]
-    EndedAtOnce,
-    #[error(transparent)]
-    Vanished(#[from] Vanished),
-    #[error("panicked; the log says where and why")]
-    Panicked,
-    /// An error that standard error has seen already, because the log goes there too.
-    #[error("{0}")]
-    Said(Box<RunError>),
-    #[error("the system refuses what a daemon needs: {0}")]
-    System(#[from] io::Error),
-}
-
-impl RunError {
-    /// 2 where the command line or the configuration is wrong, 1 for everything else.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            RunError::Options(_) | RunError::Application(_) => ExitCode::from(2),
-            RunError::Said(error) => error.exit_code(),
-            _ => ExitCode::FAILURE,
-        }
     }
 }
 

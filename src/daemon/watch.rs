@@ -1,9 +1,9 @@
 //! Steps 8 to 10 on the main thread, which runs no service: so no service that blocks can keep signals
 //! and deadlines from being honoured.
 
-use super::RunError;
 use super::conductor::{Conductor, Event};
 use super::detach::Report;
+use super::error::RunError;
 use super::readiness::Supervisor;
 use super::signals::{SignalReader, asks_to_stop};
 use crate::logging::Logging;

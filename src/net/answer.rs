@@ -2,7 +2,7 @@
 
 use super::burst::Burst;
 use super::rate::{RateLimit, Verdict};
-use super::{Responder, UdpOptions};
+use super::responder::{Responder, UdpOptions};
 use crate::service::{BoxError, Context};
 use crate::sockets::LentSocket;
 use crate::sync::Mutex;

@@ -1,90 +1,8 @@
 //! What is said on one connection.
 
-use super::{Connection, Payload};
+use super::{Connection, Payload, Peer};
 use async_trait::async_trait;
-use nix::sys::socket::getsockopt;
-use nix::sys::socket::sockopt::PeerCredentials;
-use socket2::{SockAddr, Socket};
-use std::fmt;
 use std::io;
-use std::net::{SocketAddr, SocketAddrV4};
-
-/// The other end of a connection, as it appears in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
-    /// A client with an address on the network.
-    Remote(SocketAddr),
-    /// A client of a Unix socket: the process that connected, and the user it ran as; see SO_PEERCRED in
-    /// unix(7).
-    Local {
-        /// The process.
-        pid: i32,
-        /// The user.
-        uid: u32,
-    },
-}
-
-impl Peer {
-    /// Who is at the other end of an accepted connection.
-    pub(super) fn of(address: &SockAddr, stream: &Socket) -> Self {
-        if let Some(address) = address.as_socket() {
-            return Peer::Remote(address);
-        }
-        match getsockopt(stream, PeerCredentials) {
-            Ok(process) => Peer::Local { pid: process.pid(), uid: process.uid() },
-            Err(_) => Peer::Local { pid: 0, uid: u32::MAX }, // nobody's, and not to be expected
-        }
-    }
-
-    /// The address on the network, if the client has one.
-    pub fn address(&self) -> Option<SocketAddr> {
-        match self {
-            Peer::Remote(address) => Some(*address),
-            Peer::Local { .. } => None,
-        }
-    }
-}
-
-impl From<SocketAddr> for Peer {
-    fn from(address: SocketAddr) -> Self {
-        Peer::Remote(address)
-    }
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Peer::Remote(SocketAddr::V4(address)) => f.pad(spelt(*address, &mut [0; V4_LENGTH])),
-            Peer::Remote(address) => address.fmt(f),
-            Peer::Local { pid, uid } => write!(f, "process {pid} (uid {uid})"),
-        }
-    }
-}
-
-/// The length of the longest spelling of an IPv4 address with a port.
-const V4_LENGTH: usize = "255.255.255.255:65535".len();
-
-/// An address as the standard library spells it, in a quarter of the instructions: it stands in each client's
-/// line in the log, and took a third of all the instructions that a poem cost this program.
-fn spelt(address: SocketAddrV4, text: &mut [u8; V4_LENGTH]) -> &str {
-    let [a, b, c, d] = address.ip().octets().map(u16::from);
-    let mut start = text.len();
-    let mut prepend = |digit_or_mark: u8| {
-        start -= 1;
-        text[start] = digit_or_mark;
-    };
-    for (mut number, mark) in
-        [(address.port(), Some(b':')), (d, Some(b'.')), (c, Some(b'.')), (b, Some(b'.')), (a, None)]
-    {
-        prepend(b'0' + (number % 10) as u8);
-        while number >= 10 {
-            number /= 10;
-            prepend(b'0' + (number % 10) as u8);
-        }
-        mark.into_iter().for_each(&mut prepend);
-    }
-    std::str::from_utf8(&text[start..]).unwrap_or_default() // digits and marks
-}
 
 /// What is said on the connections of one service.
 ///
@@ -113,26 +31,5 @@ pub trait Protocol: Send + Sync + 'static {
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         let _ = connection;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn an_address_is_spelt_as_everywhere(ip: [u8; 4], port: u16) {
-            let address = SocketAddr::from((ip, port));
-            prop_assert_eq!(Peer::from(address).to_string(), address.to_string());
-        }
-    }
-
-    #[test]
-    fn the_shortest_and_the_longest_address_are_spelt_out() {
-        for address in ["0.0.0.0:0", "255.255.255.255:65535"] {
-            assert_eq!(Peer::Remote(address.parse().unwrap()).to_string(), address);
-        }
     }
 }

@@ -7,45 +7,17 @@ use super::burst::Burst;
 use super::limit::Places;
 use super::listen::ListenedOn;
 use super::listener::Listener;
+use super::options::ServerOptions;
 use crate::service::{BoxError, Context};
 use crate::sockets::{LentSocket, Sockets};
 use futures::future::join_all;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
-
-/// What can be set about a server, beside where it listens.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ServerOptions {
-    /// How many clients may wait in the kernel to be accepted. The kernel takes at most
-    /// `net.core.somaxconn`.
-    pub backlog: u32,
-    /// How many connections this service has at once; `None`: as many as the process has
-    /// [descriptors](crate::sockets::Descriptors) for.
-    pub max_connections: Option<usize>,
-    /// How long a client may take nothing of what is sent to it.
-    pub write_timeout: Duration,
-    /// How long a client that has got everything may keep its side of the connection open.
-    pub linger_timeout: Duration,
-}
-
-impl Default for ServerOptions {
-    /// A backlog of 4096, the process's limit, 60 seconds, 5 seconds.
-    fn default() -> Self {
-        Self {
-            backlog: 4096,
-            max_connections: None,
-            write_timeout: Duration::from_secs(60),
-            linger_timeout: Duration::from_secs(5),
-        }
-    }
-}
 
 /// The listeners of a process have their homes on one worker after the other.
 #[derive(Default)]

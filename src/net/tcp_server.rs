@@ -1,7 +1,8 @@
 //! A service that listens on a TCP port.
 
 use super::listen::Wanted;
-use super::serving::{MakeProtocol, ServerOptions, Serving};
+use super::options::ServerOptions;
+use super::serving::{MakeProtocol, Serving};
 use super::socket::set_connection_options;
 use super::{Interface, Protocol};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};

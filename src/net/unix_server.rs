@@ -1,7 +1,8 @@
 //! A service that listens on a Unix socket; see unix(7).
 
 use super::Protocol;
-use super::serving::{MakeProtocol, ServerOptions, Serving};
+use super::options::ServerOptions;
+use super::serving::{MakeProtocol, Serving};
 use super::socket::set_connection_options;
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
 use crate::sockets::{Endpoint, LentSocket, ListenOptions, Sockets, check_unix_path};

@@ -3,8 +3,9 @@
 //!
 //! Each case is a process of its own, since it must have one thread: this program starts itself.
 
-#[path = "../support/mod.rs"]
-mod support;
+#[allow(dead_code)] // other tests need the rest of it
+#[path = "../support/circumstances.rs"]
+mod circumstances;
 
 use poetryd::daemon::{self, Environment, Options};
 use poetryd::service::Application;
@@ -13,8 +14,10 @@ use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
 
+type Case = fn() -> ExitCode;
+
 /// The cases, by name: what the child does, and what it is started with as its descriptor 7, by sh.
-const CASES: [(&str, fn() -> ExitCode); 4] = [
+const CASES: [(&str, Case); 4] = [
     ("a_file_that_was_opened_before_stays_open", a_file_stays_open),
     ("what_a_parent_left_open_can_be_read_by_its_name_until_the_daemon_runs", a_name_can_be_read),
     ("what_a_parent_left_open_can_be_taken_once", it_can_be_taken),
@@ -45,7 +48,7 @@ fn run_all() -> ExitCode {
 fn passes(name: &str) -> bool {
     let script = format!("exec 7<<'END'\n{TEXT}\nEND\nexec \"$0\" \"$@\"");
     let program = std::env::current_exe().expect("this program has a name");
-    let mut command = support::command("sh");
+    let mut command = circumstances::command("sh");
     command.args(["-c", &script]).arg(program).arg(name).env("CLAIM_CASE", "1");
     let output = command.output().expect("sh can be started");
     let passed = output.status.success();
