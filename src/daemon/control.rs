@@ -2,7 +2,6 @@
 
 use super::pid_file::{self, PidFileError};
 use super::process::Process;
-use nix::unistd::Pid;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// Why a daemon can't be told.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ControlError {
     /// The pid file can't be asked.
     #[error(transparent)]
@@ -18,18 +18,18 @@ pub enum ControlError {
     #[error("the number {pid} in the pid file {} is not that of the daemon that holds it; nothing was done", path.display())]
     WrongNumber {
         /// The number.
-        pid: Pid,
+        pid: u32,
         /// The pid file.
         path: PathBuf,
     },
     /// It is somebody else's.
     #[error("no permission to stop the daemon with pid {0}; it belongs to another user")]
-    NotPermitted(Pid),
+    NotPermitted(u32),
     /// The system refused otherwise.
     #[error("can't stop the daemon with pid {pid}: {source}")]
     Refused {
         /// The daemon.
-        pid: Pid,
+        pid: u32,
         /// What the system said.
         source: io::Error,
     },
@@ -51,7 +51,7 @@ impl ControlError {
 ///
 /// # Errors
 /// If the pid file can't be read.
-pub fn running(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
+pub fn running(pid_file: &Path) -> Result<Option<u32>, ControlError> {
     let Some(pid) = pid_file::holder(pid_file)? else { return Ok(None) };
     if may_hold(pid, pid_file) {
         return Ok(Some(pid));
@@ -64,7 +64,7 @@ pub fn running(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
 
 /// Whether a process may be the one that holds a pid file: it has it open, or does not let us look. The
 /// number could be anything, if somebody has written into the file.
-fn may_hold(pid: Pid, pid_file: &Path) -> bool {
+fn may_hold(pid: u32, pid_file: &Path) -> bool {
     let (Ok(file), Ok(open)) = (fs::metadata(pid_file), fs::read_dir(format!("/proc/{pid}/fd")))
     else {
         return true;
@@ -78,7 +78,7 @@ fn may_hold(pid: Pid, pid_file: &Path) -> bool {
 ///
 /// # Errors
 /// If the daemon can't be found out or may not be stopped by this user.
-pub fn stop(pid_file: &Path) -> Result<Option<Pid>, ControlError> {
+pub fn stop(pid_file: &Path) -> Result<Option<u32>, ControlError> {
     let Some(pid) = running(pid_file)? else { return Ok(None) };
     let process = match Process::open(pid) {
         Ok(process) => process,

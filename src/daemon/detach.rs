@@ -96,7 +96,7 @@ impl Launcher {
                 (Said { ready: true, .. }, 0) => return Ok(()),
                 (Said { ready: true, pid: Some(daemon), .. }, _) => {
                     // It was just ready; its end is no longer to be heard through the pipe.
-                    process::wait_for_end(daemon)?;
+                    process::wait_for_end(daemon.as_raw().unsigned_abs())?;
                     return Err(LaunchError::Interrupted);
                 }
                 (Said { failure, .. }, 0) if ended => {

@@ -8,7 +8,6 @@
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use nix::unistd::Pid;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -32,12 +31,13 @@ pub(super) struct PidFile {
 
 /// Why a pid file can't be had.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PidFileError {
     /// Another daemon holds it.
     #[error("already running with pid {pid} (pid file {}); stop it with: kill {pid}", path.display())]
     Running {
         /// The pid in the file.
-        pid: Pid,
+        pid: u32,
         /// The file.
         path: PathBuf,
     },
@@ -133,7 +133,7 @@ impl Drop for PidFile {
 ///
 /// # Errors
 /// If the file can't be read, or is held by a process that does not say who it is.
-pub(super) fn holder(path: &Path) -> Result<Option<Pid>, PidFileError> {
+pub(super) fn holder(path: &Path) -> Result<Option<u32>, PidFileError> {
     let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
     let file = match File::open(&path) {
         Ok(file) => file,
@@ -170,7 +170,7 @@ fn is_file_of_name(file: &File, path: &Path) -> bool {
 
 /// The pid of the process that holds the lock, after waiting a moment for it to be written. `None`: nobody
 /// holds the lock.
-fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<Pid>, PidFileError> {
+fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<u32>, PidFileError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut lock = whole_file(libc::F_WRLCK);
@@ -181,9 +181,9 @@ fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<Pid>, PidFileErro
         let mut content = String::new();
         let read = file.rewind().and_then(|()| file.read_to_string(&mut content));
         let line = content.strip_suffix('\n').filter(|_| read.is_ok());
-        let pid = line.and_then(|line| line.parse().ok()).filter(|pid| *pid > 0);
+        let pid = line.and_then(|line| line.parse().ok()).filter(|pid| *pid > 0_u32);
         if let (Some(pid), true) = (pid, lock.l_type == libc::F_RDLCK as i16) {
-            return Ok(Some(Pid::from_raw(pid)));
+            return Ok(Some(pid));
         }
         if Instant::now() >= deadline {
             return Err(PidFileError::Anonymous { path: path.into() });

@@ -7,6 +7,7 @@ use nix::unistd::{
     setresuid,
 };
 use std::ffi::CString;
+use std::io;
 
 /// "Leave this id as it is" in setresuid(2) and setresgid(2).
 const UNCHANGED: u32 = u32::MAX;
@@ -30,6 +31,7 @@ struct UserIds {
 
 /// A user or group that can't be.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum IdentityError {
     /// No such user.
     #[error("there is no user called {0:?} on this machine")]
@@ -39,7 +41,7 @@ pub enum IdentityError {
     NoGroup(String),
     /// A number without a passwd entry, and thus without a group.
     #[error("the user id {0} has no entry in the passwd database; say the group too, with --gid")]
-    NoGroupOfUser(Uid),
+    NoGroupOfUser(u32),
     /// `--euid` alone.
     #[error("--euid says how --uid or --gid is meant; give one of them too")]
     NothingToSwitch,
@@ -49,22 +51,23 @@ pub enum IdentityError {
         /// What was looked up.
         name: String,
         /// Why not.
-        source: Errno,
+        source: io::Error,
     },
 }
 
 /// Why privileges could not be dropped.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PrivilegeError {
     /// The system refused.
-    #[error("can't become {whom}: {call}: {source}{advice}", advice = advice(*.source))]
+    #[error("can't become {whom}: {call}: {source}{advice}", advice = advice(.source))]
     Refused {
         /// The user and group.
         whom: String,
         /// What was tried.
         call: &'static str,
         /// What the system said.
-        source: Errno,
+        source: io::Error,
     },
     /// It seemed to work, but the old privileges were still there.
     #[error(
@@ -73,8 +76,12 @@ pub enum PrivilegeError {
     StillThere(String),
 }
 
-fn advice(error: Errno) -> &'static str {
-    if error == Errno::EPERM { " (only root may change user or group)" } else { "" }
+fn advice(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        " (only root may change user or group)"
+    } else {
+        ""
+    }
 }
 
 impl Privileges {
@@ -96,7 +103,7 @@ impl Privileges {
             let (ids, primary_group) = find_user(uid)?;
             group = group.or(primary_group);
             if group.is_none() {
-                return Err(IdentityError::NoGroupOfUser(ids.uid));
+                return Err(IdentityError::NoGroupOfUser(ids.uid.as_raw()));
             }
             user = Some(ids);
         }
@@ -168,7 +175,7 @@ impl Privileges {
     }
 
     fn refused(&self, call: &'static str, source: Errno) -> PrivilegeError {
-        PrivilegeError::Refused { whom: self.to_string(), call, source }
+        PrivilegeError::Refused { whom: self.to_string(), call, source: source.into() }
     }
 }
 
@@ -187,7 +194,7 @@ impl std::fmt::Display for Privileges {
 
 /// The ids of a user, and the user's own group.
 fn find_user(name: &str) -> Result<(UserIds, Option<Gid>), IdentityError> {
-    let look_up = |source| IdentityError::LookUp { name: name.into(), source };
+    let look_up = |e: Errno| IdentityError::LookUp { name: name.into(), source: e.into() };
     let number = parse_id(name).map(Uid::from_raw);
     let entry = match number {
         Some(uid) => User::from_uid(uid).map_err(look_up)?,
@@ -208,7 +215,7 @@ fn find_group(name: &str) -> Result<Gid, IdentityError> {
         return Ok(Gid::from_raw(number));
     }
     let entry = Group::from_name(name);
-    let entry = entry.map_err(|source| IdentityError::LookUp { name: name.into(), source })?;
+    let entry = entry.map_err(|e| IdentityError::LookUp { name: name.into(), source: e.into() })?;
     entry.map(|group| group.gid).ok_or_else(|| IdentityError::NoGroup(name.into()))
 }
 
@@ -218,8 +225,9 @@ fn supplementary_groups(
     group: Option<Gid>,
 ) -> Result<Vec<Gid>, IdentityError> {
     match (user.and_then(|user| user.name.as_ref()), group) {
-        (Some(name), Some(gid)) => getgrouplist(name, gid).map_err(|source| {
-            IdentityError::LookUp { name: name.to_string_lossy().into_owned(), source }
+        (Some(name), Some(gid)) => getgrouplist(name, gid).map_err(|e| IdentityError::LookUp {
+            name: name.to_string_lossy().into_owned(),
+            source: e.into(),
         }),
         _ => Ok(group.into_iter().collect()),
     }

@@ -2,7 +2,6 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
@@ -11,9 +10,9 @@ pub(super) struct Process(OwnedFd);
 
 impl Process {
     /// Opens the process that has this number now; see pidfd_open(2).
-    pub(super) fn open(pid: Pid) -> io::Result<Self> {
+    pub(super) fn open(pid: u32) -> io::Result<Self> {
         // SAFETY: the call takes two numbers.
-        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -46,7 +45,7 @@ impl Process {
 }
 
 /// Waits until the process of this number has ended, if there is one.
-pub(super) fn wait_for_end(pid: Pid) -> io::Result<()> {
+pub(super) fn wait_for_end(pid: u32) -> io::Result<()> {
     match Process::open(pid) {
         Ok(process) => process.wait_for_end(),
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),

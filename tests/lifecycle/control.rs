@@ -21,6 +21,15 @@ fn status_of_a_running_daemon_says_its_pid_and_exits_0() {
 }
 
 #[test]
+fn a_library_program_learns_the_pid_as_a_plain_number() {
+    let sandbox = Sandbox::new();
+    let running = || poetryd::daemon::running(&sandbox.path("poetryd.pid")).unwrap();
+    assert_eq!(running(), None::<u32>);
+    let daemon = sandbox.background(&["fast.toml"]);
+    assert_eq!(running(), Some(daemon.pid.as_raw().unsigned_abs()));
+}
+
+#[test]
 fn status_finds_a_daemon_in_the_foreground_too() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.foreground();
