@@ -51,13 +51,59 @@ fn a_stale_pid_file_does_not_block_a_start_even_if_its_number_is_somebody_elses(
 }
 
 #[test]
-fn whatever_is_in_a_stale_pid_file_does_not_block_a_start() {
-    for content in ["", "\n", "-1\n", "rubbish, and more of it than a pid is long\nrubbish\n"] {
+fn an_empty_pid_file_and_one_with_any_number_do_not_block_a_start() {
+    for content in ["", "0\n", "007\n", "4294967295\n"] {
         let sandbox = Sandbox::new();
         sandbox.write("poetryd.pid", content);
         let daemon = sandbox.background(&["fast.toml"]);
         assert_eq!(sandbox.read("poetryd.pid"), format!("{}\n", daemon.pid), "after {content:?}");
     }
+}
+
+#[test]
+fn a_file_that_does_not_look_like_a_pid_file_is_refused_and_left_as_it_was() {
+    let long = "1".repeat(10_000_000);
+    for content in
+        ["\n", "-1\n", "+1\n", " 1\n", "1", "1\n\n", "1\n2\n", "4294967296\n", "One\n", "\0", &long]
+    {
+        let sandbox = Sandbox::new();
+        sandbox.write("precious", content);
+        assert_pid_file_refused(&sandbox, "precious", "it does not look like a pid file (");
+    }
+}
+
+#[test]
+fn a_poem_and_an_application_file_are_refused_as_pid_files() {
+    let sandbox = Sandbox::new();
+    for name in ["poetry/ecstasy.txt", "fast.toml"] {
+        assert_pid_file_refused(&sandbox, name, "it does not look like a pid file (");
+    }
+}
+
+#[test]
+fn a_pid_file_of_two_names_is_refused_and_left_as_it_was() {
+    for content in ["", "4711\n"] {
+        let sandbox = Sandbox::new();
+        sandbox.write("precious", content);
+        fs::hard_link(sandbox.path("precious"), sandbox.path("poetryd.pid")).unwrap();
+        assert_pid_file_refused(&sandbox, "poetryd.pid", "hard link");
+        assert_eq!(sandbox.read("precious"), content);
+    }
+}
+
+/// A start with this pid file must fail, name it and the reason, and leave everything as it was.
+fn assert_pid_file_refused(sandbox: &Sandbox, name: &str, reason: &str) {
+    let (before, files) = (sandbox.read(name), sandbox.files());
+    for mode in [&[][..], &["--nodaemon"]] {
+        let output = sandbox.run(&[mode, &["--pidfile", name, "fast.toml"]].concat());
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        let named = format!("can't use the pid file {}: ", sandbox.path(name).display());
+        assert!(said.contains(&named) && said.contains(reason), "{said}");
+    }
+    assert!(sandbox.read(name) == before, "{name} was changed");
+    assert_eq!(sandbox.files(), files);
+    assert_eq!(processes_in(&sandbox.path("")), []);
 }
 
 #[test]

@@ -6,17 +6,23 @@
 //! a write lock until the number is written, then a read lock. Both keep others out; the second says that
 //! the number is true.
 
+mod content;
+
+use content::{is_file_of_name, open, refuse_other_files};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long to wait for the number of a daemon that holds the lock but has not written it yet.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Everybody may read it: `kill $(cat poetryd.pid)`.
+const MODE: u32 = 0o644;
 
 /// How often a file may turn out not to be the one of that name any more, while it is being locked.
 const ATTEMPTS: usize = 100;
@@ -66,14 +72,15 @@ impl PidFileError {
 }
 
 impl PidFile {
-    /// Creates the file, or takes over a stale one, and writes this process's pid and a newline into it.
+    /// Creates the file, or takes over a stale one that holds no more than a number, and writes this process's pid and a newline into it.
     ///
     /// # Errors
-    /// If another process holds the lock. The file is then as it was.
+    /// If another process holds the lock, or the file could be something else than a pid file. The file is
+    /// then as it was.
     pub(super) fn acquire(path: &Path) -> Result<Self, PidFileError> {
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         for _ in 0..ATTEMPTS {
-            let file = open(&path).map_err(|e| unusable(&path, &e))?;
+            let file = open(&path, MODE).map_err(|e| unusable(&path, &e))?;
             match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
                 Ok(_) => {}
                 Err(Errno::EAGAIN | Errno::EACCES) => match wait_for_pid(&path, &file)? {
@@ -84,6 +91,7 @@ impl PidFile {
             }
             // Between opening and locking, the last owner may have removed it.
             if is_file_of_name(&file, &path) {
+                refuse_other_files(&file).map_err(|e| unusable(&path, &e))?;
                 let mut pid_file = Self { path, file, removed: false };
                 pid_file.write_pid().map_err(|e| unusable(&pid_file.path, &e))?;
                 return Ok(pid_file);
@@ -95,8 +103,8 @@ impl PidFile {
 
     fn write_pid(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
-        // Everybody may read it, whatever the umask: `kill $(cat poetryd.pid)`.
-        self.file.set_permissions(Permissions::from_mode(0o644))?;
+        // Whatever the umask.
+        self.file.set_permissions(Permissions::from_mode(MODE))?;
         // In one write, so that a reader sees a whole line or none.
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
         fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK)))?;
@@ -143,34 +151,9 @@ pub(super) fn holder(path: &Path) -> Result<Option<u32>, PidFileError> {
     wait_for_pid(&path, &file)
 }
 
-/// O_NOFOLLOW: a daemon started by root must not be led to write into a file elsewhere.
-fn open(path: &Path) -> io::Result<File> {
-    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o644)
-        .custom_flags(flags)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("it is not a regular file"))
-    }
-}
-
-fn is_file_of_name(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
-}
-
 /// The pid of the process that holds the lock, after waiting a moment for it to be written. `None`: nobody
 /// holds the lock.
-fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<u32>, PidFileError> {
+fn wait_for_pid(path: &Path, file: &File) -> Result<Option<u32>, PidFileError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let mut lock = whole_file(libc::F_WRLCK);
@@ -178,11 +161,8 @@ fn wait_for_pid(path: &Path, mut file: &File) -> Result<Option<u32>, PidFileErro
         if lock.l_type == libc::F_UNLCK as i16 {
             return Ok(None);
         }
-        let mut content = String::new();
-        let read = file.rewind().and_then(|()| file.read_to_string(&mut content));
-        let line = content.strip_suffix('\n').filter(|_| read.is_ok());
-        let pid = line.and_then(|line| line.parse().ok()).filter(|pid| *pid > 0_u32);
-        if let (Some(pid), true) = (pid, lock.l_type == libc::F_RDLCK as i16) {
+        let number = content::number(file).map_err(|e| unusable(path, &e))?;
+        if let (Some(pid), true) = (number, lock.l_type == libc::F_RDLCK as i16) {
             return Ok(Some(pid));
         }
         if Instant::now() >= deadline {

@@ -1,0 +1,108 @@
+//! What may be a pid file, and the number in it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+/// One byte more than the longest number and its newline.
+const LONGEST: usize = 12;
+
+/// What is in a file, as far as it matters here.
+#[derive(Debug, PartialEq)]
+enum Content {
+    Nothing,
+    /// One decimal number and a newline.
+    Number(u32),
+    /// Anything else.
+    Other,
+}
+
+impl Content {
+    fn read(file: &File) -> io::Result<Self> {
+        let mut bytes = [0; LONGEST];
+        let length = file.read_at(&mut bytes, 0)?;
+        Ok(Self::parse(&bytes[..length]))
+    }
+
+    fn parse(bytes: &[u8]) -> Self {
+        if bytes.is_empty() {
+            return Content::Nothing;
+        }
+        let digits = bytes.strip_suffix(b"\n").filter(|line| line.iter().all(u8::is_ascii_digit));
+        let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
+        number.map_or(Content::Other, Content::Number)
+    }
+}
+
+/// The number in a file. `None`: there is none, or something else beside it.
+pub(super) fn number(file: &File) -> io::Result<Option<u32>> {
+    match Content::read(file)? {
+        Content::Number(number) => Ok(Some(number)),
+        Content::Nothing | Content::Other => Ok(None),
+    }
+}
+
+/// Opens the file to be taken over, or creates it.
+///
+/// Never through a symbolic link: a daemon started by root must not be led to write into a file elsewhere.
+pub(super) fn open(path: &Path, mode: u32) -> io::Result<File> {
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(mode)
+        .custom_flags(flags)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+/// Refuses a file that could be something else than a pid file: what is taken over is overwritten, and
+/// deleted at the stop.
+pub(super) fn refuse_other_files(file: &File) -> io::Result<()> {
+    let problem = if file.metadata()?.nlink() > 1 {
+        "it has more than one name (hard links)"
+    } else if Content::read(file)? == Content::Other {
+        "it does not look like a pid file (empty, or one number and a newline)"
+    } else {
+        return Ok(());
+    };
+    let advice = "it was left as it was; name another file with --pidfile";
+    Err(io::Error::other(format!("{problem}; {advice}")))
+}
+
+/// Whether an open file is, now, the one with this name.
+pub(super) fn is_file_of_name(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_digits_and_a_newline() {
+        for (bytes, content) in [
+            (&b""[..], Content::Nothing),
+            (b"0\n", Content::Number(0)),
+            (b"4194304\n", Content::Number(4_194_304)),
+            (b"4294967295\n", Content::Number(u32::MAX)),
+            (b"4294967296\n", Content::Other),
+            (b"\n", Content::Other),
+            (b"1", Content::Other),
+            (b"+1\n", Content::Other),
+            (b"1\n\n", Content::Other),
+        ] {
+            assert_eq!(Content::parse(bytes), content, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
+}
