@@ -1,10 +1,9 @@
 //! Talking to a running daemon, found through its pid file.
 
 use super::pid_file::{self, PidFileError};
-use super::process::Process;
+use super::process::{self, Process};
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Why a daemon can't be told.
@@ -65,12 +64,7 @@ pub fn running(pid_file: &Path) -> Result<Option<u32>, ControlError> {
 /// Whether a process may be the one that holds a pid file: it has it open, or does not let us look. The
 /// number could be anything, if somebody has written into the file.
 fn may_hold(pid: u32, pid_file: &Path) -> bool {
-    let (Ok(file), Ok(open)) = (fs::metadata(pid_file), fs::read_dir(format!("/proc/{pid}/fd")))
-    else {
-        return true;
-    };
-    let is_it = |open: fs::Metadata| (open.dev(), open.ino()) == (file.dev(), file.ino());
-    open.flatten().any(|open| fs::metadata(open.path()).is_ok_and(is_it))
+    fs::metadata(pid_file).ok().and_then(|file| process::writes(pid, &file)).unwrap_or(true)
 }
 
 /// Stops the daemon that runs with this pid file and returns when its process has ended, with the pid

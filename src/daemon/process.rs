@@ -1,9 +1,12 @@
-//! Another process, held by a pidfd: a way to it that never leads to its successor of the same number.
+//! Other processes: held by a pidfd, a way to one that never leads to its successor of the same number; and
+//! what /proc tells of them.
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
 
 /// A process that may end at any time.
 pub(super) struct Process(OwnedFd);
@@ -51,4 +54,23 @@ pub(super) fn wait_for_end(pid: u32) -> io::Result<()> {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         Err(e) => Err(e),
     }
+}
+
+/// Whether a process has this file open for writing. `None`: this process may not look, or there is no such
+/// process.
+pub(super) fn writes(pid: u32, file: &Metadata) -> Option<bool> {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
+    let is_file = |open: Metadata| (open.dev(), open.ino()) == (file.dev(), file.ino());
+    // The links have the permissions that the file was opened with.
+    let for_writing = |link: Metadata| link.mode() & libc::S_IWUSR != 0;
+    Some(descriptors.flatten().map(|descriptor| descriptor.path()).any(|path| {
+        path.symlink_metadata().is_ok_and(for_writing) && path.metadata().is_ok_and(is_file)
+    }))
+}
+
+/// The real user of a process, if it exists and this process may know.
+pub(super) fn user(pid: u32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+    uids.split_whitespace().next()?.parse().ok()
 }

@@ -11,6 +11,7 @@ mod failures;
 mod held_file;
 mod interrupted;
 mod launch;
+mod locks;
 mod mistakes;
 mod pid_file;
 mod sweep;

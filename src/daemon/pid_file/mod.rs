@@ -1,30 +1,24 @@
-//! The pid file: who runs here, and the lock that makes it one.
+//! The pid file: which daemon is running, and the lock that makes it the only one.
 //!
-//! The lock is what counts, not the number: a file that nobody holds locked is stale, whatever is in it.
-//! It is an open-file-description lock (fcntl(2)), which belongs to the open file: it ends when the last
-//! descriptor is closed, so also when the process dies, and can be asked about without being taken. It is
-//! a write lock until the number is written, then a read lock. Both keep others out; the second says that
-//! the number is true.
+//! The lock is what counts, not the number: a file that nobody holds is stale, whatever is in it. Files that
+//! can be something else than a pid file are refused, see `content.rs`. Which locks there are is in `lock.rs`.
 
 mod content;
+mod holder;
+mod lock;
+mod replacement;
 
 use content::{is_file_of_name, open, refuse_other_files};
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, fcntl};
-use std::fs::{self, File, Permissions};
+use holder::Holder;
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
-
-/// How long to wait for the number of a daemon that holds the lock but has not written it yet.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Everybody may read it: `kill $(cat poetryd.pid)`.
 const MODE: u32 = 0o644;
 
-/// How often a file may turn out not to be the one of that name any more, while it is being locked.
+/// How often a file may turn out not to be the one of that name any more, while it is being taken.
 const ATTEMPTS: usize = 100;
 
 /// A pid file that this process holds.
@@ -35,7 +29,7 @@ pub(super) struct PidFile {
     removed: bool,
 }
 
-/// Why a pid file can't be had.
+/// Why a pid file can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PidFileError {
@@ -72,26 +66,16 @@ impl PidFileError {
 }
 
 impl PidFile {
-    /// Creates the file, or takes over a stale one that holds no more than a number, and writes this process's pid and a newline into it.
+    /// Creates the file, or takes over a stale one that holds no more than a number, and writes this
+    /// process's pid and a newline into it.
     ///
     /// # Errors
-    /// If another process holds the lock, or the file could be something else than a pid file. The file is
-    /// then as it was.
+    /// If another process holds the file, or it could be something else than a pid file. It is then as it
+    /// was.
     pub(super) fn acquire(path: &Path) -> Result<Self, PidFileError> {
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         for _ in 0..ATTEMPTS {
-            let file = open(&path, MODE).map_err(|e| unusable(&path, &e))?;
-            match fcntl(&file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_WRLCK))) {
-                Ok(_) => {}
-                Err(Errno::EAGAIN | Errno::EACCES) => match wait_for_pid(&path, &file)? {
-                    Some(pid) => return Err(PidFileError::Running { pid, path }),
-                    None => continue, // its owner has just ended
-                },
-                Err(e) => return Err(unusable(&path, &e.into())),
-            }
-            // Between opening and locking, the last owner may have removed it.
-            if is_file_of_name(&file, &path) {
-                refuse_other_files(&file).map_err(|e| unusable(&path, &e))?;
+            if let Some(file) = take(&path)? {
                 let mut pid_file = Self { path, file, removed: false };
                 pid_file.write_pid().map_err(|e| unusable(&pid_file.path, &e))?;
                 return Ok(pid_file);
@@ -107,8 +91,7 @@ impl PidFile {
         self.file.set_permissions(Permissions::from_mode(MODE))?;
         // In one write, so that a reader sees a whole line or none.
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
-        fcntl(&self.file, FcntlArg::F_OFD_SETLK(&whole_file(libc::F_RDLCK)))?;
-        Ok(())
+        lock::number_is_true(&self.file)
     }
 
     /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
@@ -137,48 +120,43 @@ impl Drop for PidFile {
     }
 }
 
-/// The pid of the daemon that holds this pid file. `None`: nobody does.
+/// The file of this name, taken by this process. `None`: it has changed meanwhile; look again.
+fn take(path: &Path) -> Result<Option<File>, PidFileError> {
+    let failed = |e: io::Error| unusable(path, &e);
+    let file = open(path, MODE).map_err(failed)?;
+    if lock::take(&file).map_err(failed)? {
+        // Between opening and locking, the last owner may have removed it.
+        if !is_file_of_name(&file, path) {
+            return Ok(None);
+        }
+        refuse_other_files(&file).map_err(failed)?;
+        return Ok(Some(file));
+    }
+    match holder::find(&file).map_err(failed)? {
+        Holder::Nobody => Ok(None), // its owner has just ended
+        Holder::Readers => replacement::replace(path).map_err(failed),
+        Holder::Unknown => Err(PidFileError::Anonymous { path: path.into() }),
+        Holder::Daemon(pid) => Err(PidFileError::Running { pid, path: path.into() }),
+    }
+}
+
+/// The pid of the daemon that holds this pid file. `None`: none does.
 ///
 /// # Errors
 /// If the file can't be read, or is held by a process that does not say who it is.
 pub(super) fn holder(path: &Path) -> Result<Option<u32>, PidFileError> {
     let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
-    let file = match File::open(&path) {
+    // Opening a FIFO would otherwise wait for somebody to write into it.
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(unusable(&path, &e)),
     };
-    wait_for_pid(&path, &file)
-}
-
-/// The pid of the process that holds the lock, after waiting a moment for it to be written. `None`: nobody
-/// holds the lock.
-fn wait_for_pid(path: &Path, file: &File) -> Result<Option<u32>, PidFileError> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let mut lock = whole_file(libc::F_WRLCK);
-        fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock)).map_err(|e| unusable(path, &e.into()))?;
-        if lock.l_type == libc::F_UNLCK as i16 {
-            return Ok(None);
-        }
-        let number = content::number(file).map_err(|e| unusable(path, &e))?;
-        if let (Some(pid), true) = (number, lock.l_type == libc::F_RDLCK as i16) {
-            return Ok(Some(pid));
-        }
-        if Instant::now() >= deadline {
-            return Err(PidFileError::Anonymous { path: path.into() });
-        }
-        sleep(Duration::from_millis(10));
-    }
-}
-
-fn whole_file(lock_type: libc::c_int) -> libc::flock {
-    libc::flock {
-        l_type: lock_type as i16,
-        l_whence: libc::SEEK_SET as i16,
-        l_start: 0,
-        l_len: 0,
-        l_pid: 0,
+    match holder::find(&file).map_err(|e| unusable(&path, &e))? {
+        Holder::Nobody | Holder::Readers => Ok(None),
+        Holder::Unknown => Err(PidFileError::Anonymous { path }),
+        Holder::Daemon(pid) => Ok(Some(pid)),
     }
 }
 

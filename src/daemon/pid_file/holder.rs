@@ -1,0 +1,57 @@
+//! Who holds a pid file.
+
+use super::content;
+use super::lock::{self, Others};
+use crate::daemon::process;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long to wait for the number of a daemon that holds the file but has not written it yet.
+const NUMBER_WAIT: Duration = Duration::from_secs(1);
+
+const NUMBER_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Who holds a pid file.
+pub(super) enum Holder {
+    /// No process.
+    Nobody,
+    /// No daemon, but other processes hold read locks on it.
+    Readers,
+    /// A process that does not say who it is.
+    Unknown,
+    /// The daemon with this pid.
+    Daemon(u32),
+}
+
+/// Who holds the file, after waiting a moment for the number to be written.
+pub(super) fn find(file: &File) -> io::Result<Holder> {
+    let deadline = Instant::now() + NUMBER_WAIT;
+    loop {
+        let others = lock::others(file)?;
+        match (others, content::number(file)?) {
+            (Others::Nothing, _) => return Ok(Holder::Nobody),
+            (Others::Read, Some(pid)) if is_version_0_1(pid, file)? => {
+                return Ok(Holder::Daemon(pid));
+            }
+            (Others::Read, _) => return Ok(Holder::Readers),
+            (Others::Hold, Some(pid)) => return Ok(Holder::Daemon(pid)),
+            (Others::Write | Others::Hold, _) => {}
+        }
+        if Instant::now() >= deadline {
+            return Ok(Holder::Unknown);
+        }
+        sleep(NUMBER_INTERVAL);
+    }
+}
+
+/// Whether a process can be the daemon that holds a read lock on a file with its number: anybody can hold
+/// one on a stale file, but not have the file open for writing.
+fn is_version_0_1(pid: u32, file: &File) -> io::Result<bool> {
+    let file = file.metadata()?;
+    // Where this process may not look: a daemon of root's may have become any user, others can't.
+    let plausible = || process::user(pid).is_some_and(|user| file.uid() == 0 || file.uid() == user);
+    Ok(process::writes(pid, &file).unwrap_or_else(plausible))
+}

@@ -1,0 +1,90 @@
+//! The locks on a pid file.
+//!
+//! The daemon keeps its first byte write-locked as long as it lives, and its second byte until the number
+//! in it is true. Write locks are what counts: they take the permission to write, while everybody who may
+//! read the file can hold a read lock on it. Version 0.1 held a write lock on the whole file, and changed
+//! it to a read lock when the number was true.
+//!
+//! They are open-file-description locks (fcntl(2)). Such a lock belongs to the open file: it ends when the
+//! last descriptor is closed, so also when the process dies, and can be asked about without being taken.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use std::fs::File;
+use std::io;
+
+/// The first byte that is locked, and how many are.
+type Bytes = (libc::off_t, libc::off_t);
+
+const HELD: Bytes = (0, 1);
+const BEING_WRITTEN: Bytes = (1, 1);
+const BOTH: Bytes = (0, 2);
+
+/// What others do with a file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Others {
+    /// They hold no lock.
+    Nothing,
+    /// They hold read locks.
+    Read,
+    /// One of them holds it, and the number in it is not true yet.
+    Write,
+    /// One of them holds it, and the number in it is true.
+    Hold,
+}
+
+/// Takes the file, to write a number into it. `false`: another process holds a lock on it, even if only a
+/// read lock.
+pub(super) fn take(file: &File) -> io::Result<bool> {
+    set(file, libc::F_WRLCK, BOTH)
+}
+
+/// Says that the number is true, in a file that was taken.
+pub(super) fn number_is_true(file: &File) -> io::Result<()> {
+    set(file, libc::F_UNLCK, BEING_WRITTEN).map(drop)
+}
+
+/// Sees to it that nobody can take the file. `false`: somebody has taken it.
+pub(super) fn keep_from_being_taken(file: &File) -> io::Result<bool> {
+    set(file, libc::F_RDLCK, BOTH)
+}
+
+/// What others do with the file. Asking changes nothing.
+pub(super) fn others(file: &File) -> io::Result<Others> {
+    // Only write locks are in the way of a read lock.
+    Ok(if is_in_the_way(file, libc::F_RDLCK, HELD)? {
+        match is_in_the_way(file, libc::F_RDLCK, BEING_WRITTEN)? {
+            true => Others::Write,
+            false => Others::Hold,
+        }
+    } else {
+        match is_in_the_way(file, libc::F_WRLCK, BOTH)? {
+            true => Others::Read,
+            false => Others::Nothing,
+        }
+    })
+}
+
+fn set(file: &File, lock_type: libc::c_int, bytes: Bytes) -> io::Result<bool> {
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&lock_on(lock_type, bytes))) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn is_in_the_way(file: &File, lock_type: libc::c_int, bytes: Bytes) -> io::Result<bool> {
+    let mut lock = lock_on(lock_type, bytes);
+    fcntl(file, FcntlArg::F_OFD_GETLK(&mut lock))?;
+    Ok(lock.l_type != libc::F_UNLCK as i16)
+}
+
+fn lock_on(lock_type: libc::c_int, (l_start, l_len): Bytes) -> libc::flock {
+    libc::flock {
+        l_type: lock_type as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start,
+        l_len,
+        l_pid: 0,
+    }
+}

@@ -1,0 +1,76 @@
+//! The way past a read lock that somebody else holds on a stale pid file: a new file takes its place.
+//!
+//! Of several starts that do this at once each would replace the file of the one before. So it is done
+//! under a write lock on another file, which only the daemon's user may open, and which is never removed.
+
+use super::content::{is_file_of_name, open, refuse_other_files};
+use super::holder::{self, Holder};
+use super::lock;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long to wait for another start that replaces the same file.
+const TURN_WAIT: Duration = Duration::from_secs(5);
+
+const TURN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Puts a new file, taken by this process, in place of a stale one that others hold read locks on. `None`:
+/// they don't, or not any more.
+pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
+    let _turn = take_turn(path)?;
+    let old = open(path, super::MODE)?;
+    // From here on nobody can take the old file, which is to lose its name.
+    if !lock::keep_from_being_taken(&old)? || !is_file_of_name(&old, path) {
+        return Ok(None);
+    }
+    if !matches!(holder::find(&old)?, Holder::Readers) {
+        return Ok(None);
+    }
+    refuse_other_files(&old)?;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let new = tempfile::Builder::new().prefix(&hidden(path, ".")).tempfile_in(directory);
+    let new = new.map_err(|e| in_the_way(&e))?;
+    if !lock::take(new.as_file())? {
+        return Err(io::Error::other("somebody has locked a file that was just made"));
+    }
+    Ok(Some(new.persist(path).map_err(|e| in_the_way(&e.error))?))
+}
+
+/// Waits until no other start replaces this pid file. The turn ends when the file is closed.
+fn take_turn(path: &Path) -> io::Result<File> {
+    let side = side_file(path);
+    let failed = |e: io::Error| {
+        in_the_way(&io::Error::new(e.kind(), format!("can't lock {}: {e}", side.display())))
+    };
+    let file = open(&side, 0o600).map_err(failed)?;
+    let deadline = Instant::now() + TURN_WAIT;
+    while !lock::take(&file).map_err(failed)? {
+        if Instant::now() >= deadline {
+            return Err(failed(io::Error::other("another process holds a lock on it")));
+        }
+        sleep(TURN_INTERVAL);
+    }
+    Ok(file)
+}
+
+/// `poetryd.pid` has `.poetryd.pid.lock` beside it.
+fn side_file(path: &Path) -> PathBuf {
+    path.with_file_name(hidden(path, ".lock"))
+}
+
+fn hidden(path: &Path, suffix: &str) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(suffix);
+    name
+}
+
+fn in_the_way(error: &io::Error) -> io::Error {
+    let explanation =
+        "another process holds a read lock on it (fuser shows which), and it can't be replaced";
+    io::Error::new(error.kind(), format!("{explanation}: {error}"))
+}
