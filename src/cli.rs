@@ -35,7 +35,12 @@ pub enum Action {
     /// Say whether the daemon runs.
     Status(Option<PathBuf>),
     /// Stop the daemon.
-    Stop(Option<PathBuf>),
+    Stop {
+        /// The application file.
+        config: Option<PathBuf>,
+        /// Whether to kill it.
+        now: bool,
+    },
 }
 
 /// Takes a command line apart, the first word being the program's own name.
@@ -75,7 +80,7 @@ pub fn parse(
         None => Action::Run { target: None, arguments: Vec::new() },
         Some(Word::Check { config }) => Action::Check(config),
         Some(Word::Status { config }) => Action::Status(config),
-        Some(Word::Stop { config }) => Action::Stop(config),
+        Some(Word::Stop { config, now }) => Action::Stop { config, now },
         Some(Word::Target(mut words)) => {
             let arguments = words.split_off(1);
             Action::Run { target: words.pop(), arguments }
@@ -111,7 +116,12 @@ enum Word {
     /// Say whether the daemon is running, and with which pid
     Status { config: Option<PathBuf> },
     /// Stop the running daemon, and wait for its end
-    Stop { config: Option<PathBuf> },
+    Stop {
+        config: Option<PathBuf>,
+        /// Kill it, without finishing anything
+        #[arg(long)]
+        now: bool,
+    },
     #[command(external_subcommand)]
     Target(Vec<OsString>),
 }

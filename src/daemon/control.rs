@@ -1,10 +1,12 @@
-//! Talking to a running daemon, found through its pid file.
+//! Talking to a running daemon, which is found by its pid file.
 
 use super::pid_file::{self, PidFileError};
 use super::process::{self, Process};
+use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Why a daemon can't be told.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,23 @@ pub enum ControlError {
         /// What the system said.
         source: io::Error,
     },
+    /// It has been told to stop, or been killed, but has not ended.
+    #[error(
+        "the daemon with pid {pid} is still running {} s after it was {}{}",
+        waited.as_secs_f64(),
+        if *killed { "killed" } else { "told to stop" },
+        explanation(*pid, *suspended)
+    )]
+    StillRunning {
+        /// The daemon.
+        pid: u32,
+        /// How long its end was waited for.
+        waited: Duration,
+        /// Whether it has been killed.
+        killed: bool,
+        /// Whether its process is suspended, by SIGSTOP for example.
+        suspended: bool,
+    },
 }
 
 impl ControlError {
@@ -40,7 +59,9 @@ impl ControlError {
         match self {
             ControlError::PidFile(e) => e.is_about_permission(),
             ControlError::NotPermitted(_) => true,
-            ControlError::WrongNumber { .. } | ControlError::Refused { .. } => false,
+            ControlError::WrongNumber { .. }
+            | ControlError::Refused { .. }
+            | ControlError::StillRunning { .. } => false,
         }
     }
 }
@@ -67,12 +88,45 @@ fn may_hold(pid: u32, pid_file: &Path) -> bool {
     fs::metadata(pid_file).ok().and_then(|file| process::writes(pid, &file)).unwrap_or(true)
 }
 
-/// Stops the daemon that runs with this pid file and returns when its process has ended, with the pid
-/// that it had. `None`: none was running.
+/// Stops the daemon that runs with this pid file, as SIGTERM does, and returns when its process has ended,
+/// with the pid that it had. `None`: none was running.
 ///
 /// # Errors
-/// If the daemon can't be found out or may not be stopped by this user.
-pub fn stop(pid_file: &Path) -> Result<Option<u32>, ControlError> {
+/// If the daemon can't be found out, may not be stopped by this user, or is still running after `timeout`.
+pub fn stop(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
+    end(pid_file, Signal::SIGTERM, timeout)
+}
+
+/// Kills the daemon that runs with this pid file, as SIGKILL does, and returns when its process has ended,
+/// with the pid that it had. `None`: none was running. What was in progress is cut, and the daemon's files
+/// stay, the pid file among them; it is stale then.
+///
+/// # Errors
+/// As of [`stop`].
+pub fn kill(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
+    end(pid_file, Signal::SIGKILL, timeout)
+}
+
+fn end(pid_file: &Path, signal: Signal, timeout: Duration) -> Result<Option<u32>, ControlError> {
+    let Some((pid, process)) = find(pid_file)? else { return Ok(None) };
+    let refused = |source| ControlError::Refused { pid, source };
+    match process.signal(signal) {
+        Ok(()) => {}
+        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(Some(pid)),
+        Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
+            return Err(ControlError::NotPermitted(pid));
+        }
+        Err(source) => return Err(refused(source)),
+    }
+    if process.wait_for_end(Some(timeout)).map_err(refused)? {
+        return Ok(Some(pid));
+    }
+    let (killed, suspended) = (signal == Signal::SIGKILL, process::is_suspended(pid));
+    Err(ControlError::StillRunning { pid, waited: timeout, killed, suspended })
+}
+
+/// The daemon that runs with this pid file, and its process.
+fn find(pid_file: &Path) -> Result<Option<(u32, Process)>, ControlError> {
     let Some(pid) = running(pid_file)? else { return Ok(None) };
     let process = match Process::open(pid) {
         Ok(process) => process,
@@ -81,17 +135,13 @@ pub fn stop(pid_file: &Path) -> Result<Option<u32>, ControlError> {
     };
     // The number could have passed to another process before it was opened. Whoever holds the lock now
     // and has this number is the one that is open.
-    if running(pid_file)? != Some(pid) {
-        return Ok(None);
+    Ok((running(pid_file)? == Some(pid)).then_some((pid, process)))
+}
+
+/// What more there is to say of a daemon that has not ended.
+fn explanation(pid: u32, suspended: bool) -> String {
+    match suspended {
+        true => format!(": its process is suspended; to let it go on: kill -CONT {pid}"),
+        false => String::new(),
     }
-    match process.terminate() {
-        Ok(()) => {}
-        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(Some(pid)),
-        Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
-            return Err(ControlError::NotPermitted(pid));
-        }
-        Err(source) => return Err(ControlError::Refused { pid, source }),
-    }
-    process.wait_for_end().map_err(|source| ControlError::Refused { pid, source })?;
-    Ok(Some(pid))
 }

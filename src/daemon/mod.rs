@@ -37,11 +37,11 @@ mod strays;
 mod watch;
 
 pub use conductor::Vanished;
-pub use control::{ControlError, running, stop};
+pub use control::{ControlError, kill, running, stop};
 pub use detach::LaunchError;
 pub use environment::Environment;
 pub use error::RunError;
-pub(crate) use options::MAX_WORKERS;
+pub(crate) use options::{MAX_WORKERS, STOP_TIMEOUT};
 pub use options::{OptionError, Options, Settings};
 pub use pid_file::PidFileError;
 pub use place::PlaceError;

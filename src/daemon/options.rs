@@ -9,7 +9,7 @@ use std::time::Duration;
 use tracing::Level;
 
 /// How long services have for stopping, unless said otherwise.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
 const DAEMON_UMASK: u32 = 0o077;

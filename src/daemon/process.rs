@@ -3,10 +3,12 @@
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
 /// A process that may end at any time.
 pub(super) struct Process(OwnedFd);
@@ -24,23 +26,30 @@ impl Process {
         Ok(Self(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 
-    /// Sends SIGTERM.
-    pub(super) fn terminate(&self) -> io::Result<()> {
+    /// Sends a signal.
+    pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         let no_info = std::ptr::null::<libc::siginfo_t>();
-        let fd = self.0.as_raw_fd();
+        let (fd, signal) = (self.0.as_raw_fd(), signal as libc::c_int);
         // SAFETY: the descriptor is open; a null siginfo means the same as in kill(2).
-        let sent =
-            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, libc::SIGTERM, no_info, 0) };
+        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, no_info, 0) };
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Waits until the process has ended: its pidfd is readable then.
-    pub(super) fn wait_for_end(&self) -> io::Result<()> {
+    /// Waits until the process has ended: its pidfd is readable then. `false`: it has not ended in this time.
+    pub(super) fn wait_for_end(&self, timeout: Option<Duration>) -> io::Result<bool> {
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         loop {
-            match poll(&mut fds, PollTimeout::NONE) {
-                Ok(_) => return Ok(()),
-                Err(Errno::EINTR) => {}
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            let wait = left.map_or(PollTimeout::NONE, |left| {
+                // Rounded up, so that nothing is left when this returns.
+                let rounded = left.saturating_add(Duration::from_millis(1));
+                PollTimeout::try_from(rounded).unwrap_or(PollTimeout::MAX)
+            });
+            match poll(&mut fds, wait) {
+                Ok(0) if left.is_some_and(|left| left.is_zero()) => return Ok(false),
+                Ok(0) | Err(Errno::EINTR) => {}
+                Ok(_) => return Ok(true),
                 Err(e) => return Err(e.into()),
             }
         }
@@ -50,10 +59,17 @@ impl Process {
 /// Waits until the process of this number has ended, if there is one.
 pub(super) fn wait_for_end(pid: u32) -> io::Result<()> {
     match Process::open(pid) {
-        Ok(process) => process.wait_for_end(),
+        Ok(process) => process.wait_for_end(None).map(drop),
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => Ok(()),
         Err(e) => Err(e),
     }
+}
+
+/// Whether a process is suspended, by SIGSTOP for example.
+pub(super) fn is_suspended(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state stands behind the name, in which anything may be.
+    stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['T', 't']))
 }
 
 /// Whether a process has this file open for writing. `None`: this process may not look, or there is no such

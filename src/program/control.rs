@@ -2,13 +2,17 @@
 
 use super::check::files;
 use super::failure::{Failure, say};
-use crate::daemon::{self, ControlError, Options};
+use crate::daemon::{self, ControlError, Options, STOP_TIMEOUT};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Exit statuses of their own.
 const NOT_RUNNING: u8 = 3;
 const NO_PERMISSION: u8 = 4;
+
+/// How long a daemon may take to end, when its services have had their time for stopping.
+const END_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failure> {
     let pid_file = pid_file(program, options)?;
@@ -21,14 +25,20 @@ pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failu
     }
 }
 
-pub(super) fn stop(program: &str, options: &Options) -> Result<ExitCode, Failure> {
+pub(super) fn stop(program: &str, options: &Options, now: bool) -> Result<ExitCode, Failure> {
     let pid_file = pid_file(program, options)?;
-    match daemon::stop(&pid_file).map_err(failure)? {
-        Some(pid) => {
-            say(&format!("{program} with pid {pid} has stopped"))?;
+    let ended = if now {
+        daemon::kill(&pid_file, END_WAIT).map(|pid| (pid, "was killed"))
+    } else {
+        let stop_timeout = options.stop_timeout.unwrap_or(STOP_TIMEOUT);
+        daemon::stop(&pid_file, stop_timeout + END_WAIT).map(|pid| (pid, "has stopped"))
+    };
+    match ended.map_err(failure)? {
+        (Some(pid), how) => {
+            say(&format!("{program} with pid {pid} {how}"))?;
             Ok(ExitCode::SUCCESS)
         }
-        None => Err(not_running(&pid_file)),
+        (None, _) => Err(not_running(&pid_file)),
     }
 }
 
@@ -49,5 +59,9 @@ fn not_running(pid_file: &Path) -> Failure {
 
 fn failure(e: ControlError) -> Failure {
     let status = if e.is_about_permission() { NO_PERMISSION } else { 1 };
-    Failure::Other(e.to_string(), status)
+    let advice = match e {
+        ControlError::StillRunning { killed: false, .. } => "; stop --now kills it",
+        _ => "",
+    };
+    Failure::Other(format!("{e}{advice}"), status)
 }

@@ -117,7 +117,9 @@ impl Program {
                 check::check(self.name, self.source(file)?, typed_here(options)?)
             }
             Action::Status(file) => control::status(self.name, &self.find_daemon(file, options)?),
-            Action::Stop(file) => control::stop(self.name, &self.find_daemon(file, options)?),
+            Action::Stop { config, now } => {
+                control::stop(self.name, &self.find_daemon(config, options)?, now)
+            }
             Action::Run { .. } => unreachable!("handled by run_application"),
         }
     }

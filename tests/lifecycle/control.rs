@@ -59,11 +59,12 @@ fn stop_does_not_touch_the_process_whose_number_is_in_a_stale_pid_file() {
     let sandbox = Sandbox::new();
     let mut innocent = command("sleep").arg("60").spawn().unwrap();
     sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
-    let statuses = ["status", "stop"].map(|command| sandbox.run(&[command]).status.code());
+    let asked = [&["status"][..], &["stop"], &["stop", "--now"]];
+    let statuses = asked.map(|args| sandbox.run(args).status.code());
     let lives = innocent.try_wait().unwrap().is_none();
     innocent.kill().unwrap();
     innocent.wait().unwrap();
-    assert_eq!(statuses, [Some(3); 2]);
+    assert_eq!(statuses, [Some(3); 3]);
     assert!(lives, "it was stopped");
 }
 
@@ -97,6 +98,47 @@ fn stop_waits_while_a_poem_is_being_finished() {
     drop(reader);
     assert!(stop.wait().0.success());
     assert!(!daemon.is_running());
+}
+
+/// The five seconds beyond the stop timeout are for what a daemon does after it.
+#[test]
+fn a_daemon_that_does_not_stop_is_not_waited_for_any_longer_than_its_stop_may_take() {
+    let sandbox = Sandbox::new();
+    sandbox.write("poetryd.toml", &fast_toml("[daemon]\nstop-timeout = 0.25"));
+    let daemon = sandbox.background(&[]);
+    daemon.signal(Signal::SIGSTOP);
+    let stop = sandbox.run(&["stop"]);
+    assert_eq!(stop.status.code(), Some(1), "{}", stderr(&stop));
+    let wake = format!("kill -CONT {}", daemon.pid);
+    for part in [&format!("pid {} ", daemon.pid), "5.25 s", "suspended", &wake, "stop --now"] {
+        assert!(stderr(&stop).contains(part), "no {part:?} in {}", stderr(&stop));
+    }
+    assert!(daemon.is_running());
+    daemon.signal(Signal::SIGCONT);
+    daemon.wait();
+    assert_nothing_left(&sandbox);
+}
+
+#[test]
+fn stop_now_kills_a_daemon_that_does_not_stop_and_the_next_one_starts() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.background(&["fast.toml"]);
+    daemon.signal(Signal::SIGSTOP);
+    let files = sandbox.files();
+    let stop = sandbox.run(&["stop", "--now"]);
+    assert!(!daemon.is_running(), "it still runs");
+    assert_eq!(stop.status.code(), Some(0), "{}", stderr(&stop));
+    assert_eq!(stdout(&stop), format!("poetryd with pid {} was killed\n", daemon.pid));
+    assert_eq!(sandbox.files(), files);
+    assert!(!sandbox.read("poetryd.log").contains(Signal::SIGTERM.as_str()));
+    assert_eq!(sandbox.run(&["status"]).status.code(), Some(3));
+    sandbox.background(&["fast.toml"]);
+}
+
+#[test]
+fn only_a_stop_can_be_now() {
+    let output = Sandbox::new().run(&["status", "--now"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
@@ -156,9 +198,11 @@ fn the_daemon_of_another_user_can_be_asked_about_but_not_stopped() {
     let daemon = sandbox.background(&["fast.toml"]);
     let status = run(sandbox.poetryd_unprivileged(&["status"]));
     assert_eq!(stdout(&status), format!("poetryd runs with pid {}\n", daemon.pid));
-    let stop = run(sandbox.poetryd_unprivileged(&["stop"]));
-    assert_eq!(stop.status.code(), Some(4), "{}", stderr(&stop));
-    assert!(stderr(&stop).contains("no permission"), "{}", stderr(&stop));
+    for args in [&["stop"][..], &["stop", "--now"]] {
+        let stop = run(sandbox.poetryd_unprivileged(args));
+        assert_eq!(stop.status.code(), Some(4), "{}", stderr(&stop));
+        assert!(stderr(&stop).contains("no permission"), "{}", stderr(&stop));
+    }
     assert!(daemon.is_running());
     assert!(!sandbox.read("poetryd.log").contains(Signal::SIGTERM.as_str()));
 }
@@ -200,9 +244,9 @@ fn a_number_that_is_not_the_daemons_is_nobody_to_stop() {
     let daemon = sandbox.background(&["fast.toml"]);
     let mut innocent = command("sleep").arg("60").spawn().unwrap();
     sandbox.write("poetryd.pid", &format!("{}\n", innocent.id()));
-    for command in ["status", "stop"] {
-        let output = sandbox.run(&[command]);
-        assert_eq!(output.status.code(), Some(1), "{command}");
+    for args in [&["status"][..], &["stop"], &["stop", "--now"]] {
+        let output = sandbox.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
         assert!(stderr(&output).contains("is not that of the daemon that holds it"));
     }
     assert!(innocent.try_wait().unwrap().is_none(), "somebody else's process was stopped");
