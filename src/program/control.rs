@@ -42,17 +42,21 @@ pub(super) fn stop(program: &str, options: &Options, now: bool) -> Result<ExitCo
     }
 }
 
-/// The pid file's name as it is seen from outside a chroot.
+/// The pid file's absolute name, as it is seen from outside a chroot.
 fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
     let Some(pid_file) = options.pid_file(program) else {
         return Err(Failure::Other("there is no pid file to find the daemon by".into(), 2));
     };
-    Ok(files(options).find(&pid_file))
+    let pid_file = files(options).find(&pid_file);
+    std::path::absolute(&pid_file)
+        .map_err(|e| Failure::Other(format!("can't find {}: {e}", pid_file.display()), 1))
 }
 
 fn not_running(pid_file: &Path) -> Failure {
+    let pid_file = pid_file.display();
+    let advice = "a daemon that was started elsewhere is found by its application file, --rundir or --pidfile";
     Failure::Other(
-        format!("not running: nobody holds the pid file {}", pid_file.display()),
+        format!("not running: nobody holds the pid file {pid_file}; {advice}"),
         NOT_RUNNING,
     )
 }

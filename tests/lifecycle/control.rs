@@ -55,6 +55,28 @@ fn where_no_daemon_runs_status_and_stop_exit_3() {
 }
 
 #[test]
+fn in_the_wrong_directory_status_and_stop_say_which_pid_file_they_looked_at_and_what_to_name() {
+    let (sandbox, elsewhere) = (Sandbox::new(), Sandbox::new());
+    let daemon = sandbox.background(&["fast.toml"]);
+    fs::create_dir(elsewhere.path("run")).unwrap();
+    for (args, looked_at) in [
+        (&["status"][..], "poetryd.pid"),
+        (&["stop"], "poetryd.pid"),
+        (&["stop", "--now"], "poetryd.pid"),
+        (&["status", "--rundir", "run"], "run/poetryd.pid"),
+        (&["status", "--pidfile", "other.pid"], "other.pid"),
+    ] {
+        let output = elsewhere.run(args);
+        assert_eq!(output.status.code(), Some(3), "{args:?}");
+        let looked_at = elsewhere.path(looked_at);
+        for part in [looked_at.to_str().unwrap(), "application file", "--rundir", "--pidfile"] {
+            assert!(stderr(&output).contains(part), "no {part:?} in {}", stderr(&output));
+        }
+    }
+    assert!(daemon.is_running());
+}
+
+#[test]
 fn stop_does_not_touch_the_process_whose_number_is_in_a_stale_pid_file() {
     let sandbox = Sandbox::new();
     let mut innocent = command("sleep").arg("60").spawn().unwrap();
