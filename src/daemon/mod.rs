@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+mod capabilities;
 mod conductor;
 mod control;
 mod detach;

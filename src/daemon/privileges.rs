@@ -1,11 +1,13 @@
 //! Step 6: giving up what is not needed any more, and proving that it is gone.
 
+use super::capabilities::{self, Capabilities};
 use nix::errno::Errno;
 use nix::sys::prctl;
 use nix::unistd::{
-    Gid, Group, Uid, User, geteuid, getgrouplist, getresgid, getresuid, setgroups, setresgid,
-    setresuid,
+    Gid, Group, Uid, User, geteuid, getgrouplist, getgroups, getresgid, getresuid, setgroups,
+    setresgid, setresuid,
 };
+use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
 
@@ -71,9 +73,14 @@ pub enum PrivilegeError {
     },
     /// It seemed to work, but the old privileges were still there.
     #[error(
-        "after becoming {0} the process could still go back; this system does not drop privileges"
+        "after becoming {whom} the process still has {what}; this system does not drop privileges"
     )]
-    StillThere(String),
+    StillThere {
+        /// The user and group.
+        whom: String,
+        /// What should be gone.
+        what: &'static str,
+    },
 }
 
 fn advice(error: &io::Error) -> &'static str {
@@ -118,7 +125,8 @@ impl Privileges {
         Some((uid.as_raw(), gid.as_raw()))
     }
 
-    /// Enters the user and group for good, or with `effective_only` for the time being.
+    /// Enters the user and group for good, or with `effective_only` for the time being. What whoever started
+    /// the process has left in it is given up: other groups, and unless the user is root, capabilities.
     ///
     /// # Errors
     /// If the system refuses, or does not do what it says.
@@ -127,54 +135,91 @@ impl Privileges {
             prctl::set_no_new_privs().map_err(|e| self.refused("no_new_privs", e))?;
         }
         let Some(gid) = self.group else { return Ok(()) };
-        if self.is_reached() {
-            return Ok(());
+        let mut bounding_set_emptied = false;
+        if self.leaves_root() && !self.effective_only {
+            let emptied = capabilities::empty_bounding_set();
+            bounding_set_emptied = emptied.map_err(|e| self.refused("PR_CAPBSET_DROP", e))?;
         }
-        // Root's groups would otherwise stay with the daemon.
-        setgroups(&self.groups).map_err(|e| self.refused("setgroups", e))?;
-        let keep = |id: u32| if self.effective_only { UNCHANGED } else { id };
-        let (g, kept) = (gid, Gid::from_raw(keep(gid.as_raw())));
-        setresgid(kept, g, kept).map_err(|e| self.refused("setresgid", e))?;
+        self.enter_groups(gid)?;
         if let Some(user) = &self.user {
-            let (u, kept) = (user.uid, Uid::from_raw(keep(user.uid.as_raw())));
+            let (u, kept) = (user.uid, Uid::from_raw(self.kept_or(user.uid.as_raw())));
             setresuid(kept, u, kept).map_err(|e| self.refused("setresuid", e))?;
         }
-        self.prove()
+        if self.leaves_root() {
+            // Coming back makes the permitted ones effective again.
+            let permitted = if self.effective_only { u64::MAX } else { 0 };
+            let kept = capabilities::keep_no_more_than(permitted);
+            kept.map_err(|e| self.refused("capset", e))?;
+        }
+        self.prove(bounding_set_emptied)
     }
 
-    /// Whether a user other than root is, in all three ids, who it is meant to be.
-    fn is_reached(&self) -> bool {
-        let (Ok(uids), Ok(gids)) = (getresuid(), getresgid()) else { return false };
-        let user = self.user.as_ref().map_or(uids.effective, |user| user.uid);
-        let all_uids = [uids.real, uids.effective, uids.saved] == [user; 3];
-        let all_gids =
-            self.group.is_some_and(|g| [gids.real, gids.effective, gids.saved] == [g; 3]);
-        !user.is_root() && all_uids && all_gids
+    fn enter_groups(&self, gid: Gid) -> Result<(), PrivilegeError> {
+        match setgroups(&self.groups) {
+            // Who may not change them needn't, if they are right.
+            Err(Errno::EPERM) if self.has_its_groups() => {}
+            set => set.map_err(|e| self.refused("setgroups", e))?,
+        }
+        let kept = Gid::from_raw(self.kept_or(gid.as_raw()));
+        setresgid(kept, gid, kept).map_err(|e| self.refused("setresgid", e))
     }
 
-    /// Believes nothing: the ids must be those asked for, and going back must fail.
-    fn prove(&self) -> Result<(), PrivilegeError> {
-        let (uids, gids) = (getresuid(), getresgid());
-        let user = self.user.as_ref().map(|user| user.uid);
-        let is_user = |id| user.is_none_or(|user| user == id);
-        let is_group = |id| self.group.is_none_or(|group| group == id);
-        let entered = if self.effective_only {
-            uids.is_ok_and(|ids| is_user(ids.effective))
-                && gids.is_ok_and(|ids| is_group(ids.effective))
-        } else {
-            uids.is_ok_and(|ids| [ids.real, ids.effective, ids.saved].into_iter().all(is_user))
-                && gids
-                    .is_ok_and(|ids| [ids.real, ids.effective, ids.saved].into_iter().all(is_group))
-        };
-        let for_good = !self.effective_only && user.is_some_and(|user| !user.is_root());
+    /// The real and the saved id that go with an effective one.
+    fn kept_or(&self, id: u32) -> u32 {
+        if self.effective_only { UNCHANGED } else { id }
+    }
+
+    /// Whether the user is to be another than root, and so to have no capabilities.
+    fn leaves_root(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| !user.uid.is_root())
+    }
+
+    /// Whether the process, once it is in its group, has all groups of its user and no others.
+    fn has_its_groups(&self) -> bool {
+        let wanted: HashSet<Gid> = self.groups.iter().copied().collect();
+        let has = |groups: Vec<Gid>| groups.into_iter().chain(self.group).collect::<HashSet<Gid>>();
+        getgroups().is_ok_and(|groups| has(groups) == wanted)
+    }
+
+    /// Believes nothing: ids, groups and capabilities must be those asked for, and going back must fail.
+    fn prove(&self, bounding_set_emptied: bool) -> Result<(), PrivilegeError> {
+        let remains = |what| PrivilegeError::StillThere { whom: self.to_string(), what };
+        if !self.has_its_ids() {
+            return Err(remains("other ids"));
+        }
+        if !self.has_its_groups() {
+            return Err(remains("other groups"));
+        }
+        if !self.effective_only && !prctl::get_no_new_privs().is_ok_and(|set| set) {
+            return Err(remains("a way to gain privileges, since no_new_privs is not set"));
+        }
+        if !self.leaves_root() {
+            return Ok(());
+        }
+        let all = Capabilities::current().map_err(|e| self.refused("capget", e))?;
+        let permitted = if self.effective_only { 0 } else { all.permitted };
+        let bounding = if bounding_set_emptied { all.bounding } else { 0 };
+        if permitted | all.effective | all.inheritable | all.ambient | bounding != 0 {
+            return Err(remains("capabilities"));
+        }
         let root = Uid::from_raw(0);
-        if !entered || (for_good && setresuid(root, root, root).is_ok()) {
-            return Err(PrivilegeError::StillThere(self.to_string()));
+        if !self.effective_only && setresuid(root, root, root).is_ok() {
+            return Err(remains("the right to become root"));
         }
         Ok(())
     }
 
-    fn refused(&self, call: &'static str, source: Errno) -> PrivilegeError {
+    fn has_its_ids(&self) -> bool {
+        let (Ok(uids), Ok(gids)) = (getresuid(), getresgid()) else { return false };
+        let is_user = |id| self.user.as_ref().is_none_or(|user| user.uid == id);
+        let is_group = |id| self.group.is_none_or(|group| group == id);
+        let kept_too = self.effective_only
+            || [uids.real, uids.saved].into_iter().all(is_user)
+                && [gids.real, gids.saved].into_iter().all(is_group);
+        is_user(uids.effective) && is_group(gids.effective) && kept_too
+    }
+
+    fn refused(&self, call: &'static str, source: impl Into<io::Error>) -> PrivilegeError {
         PrivilegeError::Refused { whom: self.to_string(), call, source: source.into() }
     }
 }

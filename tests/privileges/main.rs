@@ -1,9 +1,11 @@
 //! `--uid`, `--gid`, `--euid`: who the daemon is when it serves, and that there is no way back.
 //!
-//! In `files.rs`: whose its files are. In `place.rs`: `--chroot`, `--umask` and `--rundir`.
+//! In `files.rs`: whose its files are. In `place.rs`: `--chroot`, `--umask` and `--rundir`. In `remains.rs`:
+//! what whoever starts it has left in the process.
 
 mod files;
 mod place;
+mod remains;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,6 +20,9 @@ use support::{
 
 /// A user id and a group id that no passwd and no group entry has.
 const STRANGER: &str = "3987654321";
+
+/// What `/proc/PID/status` says of an empty set of capabilities.
+const NO_CAPABILITY: &str = "0000000000000000";
 
 /// Runs a command that is to become a daemon with `poetryd.pid` in the sandbox.
 fn start(sandbox: &Sandbox, command: Command) -> Background {
@@ -46,8 +51,8 @@ fn assert_field(pid: Pid, name: &str, expected: &str) {
 }
 
 fn assert_no_capabilities(pid: Pid) {
-    for set in ["CapEff", "CapPrm", "CapAmb"] {
-        assert_field(pid, set, "0000000000000000");
+    for set in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
+        assert_field(pid, set, NO_CAPABILITY);
     }
 }
 
