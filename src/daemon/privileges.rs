@@ -27,7 +27,7 @@ pub struct Privileges {
 #[derive(Clone, Debug, PartialEq)]
 struct UserIds {
     uid: Uid,
-    /// Absent for a number that no passwd entry has.
+    /// Absent for a number that no passwd entry has, or that was not looked up.
     name: Option<CString>,
 }
 
@@ -92,7 +92,8 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl Privileges {
-    /// Looks up a user and a group, by name or number.
+    /// Looks up a user and a group, by name or number. Two numbers are taken as they are, and with no other
+    /// group than that: for them nothing is looked up.
     ///
     /// # Errors
     /// If there is no such user or group.
@@ -103,6 +104,16 @@ impl Privileges {
     ) -> Result<Self, IdentityError> {
         if effective_only && uid.is_none() && gid.is_none() {
             return Err(IdentityError::NothingToSwitch);
+        }
+        if let (Some(uid), Some(gid)) = (uid.and_then(parse_id), gid.and_then(parse_id)) {
+            let user = UserIds { uid: Uid::from_raw(uid), name: None };
+            let group = Gid::from_raw(gid);
+            return Ok(Self {
+                user: Some(user),
+                group: Some(group),
+                groups: vec![group],
+                effective_only,
+            });
         }
         let mut group = gid.map(find_group).transpose()?;
         let mut user = None;
@@ -239,12 +250,9 @@ impl std::fmt::Display for Privileges {
 
 /// The ids of a user, and the user's own group.
 fn find_user(name: &str) -> Result<(UserIds, Option<Gid>), IdentityError> {
-    let look_up = |e: Errno| IdentityError::LookUp { name: name.into(), source: e.into() };
     let number = parse_id(name).map(Uid::from_raw);
-    let entry = match number {
-        Some(uid) => User::from_uid(uid).map_err(look_up)?,
-        None => User::from_name(name).map_err(look_up)?,
-    };
+    let entry = number.map_or_else(|| User::from_name(name), User::from_uid);
+    let entry = found(name, entry)?;
     match (entry, number) {
         (Some(user), _) => {
             let ids = UserIds { uid: user.uid, name: CString::new(user.name).ok() };
@@ -255,12 +263,20 @@ fn find_user(name: &str) -> Result<(UserIds, Option<Gid>), IdentityError> {
     }
 }
 
+/// An entry of the passwd or group database. Where there is no database, there is no entry.
+fn found<T>(name: &str, looked_up: nix::Result<Option<T>>) -> Result<Option<T>, IdentityError> {
+    match looked_up {
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        Err(e) => Err(IdentityError::LookUp { name: name.into(), source: e.into() }),
+        Ok(entry) => Ok(entry),
+    }
+}
+
 fn find_group(name: &str) -> Result<Gid, IdentityError> {
     if let Some(number) = parse_id(name) {
         return Ok(Gid::from_raw(number));
     }
-    let entry = Group::from_name(name);
-    let entry = entry.map_err(|e| IdentityError::LookUp { name: name.into(), source: e.into() })?;
+    let entry = found(name, Group::from_name(name))?;
     entry.map(|group| group.gid).ok_or_else(|| IdentityError::NoGroup(name.into()))
 }
 

@@ -9,7 +9,7 @@ mod remains;
 #[path = "../support/mod.rs"]
 mod support;
 
-use nix::unistd::{Pid, getegid, geteuid};
+use nix::unistd::{Pid, geteuid};
 use std::fs;
 use std::process::Command;
 use support::network::{in_network_of, in_own_network};
@@ -146,6 +146,55 @@ fn a_number_without_a_passwd_entry_is_a_user_when_the_group_is_said() {
     assert_no_capabilities(daemon.pid);
 }
 
+/// The command where there is neither a passwd file nor a group file, nor anything else in `/etc`.
+fn where_nobody_is_known(command: &Command) -> Command {
+    let script = "mount -t tmpfs none /etc && exec \"$0\" \"$@\"";
+    through(&["unshare", "--mount", "sh", "-c", script], command)
+}
+
+#[test]
+#[ignore = "root"]
+fn two_numbers_need_no_passwd_file() {
+    let nobody = NOBODY.to_string();
+    let in_file = format!("[daemon]\nuid = {NOBODY}\ngid = {NOBODY}");
+    for (args, file) in [(&["--uid", &nobody, "--gid", &nobody][..], ""), (&[], &in_file)] {
+        let sandbox = Sandbox::new();
+        sandbox.write("fast.toml", &fast_toml(file));
+        let command = sandbox.poetryd(&[args, &["fast.toml"]].concat());
+        let daemon = start(&sandbox, where_nobody_is_known(&command));
+        assert_field(daemon.pid, "Uid", &four_times(NOBODY));
+        assert_field(daemon.pid, "Gid", &four_times(NOBODY));
+        assert_field(daemon.pid, "Groups", &nobody);
+        assert_no_capabilities(daemon.pid);
+    }
+}
+
+#[test]
+#[ignore = "root"]
+fn two_numbers_are_taken_as_they_are_without_the_groups_of_a_user_of_that_number() {
+    let sandbox = Sandbox::new();
+    let nobody = NOBODY.to_string();
+    let command = sandbox.poetryd(&["--uid", &nobody, "--gid", &nobody, "fast.toml"]);
+    let daemon = start(&sandbox, where_nobody_is_a_poet(&sandbox, &command));
+    assert_field(daemon.pid, "Groups", &nobody);
+}
+
+#[test]
+#[ignore = "root"]
+fn without_a_passwd_file_nobody_is_known() {
+    let sandbox = Sandbox::new();
+    for (option, value, part) in [
+        ("--uid", "nobody", "there is no user called \"nobody\""),
+        ("--uid", "65534", "say the group too, with --gid"),
+        ("--gid", "nogroup", "there is no group called \"nogroup\""),
+    ] {
+        let command = sandbox.poetryd(&[option, value, "fast.toml"]);
+        let output = run(where_nobody_is_known(&command));
+        assert_eq!(output.status.code(), Some(2), "{option} {value}");
+        assert!(stderr(&output).contains(part), "no {part:?} in {}", stderr(&output));
+    }
+}
+
 #[test]
 fn a_number_without_a_passwd_entry_needs_a_group() {
     let sandbox = Sandbox::new();
@@ -193,10 +242,8 @@ fn only_root_may_ask_for_another_user() {
 fn whoever_it_is_already_needs_no_privilege_to_be_asked_for() {
     let sandbox = Sandbox::new();
     sandbox.give_to_unprivileged();
-    let (uid, gid) =
-        if is_root() { (NOBODY, NOBODY) } else { (geteuid().as_raw(), getegid().as_raw()) };
-    let (own_uid, own_gid) = (uid.to_string(), gid.to_string());
-    let arguments = ["--uid", &own_uid, "--gid", &own_gid, "fast.toml"];
+    let uid = if is_root() { NOBODY } else { geteuid().as_raw() };
+    let arguments = ["--uid", &uid.to_string(), "fast.toml"];
     let daemon = start(&sandbox, sandbox.poetryd_unprivileged(&arguments));
     assert_field(daemon.pid, "Uid", &four_times(uid));
     assert_field(daemon.pid, "NoNewPrivs", "1");
