@@ -110,6 +110,9 @@ pub fn run(
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (application, from_source) = source.load().map_err(RunError::Application)?;
     let settings = options.or(from_source).check(program)?;
+    if settings.detach && std::process::id() == 1 {
+        return Err(OptionError::FirstProcess.into());
+    }
     let Environment { sockets, supervisor, signals, strays } = environment;
     strays.close();
     let given = Given { sockets, supervisor, signals };

@@ -67,6 +67,11 @@ pub enum OptionError {
     /// A daemon has no standard output.
     #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
     StdoutOfDaemon,
+    /// Process 1 is to detach.
+    #[error(
+        "process 1 of a container can't detach: the container would end with it; give --nodaemon"
+    )]
+    FirstProcess,
     /// Two places for one log.
     #[error("--logfile and --syslog are two places for one log; choose one")]
     TwoLogs,

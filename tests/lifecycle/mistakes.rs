@@ -1,6 +1,6 @@
 //! Wrong command lines and configurations: exit status 2, before any fork.
 
-use crate::support::{Sandbox, fast_toml, run, stderr, stdout};
+use crate::support::{Sandbox, fast_toml, run, stderr, stdout, through};
 use nix::sys::resource::{Resource, setrlimit};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
@@ -28,6 +28,25 @@ fn wrong_command_lines_end_before_any_fork() {
 #[test]
 fn a_daemon_may_not_log_to_standard_output() {
     assert_is_refused(&Sandbox::new(), &["--logfile", "-", "fast.toml"], "--nodaemon");
+}
+
+/// A detaching process ends, and with process 1 all others of its container.
+#[test]
+#[ignore = "root"] // for unshare
+fn process_1_may_not_detach() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.files();
+    let as_process_1 = |args: &[&str]| {
+        run(through(&["unshare", "--pid", "--fork", "--kill-child"], &sandbox.poetryd(args)))
+    };
+    let output = as_process_1(&["fast.toml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    for part in ["process 1", "container", "--nodaemon"] {
+        assert!(stderr(&output).contains(part), "no {part:?} in {}", stderr(&output));
+    }
+    assert_eq!(sandbox.files(), before);
+    let output = as_process_1(&["check", "fast.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]
