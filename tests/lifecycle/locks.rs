@@ -1,7 +1,9 @@
 //! Locks on a pid file: whose count, and whose don't.
 
 use crate::launch::{Launch, processes_in};
-use crate::support::{Background, NOBODY, Sandbox, is_root, run, stderr, stdout, until};
+use crate::support::{
+    Background, Foreground, NOBODY, Sandbox, is_root, run, stderr, stdout, through, until,
+};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::ffi::CString;
@@ -120,6 +122,19 @@ fn a_read_lock_of_somebody_else_on_a_stale_pid_file_is_nobodys() {
         let side_file = fs::metadata(sandbox.path(SIDE_FILE)).unwrap();
         assert_eq!(side_file.permissions().mode() & 0o777, 0o600);
     }
+}
+
+/// In a container a daemon is often process 1, like the one that was killed before it.
+#[test]
+#[ignore = "root"] // for unshare
+fn a_stale_number_is_nobodys_even_if_it_is_that_of_the_process_which_starts() {
+    let sandbox = Sandbox::new();
+    sandbox.write("poetryd.pid", "1\n");
+    let _stranger = Holder::stranger(&sandbox, "poetryd.pid");
+    let command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
+    let as_process_1 =
+        through(&["unshare", "--pid", "--mount-proc", "--fork", "--kill-child"], &command);
+    Foreground::start(as_process_1).ready();
 }
 
 #[test]

@@ -50,6 +50,9 @@ pub(super) fn find(file: &File) -> io::Result<Holder> {
 /// Whether a process can be the daemon that holds a read lock on a file with its number: anybody can hold
 /// one on a stale file, but not have the file open for writing.
 fn is_version_0_1(pid: u32, file: &File) -> io::Result<bool> {
+    if pid == std::process::id() {
+        return Ok(false); // this process, which has just opened it
+    }
     let file = file.metadata()?;
     // Where this process may not look: a daemon of root's may have become any user, others can't.
     let plausible = || process::user(pid).is_some_and(|user| file.uid() == 0 || file.uid() == user);
