@@ -1,8 +1,9 @@
 //! One process's life: from the shell that starts it to its last log line.
 //!
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
-//! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file.rs` (3),
-//! `privileges.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs` throughout.
+//! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
+//! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`
+//! throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};

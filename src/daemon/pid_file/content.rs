@@ -5,6 +5,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+/// Everybody may read a pid file: `kill $(cat poetryd.pid)`.
+pub(super) const MODE: u32 = 0o644;
+
 /// One byte more than the longest number and its newline.
 const LONGEST: usize = 12;
 

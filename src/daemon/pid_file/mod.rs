@@ -8,15 +8,12 @@ mod holder;
 mod lock;
 mod replacement;
 
-use content::{is_file_of_name, open, refuse_other_files};
+use content::{MODE, is_file_of_name, open, refuse_other_files};
 use holder::Holder;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-
-/// Everybody may read it: `kill $(cat poetryd.pid)`.
-const MODE: u32 = 0o644;
 
 /// How often a file may turn out not to be the one of that name any more, while it is being taken.
 const ATTEMPTS: usize = 100;

@@ -3,7 +3,7 @@
 //! Of several starts that do this at once each would replace the file of the one before. So it is done
 //! under a write lock on another file, which only the daemon's user may open, and which is never removed.
 
-use super::content::{is_file_of_name, open, refuse_other_files};
+use super::content::{MODE, is_file_of_name, open, refuse_other_files};
 use super::holder::{self, Holder};
 use super::lock;
 use std::ffi::OsString;
@@ -22,7 +22,7 @@ const TURN_INTERVAL: Duration = Duration::from_millis(10);
 /// they don't, or not any more.
 pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
     let _turn = take_turn(path)?;
-    let old = open(path, super::MODE)?;
+    let old = open(path, MODE)?;
     // From here on nobody can take the old file, which is to lose its name.
     if !lock::keep_from_being_taken(&old)? || !is_file_of_name(&old, path) {
         return Ok(None);
