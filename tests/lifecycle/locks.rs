@@ -13,7 +13,7 @@ use std::os::fd::RawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Output};
+use std::process::{Child, Output};
 use std::sync::Barrier;
 use std::thread;
 
@@ -42,7 +42,7 @@ impl Holder {
         as_nobody: bool,
     ) -> io::Result<Self> {
         let path = CString::new(sandbox.path(name).as_os_str().as_bytes()).unwrap();
-        let mut command = Command::new("sleep");
+        let mut command = crate::support::command("sleep");
         command.arg("60");
         if as_nobody {
             command.uid(NOBODY).gid(NOBODY);
