@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 
-/// A socket that [`Sockets`] has lent to a service: non-blocking, and listening or bound.
+/// A socket that [`Sockets`](super::Sockets) has lent to a service: non-blocking, and listening or bound.
 ///
 /// The service wants it as long as it keeps this. When the last service has dropped it, the socket is closed,
 /// unless it [is shared](Self::is_shared).
