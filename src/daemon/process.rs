@@ -1,6 +1,7 @@
 //! Other processes: held by a pidfd, a way to one that never leads to its successor of the same number; and
 //! what /proc tells of them.
 
+use crate::file_id::FileId;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -76,7 +77,7 @@ pub(super) fn is_suspended(pid: u32) -> bool {
 /// process.
 pub(super) fn writes(pid: u32, file: &Metadata) -> Option<bool> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
-    let is_file = |open: Metadata| (open.dev(), open.ino()) == (file.dev(), file.ino());
+    let is_file = |open: Metadata| FileId::of(&open) == FileId::of(file);
     // The links have the permissions that the file was opened with.
     let for_writing = |link: Metadata| link.mode() & libc::S_IWUSR != 0;
     Some(descriptors.flatten().map(|descriptor| descriptor.path()).any(|path| {

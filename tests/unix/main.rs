@@ -11,7 +11,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
-use support::{ECSTASY, Foreground, LIMIT, Sandbox, run, stderr, through};
+use support::{Background, ECSTASY, Foreground, LIMIT, Sandbox, run, stderr, through, until};
 
 /// A poem on `poetry.sock`, with more keys for the listener.
 fn unix_toml(more: &str) -> String {
@@ -172,4 +172,28 @@ fn a_check_finds_what_would_keep_it_from_listening() {
         let (status, said) = checked(path);
         assert!(status == Some(2) && said.contains(why), "{path}: {said}");
     }
+}
+
+/// Whoever owns the directory can put a link to a file of root's in the place of the socket.
+#[test]
+#[ignore = "strace"] // to hold the daemon up right after it has made the socket's file
+fn there_is_no_moment_at_which_another_file_gets_the_mode_of_the_socket() {
+    let (sandbox, elsewhere) = (sandbox(""), Sandbox::new());
+    sandbox.give_to_unprivileged();
+    elsewhere.write("secret", "of root's");
+    let secret = elsewhere.path("secret");
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let delay = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=bind"];
+    let delay = [&delay[..], &["-e", "inject=bind:delay_exit=1000000"]].concat();
+    let daemon = Foreground::start(through(&delay, &sandbox.poetryd(&["--nodaemon", "unix.toml"])));
+    let socket = sandbox.path("poetry.sock");
+    until("the socket's file", || socket.exists());
+    let _traced = Background::of(&sandbox.path("poetryd.pid")); // it would outlive its tracer
+    let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&socket), 0o666, "its mode comes later");
+    // As the user whose directory it is could do.
+    fs::remove_file(&socket).unwrap();
+    std::os::unix::fs::symlink(&secret, &socket).unwrap();
+    daemon.wait_for("] ready");
+    assert_eq!(mode(&secret), 0o600);
 }

@@ -1,5 +1,6 @@
 //! What may be a pid file, and the number in it.
 
+use crate::file_id::FileId;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -83,7 +84,7 @@ pub(super) fn refuse_other_files(file: &File) -> io::Result<()> {
 /// Whether an open file is, now, the one with this name.
 pub(super) fn is_file_of_name(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(own), Ok(named)) => (own.dev(), own.ino()) == (named.dev(), named.ino()),
+        (Ok(own), Ok(named)) => FileId::of(&own) == FileId::of(&named),
         _ => false,
     }
 }
