@@ -1,60 +1,14 @@
 //! Getting a poem from a server, as a client.
 
+pub use super::address::{Address, AddressError};
+pub use super::connect::{ConnectError, Connector};
 use super::netstring::{self, NetstringError};
 use bytes::{Bytes, BytesMut};
-use std::fmt;
 use std::io;
-use std::str::FromStr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-
-/// Where a server is: `HOST:PORT`, or `PORT` alone for one on this machine. IPv6 addresses stand in
-/// brackets.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Address {
-    host: String,
-    port: u16,
-}
-
-/// Something that is not an [`Address`].
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000")]
-pub struct AddressError;
-
-impl Address {
-    /// What Tokio connects to.
-    pub(super) fn host_and_port(&self) -> (&str, u16) {
-        (&self.host, self.port)
-    }
-}
-
-impl FromStr for Address {
-    type Err = AddressError;
-
-    fn from_str(text: &str) -> Result<Self, AddressError> {
-        let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
-        let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let host = unbracketed.unwrap_or(host);
-        let port: u16 = port.parse().map_err(|_| AddressError)?;
-        let ambiguous = unbracketed.is_none() && host.contains(':');
-        let is_host = !host.is_empty() && !host.contains(char::is_whitespace);
-        if port == 0 || ambiguous || !is_host {
-            return Err(AddressError);
-        }
-        Ok(Self { host: host.into(), port })
-    }
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
-        }
-    }
-}
 
 /// How much a client puts up with.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -80,23 +34,11 @@ impl Default for Patience {
 
 /// Why a poem did not come.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FetchError {
-    /// Nobody is there, or nobody could be found.
-    #[error("can't connect to {address}: {source}")]
-    Connect {
-        /// The server.
-        address: Address,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The server neither took the connection nor refused it.
-    #[error("can't connect to {address}: no answer within {} seconds", limit.as_secs_f64())]
-    NoAnswer {
-        /// The server.
-        address: Address,
-        /// How long it was waited for.
-        limit: Duration,
-    },
+    /// There is no connection to the server.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     /// The server has gone silent.
     #[error("{address} said nothing for {} seconds, after {received} bytes", limit.as_secs_f64())]
     Silent {
@@ -157,52 +99,67 @@ pub enum FetchError {
     },
 }
 
-/// Gets a poem: everything that a server says until it closes. `progress` is told how many bytes have come,
-/// each time some have.
-///
-/// # Errors
-/// If the poem does not come whole. A reset in mid-poem is an error, never a short poem.
-pub async fn fetch(
-    address: &Address,
-    patience: &Patience,
-    mut progress: impl FnMut(usize),
-) -> Result<Bytes, FetchError> {
-    let mut conversation = Conversation::open(address, patience).await?;
-    while conversation.receive().await? {
-        progress(conversation.received.len());
-        if conversation.received.len() > patience.max_length {
-            return Err(conversation.too_long());
-        }
-    }
-    match conversation.received.is_empty() {
-        true => Err(FetchError::Empty { address: address.clone() }),
-        false => Ok(conversation.received.freeze()),
-    }
+/// Gets poems from servers. Cheap to clone; a client and its clones share one [`Connector`].
+#[derive(Clone, Default)]
+pub struct Client {
+    patience: Patience,
+    connector: Connector,
 }
 
-/// Has a server transform a poem, as the tutorial's transform service does: the request is a netstring of
-/// `NAME.POEM`, the answer is one of the new poem.
-///
-/// # Errors
-/// If the answer does not come whole.
-pub async fn transform(
-    address: &Address,
-    patience: &Patience,
-    name: &str,
-    poem: &[u8],
-) -> Result<Bytes, FetchError> {
-    let mut conversation = Conversation::open(address, patience).await?;
-    let request = netstring::encode(&[name.as_bytes(), b".", poem].concat());
-    conversation.send(&request).await?;
-    loop {
-        let open = conversation.receive().await?;
-        let answer = netstring::decode(&mut conversation.received, patience.max_length);
-        let wrong = |source| FetchError::Netstring { address: address.clone(), source };
-        match answer.map_err(wrong)? {
-            Some(poem) => return Ok(poem),
-            None if open => {}
-            None if conversation.received.is_empty() => return Err(conversation.refused(name)),
-            None => return Err(conversation.unfinished()),
+impl Client {
+    /// A client with these limits.
+    pub fn new(patience: Patience) -> Self {
+        Self { patience, connector: Connector::default() }
+    }
+
+    /// Gets a poem: everything that a server says until it closes. `progress` is told how many bytes have
+    /// come, each time some have.
+    ///
+    /// # Errors
+    /// If the poem does not come whole. A reset in mid-poem is an error, never a short poem.
+    pub async fn fetch(
+        &self,
+        address: &Address,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Bytes, FetchError> {
+        let mut conversation = Conversation::open(self, address).await?;
+        while conversation.receive().await? {
+            progress(conversation.received.len());
+            if conversation.received.len() > self.patience.max_length {
+                return Err(conversation.too_long());
+            }
+        }
+        match conversation.received.is_empty() {
+            true => Err(FetchError::Empty { address: address.clone() }),
+            false => Ok(conversation.received.freeze()),
+        }
+    }
+
+    /// Has a server transform a poem, as the tutorial's transform service does: the request is a netstring
+    /// of `NAME.POEM`, the answer is one of the new poem.
+    ///
+    /// # Errors
+    /// If the answer does not come whole.
+    pub async fn transform(
+        &self,
+        address: &Address,
+        name: &str,
+        poem: &[u8],
+    ) -> Result<Bytes, FetchError> {
+        let mut conversation = Conversation::open(self, address).await?;
+        let request = netstring::encode(&[name.as_bytes(), b".", poem].concat());
+        conversation.send(&request).await?;
+        loop {
+            let open = conversation.receive().await?;
+            let max_length = self.patience.max_length;
+            let answer = netstring::decode(&mut conversation.received, max_length);
+            let wrong = |source| FetchError::Netstring { address: address.clone(), source };
+            match answer.map_err(wrong)? {
+                Some(poem) => return Ok(poem),
+                None if open => {}
+                None if conversation.received.is_empty() => return Err(conversation.refused(name)),
+                None => return Err(conversation.unfinished()),
+            }
         }
     }
 }
@@ -219,16 +176,9 @@ struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    async fn open(address: &'a Address, patience: &'a Patience) -> Result<Self, FetchError> {
-        let limit = patience.connect_timeout;
-        let connecting = TcpStream::connect(address.host_and_port());
-        let stream = match timeout(limit, connecting).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(source)) => {
-                return Err(FetchError::Connect { address: address.clone(), source });
-            }
-            Err(_) => return Err(FetchError::NoAnswer { address: address.clone(), limit }),
-        };
+    async fn open(client: &'a Client, address: &'a Address) -> Result<Self, FetchError> {
+        let Client { patience, connector } = client;
+        let stream = connector.connect(address, patience.connect_timeout).await?;
         Ok(Self { address, patience, stream, received: BytesMut::with_capacity(FIRST_READ) })
     }
 
@@ -277,21 +227,5 @@ impl<'a> Conversation<'a> {
 
     fn refused(&self, name: &str) -> FetchError {
         FetchError::Refused { address: self.address.clone(), name: name.into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_read_as_people_write_them() {
-        let read = |text: &str| text.parse().map(|address: Address| address.to_string());
-        assert_eq!(read("10000"), Ok("localhost:10000".into()));
-        assert_eq!(read("example.org:17"), Ok("example.org:17".into()));
-        assert_eq!(read("[::1]:17"), Ok("[::1]:17".into()));
-        for wrong in ["", "0", "poem", "host:", ":17", "::1:17", "host:70000", "a b:17", "[]:17"] {
-            assert_eq!(read(wrong), Err(AddressError), "{wrong:?}");
-        }
     }
 }

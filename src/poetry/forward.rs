@@ -1,7 +1,7 @@
 //! `protocol = "forward"`: a connection to another server, byte for byte.
 
-use super::fetch::Address;
-use super::proxy::address;
+use super::address::{Address, address};
+use super::connect::Connector;
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context};
@@ -11,8 +11,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 use tracing::info;
 
 /// The settings of the forward protocol.
@@ -34,7 +32,7 @@ impl ForwardSettings {
 impl ProtocolKind for ForwardSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let to = section.required("to", address);
-        let connect_timeout = section.optional("connect-timeout", read::seconds);
+        let connect_timeout = section.optional("connect-timeout", read::seconds_above_0);
         let default = Self::new(to?);
         Some(Self {
             connect_timeout: connect_timeout.unwrap_or(default.connect_timeout),
@@ -51,12 +49,13 @@ impl ProtocolKind for ForwardSettings {
 /// other is told; when one resets, so is the other.
 pub struct PortForward {
     settings: ForwardSettings,
+    connector: Connector,
 }
 
 impl PortForward {
     /// A forwarder.
     pub fn new(settings: ForwardSettings) -> Self {
-        Self { settings }
+        Self { settings, connector: Connector::default() }
     }
 }
 
@@ -70,11 +69,8 @@ impl Protocol for PortForward {
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         let ForwardSettings { to, connect_timeout } = &self.settings;
         let peer = *connection.peer();
-        let connecting = timeout(*connect_timeout, TcpStream::connect(to.host_and_port()));
-        let no_answer = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-        let connected = connecting.await.unwrap_or_else(|_| Err(no_answer()));
-        let mut other = connected
-            .map_err(|e| io::Error::new(e.kind(), format!("can't connect to {to}: {e}")))?;
+        let mut other =
+            self.connector.connect(to, *connect_timeout).await.map_err(io::Error::other)?;
         info!(%peer, "forwarding {peer} to {to}");
         // As on the client's side: unless everything has been passed on, the connection is reset.
         SockRef::from(&other).set_linger(Some(Duration::ZERO))?;

@@ -1,5 +1,7 @@
 //! Poetry: the poem service, the protocols that serve it, and the plugins that make applications of them.
 
+mod address;
+mod connect;
 mod built_in;
 mod fast;
 pub mod fetch;

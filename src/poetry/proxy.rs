@@ -1,7 +1,8 @@
 //! `protocol = "proxy"`: the poem of another server, fetched when it is first asked for.
 
-use super::fetch::{Address, FetchError, Patience, fetch};
-use crate::config::{ProtocolKind, Section, Value, read};
+use super::address::{Address, address};
+use super::fetch::{Client, FetchError, Patience};
+use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Payload, Peer, Protocol};
 use crate::service::{BoxError, Context};
 use crate::sync::Mutex;
@@ -49,13 +50,6 @@ impl ProtocolKind for ProxySettings {
     }
 }
 
-/// The address of a server, as a reader of configuration values.
-pub(super) fn address(value: &Value<'_>) -> Result<Address, String> {
-    let port_alone = value.as_integer().map(|port| port.to_string());
-    let text = port_alone.as_deref().or(value.as_str()).unwrap_or_default();
-    text.parse().map_err(|e: super::fetch::AddressError| e.to_string())
-}
-
 /// Serves the poem of another server.
 ///
 /// However many clients ask while it is being fetched, it is fetched once; when the last of them leaves
@@ -64,7 +58,9 @@ pub(super) fn address(value: &Value<'_>) -> Result<Address, String> {
 pub struct PoetryProxy(Arc<Inner>);
 
 struct Inner {
-    settings: ProxySettings,
+    upstream: Address,
+    ttl: Option<Duration>,
+    client: Client,
     state: Mutex<State>,
 }
 
@@ -85,7 +81,9 @@ type Fetch = BoxFuture<'static, Result<Bytes, Arc<FetchError>>>;
 impl PoetryProxy {
     /// A proxy that has fetched nothing yet.
     pub fn new(settings: ProxySettings) -> Self {
-        Self(Arc::new(Inner { settings, state: Mutex::default() }))
+        let ProxySettings { upstream, ttl, patience } = settings;
+        let client = Client::new(patience);
+        Self(Arc::new(Inner { upstream, ttl, client, state: Mutex::default() }))
     }
 }
 
@@ -93,7 +91,7 @@ impl Inner {
     /// The poem that was fetched last, unless it is too old.
     fn kept(&self, state: &State) -> Option<Bytes> {
         let kept = state.kept.as_ref()?;
-        let fresh = self.settings.ttl.is_none_or(|ttl| kept.fetched.elapsed() < ttl);
+        let fresh = self.ttl.is_none_or(|ttl| kept.fetched.elapsed() < ttl);
         fresh.then(|| kept.poem.clone())
     }
 
@@ -112,10 +110,10 @@ impl Inner {
     }
 
     async fn fetch(self: Arc<Self>) -> Result<Bytes, Arc<FetchError>> {
-        let ProxySettings { upstream, patience, .. } = &self.settings;
+        let upstream = &self.upstream;
         info!("fetching a poem from {upstream}");
         let abandoned = Abandoned(upstream);
-        let fetched = fetch(upstream, patience, |_| {}).await;
+        let fetched = self.client.fetch(upstream, |_| {}).await;
         std::mem::forget(abandoned);
 
         let mut state = self.state.lock();

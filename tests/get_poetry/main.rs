@@ -1,5 +1,7 @@
 //! `get-poetry`, the client: against servers in every state, in all its ways of waiting.
 
+#[path = "../support/names.rs"]
+mod names;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -7,6 +9,7 @@ mod combinations;
 mod command_line;
 mod files;
 mod json;
+mod named;
 mod output;
 mod retries;
 mod servers;

@@ -1,10 +1,13 @@
 //! The protocols, one by one: slow, proxy, transform, forward. And the application files that are shipped.
 
+#[path = "../support/names.rs"]
+mod names;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod forward;
 mod large;
+mod named;
 mod proxy;
 mod proxy_failures;
 mod shipped;

@@ -22,8 +22,7 @@ impl Down {
 
     pub fn listen(self, backlog: i32) -> Upstream {
         self.0.listen(backlog).unwrap();
-        self.0.set_nonblocking(true).unwrap();
-        Upstream(self.0.into())
+        Upstream::of(self.0.into())
     }
 }
 
@@ -33,6 +32,11 @@ pub struct Upstream(TcpListener);
 impl Upstream {
     pub fn new() -> Self {
         Down::new().listen(128)
+    }
+
+    pub fn of(listener: TcpListener) -> Self {
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
     }
 
     pub fn address(&self) -> SocketAddr {

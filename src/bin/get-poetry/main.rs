@@ -11,6 +11,7 @@ use anyhow::Context;
 use clap::Parser;
 use command_line::CommandLine;
 use output::Output;
+use poetryd::poetry::fetch::Client;
 use progress::Progress;
 use request::{Failure, Outcome, Request};
 use std::io;
@@ -40,10 +41,11 @@ fn main() -> ExitCode {
 /// Gets and prints what is asked for. Returns whether every poem came that is needed.
 fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> {
     let mut output = Output::new(asked, progress.shares_terminal())?;
+    let client = Client::new(asked.patience());
     let requests = asked.addresses.iter().map(|address| Request {
         address,
         transformer: asked.transformer(),
-        patience: asked.patience(),
+        client: &client,
         retries: asked.retries,
         line: progress.line(address),
     });

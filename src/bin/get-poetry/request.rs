@@ -2,7 +2,7 @@
 
 use crate::progress::Line;
 use bytes::Bytes;
-use poetryd::poetry::fetch::{self, Address, FetchError, Patience};
+use poetryd::poetry::fetch::{Address, Client, FetchError};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct Request<'a> {
     pub address: &'a Address,
     pub transformer: Option<Transformer<'a>>,
-    pub patience: Patience,
+    pub client: &'a Client,
     pub retries: u32,
     pub line: Line<'a>,
 }
@@ -89,10 +89,10 @@ impl Request<'_> {
     }
 
     async fn get(&self) -> Result<Poem, Failure> {
-        let Self { address, patience, line, .. } = self;
+        let Self { address, client, line, .. } = self;
         let fetch = async || {
             line.waiting();
-            fetch::fetch(address, patience, |bytes| line.received(bytes)).await
+            client.fetch(address, |bytes| line.received(bytes)).await
         };
         let bytes = self.persistently(fetch).await?;
         let Some(Transformer { address, name }) = self.transformer else {
@@ -100,7 +100,7 @@ impl Request<'_> {
         };
         let transform = async || {
             line.transforming();
-            fetch::transform(address, patience, name, &bytes).await
+            client.transform(address, name, &bytes).await
         };
         Ok(match self.persistently(transform).await {
             Ok(bytes) => Poem { bytes, transformation: Transformation::Done },
@@ -128,15 +128,12 @@ impl Request<'_> {
 
 /// Whether the next try may succeed where this one did not.
 fn may_pass(error: &FetchError) -> bool {
-    match error {
-        FetchError::Connect { .. }
-        | FetchError::NoAnswer { .. }
-        | FetchError::Silent { .. }
-        | FetchError::Cut { .. }
-        | FetchError::Unfinished { .. }
-        | FetchError::Empty { .. } => true,
-        FetchError::TooLong { .. } | FetchError::Netstring { .. } | FetchError::Refused { .. } => {
-            false
-        }
-    }
+    matches!(
+        error,
+        FetchError::Connect(_)
+            | FetchError::Silent { .. }
+            | FetchError::Cut { .. }
+            | FetchError::Unfinished { .. }
+            | FetchError::Empty { .. }
+    )
 }
