@@ -1,26 +1,42 @@
 //! Where a server is, as people write it.
 
 use crate::config::Value;
+use idna::AsciiDenyList;
 use std::fmt;
 use std::str::FromStr;
 
 /// Where a server is: `HOST:PORT`, or `PORT` alone for one on this machine. IPv6 addresses stand in
-/// brackets.
+/// brackets. Names may have letters beyond ASCII, such as `bücher.example:17`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
+    /// As it was written.
     host: String,
+    /// As the resolver knows it: `xn--bcher-kva.example`.
+    ascii_host: String,
     port: u16,
 }
 
 /// Something that is not an [`Address`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000")]
-pub struct AddressError;
+#[non_exhaustive]
+pub enum AddressError {
+    /// It has not the form of one.
+    #[error("expected [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000")]
+    Form,
+    /// IDNA has no name in ASCII for the host: there is a sign in it that no name may have.
+    #[error("expected a host name that IDNA allows, such as bücher.example")]
+    Host,
+}
 
 impl Address {
-    /// The name or the literal address, without brackets.
+    /// The name or the literal address, as it was written, but without brackets.
     pub(super) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// The same in ASCII.
+    pub(super) fn ascii_host(&self) -> &str {
+        &self.ascii_host
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -35,14 +51,25 @@ impl FromStr for Address {
         let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
         let unbracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let host = unbracketed.unwrap_or(host);
-        let port: u16 = port.parse().map_err(|_| AddressError)?;
+        let port: u16 = port.parse().map_err(|_| AddressError::Form)?;
         let ambiguous = unbracketed.is_none() && host.contains(':');
         let is_host = !host.is_empty() && !host.contains(char::is_whitespace);
         if port == 0 || ambiguous || !is_host {
-            return Err(AddressError);
+            return Err(AddressError::Form);
         }
-        Ok(Self { host: host.into(), port })
+        let ascii_host = to_ascii(host).ok_or(AddressError::Host)?;
+        Ok(Self { host: host.into(), ascii_host, port })
     }
+}
+
+/// The name of a host in the DNS. What is in ASCII already may be anything that a resolver knows, such as
+/// `some_host` or `fe80::1%eth0`, and stays as it is.
+fn to_ascii(host: &str) -> Option<String> {
+    if host.is_ascii() {
+        return Some(host.into());
+    }
+    let ascii = idna::domain_to_ascii_cow(host.as_bytes(), AsciiDenyList::URL).ok()?;
+    Some(ascii.into_owned()).filter(|ascii| !ascii.is_empty())
 }
 
 impl fmt::Display for Address {
@@ -72,7 +99,43 @@ mod tests {
         assert_eq!(read("example.org:17"), Ok("example.org:17".into()));
         assert_eq!(read("[::1]:17"), Ok("[::1]:17".into()));
         for wrong in ["", "0", "poem", "host:", ":17", "::1:17", "host:70000", "a b:17", "[]:17"] {
-            assert_eq!(read(wrong), Err(AddressError), "{wrong:?}");
+            assert_eq!(read(wrong), Err(AddressError::Form), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_host_name_beyond_ascii_is_shown_as_written_and_looked_up_in_ascii() {
+        for (written, ascii) in [
+            ("bücher.example", "xn--bcher-kva.example"),
+            ("BÜCHER.example", "xn--bcher-kva.example"),
+            ("bu\u{308}cher.example", "xn--bcher-kva.example"),
+            ("faß.example", "xn--fa-hia.example"),
+            ("例え。テスト", "xn--r8jz45g.xn--zckzah"),
+            ("ü_1.example", "xn--_1-wka.example"),
+            ("１２７.0.0.1", "127.0.0.1"),
+        ] {
+            let address: Address = format!("{written}:17").parse().unwrap();
+            assert_eq!((address.host(), address.ascii_host()), (written, ascii));
+            assert_eq!(address.to_string(), format!("{written}:17"));
+        }
+    }
+
+    #[test]
+    fn a_host_in_ascii_stays_as_it_is() {
+        for host in ["EXAMPLE.org", "some_host", "xn--a", "a..b", "-", "10.1"] {
+            let address: Address = format!("{host}:17").parse().unwrap();
+            assert_eq!(address.ascii_host(), host);
+        }
+        let address: Address = "[fe80::1%eth0]:17".parse().unwrap();
+        assert_eq!(address.ascii_host(), "fe80::1%eth0");
+    }
+
+    #[test]
+    fn a_host_that_no_name_in_the_dns_can_stand_for_is_refused() {
+        for host in ["ü\u{2100}", "ü：1", "ü\u{7f}", "\u{301}a", "ü／x", "ü\u{e000}", "\u{ad}"]
+        {
+            let read: Result<Address, _> = format!("{host}:17").parse();
+            assert_eq!(read, Err(AddressError::Host), "{host:?}");
         }
     }
 }

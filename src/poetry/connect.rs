@@ -97,7 +97,7 @@ impl Connector {
 
     /// All addresses of a server. The resolver is asked only where they are not evident.
     async fn addresses_of(&self, address: &Address) -> Result<Vec<SocketAddr>, String> {
-        let (host, port) = (address.host().to_owned(), address.port());
+        let (host, port) = (address.ascii_host().to_owned(), address.port());
         if let Ok(literal) = host.parse::<IpAddr>() {
             return Ok(vec![(literal, port).into()]);
         }

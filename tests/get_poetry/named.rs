@@ -1,6 +1,6 @@
 //! Servers that have a name: which of its addresses is taken, and what is said of a name without one.
 
-use crate::names::{NAMES, TwoAddresses, Unresponsive, with_names};
+use crate::names::{INTERNATIONAL, NAMES, TwoAddresses, Unresponsive, with_names};
 use crate::servers::say;
 use crate::support::{Sandbox, run, stderr};
 use crate::{assert_poems, assert_status, client, get};
@@ -55,6 +55,25 @@ fn a_name_that_does_not_exist_is_said_not_to_exist() {
         "get-poetry: can't find an address for no-such.test: no such name\n"
     );
     assert_status(&output, 1);
+}
+
+#[test]
+#[ignore = "root"]
+fn a_name_with_letters_from_beyond_ascii_is_found_and_shown_as_it_was_typed() {
+    let server = TwoAddresses::new();
+    let (port, listener) = (server.port(), server.serving.try_clone().unwrap());
+    thread::spawn(move || listener.incoming().for_each(|client| say(client.unwrap(), b"poem\n")));
+    let output = get_with_names(&format!("{INTERNATIONAL}:{port}"));
+    assert_poems(&output, &[b"poem\n"]);
+    let said = stderr(&output);
+    assert!(said.starts_with(&format!("{INTERNATIONAL}:{port}: 5 bytes in ")), "{said}");
+}
+
+#[test]
+fn a_name_that_no_server_can_have_is_a_wrong_command_line() {
+    let output = get("bü\u{2100}cher.test:17");
+    assert_status(&output, 2);
+    assert!(stderr(&output).contains("expected a host name"), "{}", stderr(&output));
 }
 
 #[test]

@@ -1,18 +1,18 @@
 //! Servers behind a proxy or a forwarder that have a name with several addresses.
 
-use crate::names::{NAMES, TwoAddresses, with_names};
+use crate::names::{INTERNATIONAL, NAMES, TwoAddresses, with_names};
 use crate::support::{ECSTASY, Foreground, Sandbox, connect, fetch};
 use std::io::Write;
 use std::thread;
 
-/// Both of [`NAMES`], one of whose addresses does not answer, are reached through the protocol.
-fn is_reached_at_the_other_address(protocol: &str, key: &str) {
+/// A server with each of these names, one of whose addresses may not answer, is reached through the protocol.
+fn are_reached(names: &[&str], protocol: &str, key: &str) {
     let server = TwoAddresses::new();
     let (port, listener) = (server.port(), server.serving.try_clone().unwrap());
     thread::spawn(move || {
         listener.incoming().for_each(|client| client.unwrap().write_all(ECSTASY).unwrap())
     });
-    for name in NAMES {
+    for name in names {
         let sandbox = Sandbox::new();
         // With so much time, whoever waits for the silent address does so in vain.
         let application = format!(
@@ -29,13 +29,20 @@ fn is_reached_at_the_other_address(protocol: &str, key: &str) {
 #[test]
 #[ignore = "root"]
 fn a_proxy_reaches_a_server_one_of_whose_addresses_does_not_answer() {
-    is_reached_at_the_other_address("proxy", "upstream");
+    are_reached(&NAMES, "proxy", "upstream");
 }
 
 #[test]
 #[ignore = "root"]
 fn a_forwarder_reaches_a_server_one_of_whose_addresses_does_not_answer() {
-    is_reached_at_the_other_address("forward", "to");
+    are_reached(&NAMES, "forward", "to");
+}
+
+#[test]
+#[ignore = "root"]
+fn a_server_whose_name_has_letters_from_beyond_ascii_is_reached() {
+    are_reached(&[INTERNATIONAL], "proxy", "upstream");
+    are_reached(&[INTERNATIONAL], "forward", "to");
 }
 
 #[test]

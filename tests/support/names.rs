@@ -15,12 +15,15 @@ const SERVING: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 3);
 /// them is the order in which they are tried, whatever the resolver makes of it.)
 pub const NAMES: [&str; 2] = ["silent-first.test", "silent-last.test"];
 
-/// The command on a machine where no names are known but `localhost` and [`NAMES`]. Only root can do that.
+/// A name that [`with_names`] makes known for the serving address, under its name in the DNS.
+pub const INTERNATIONAL: &str = "bücher.test";
+
+/// The command on a machine where no names are known but `localhost`, [`NAMES`] and [`INTERNATIONAL`]. Only root can do that.
 pub fn with_names(sandbox: &Sandbox, command: &Command) -> Command {
     let [silent_first, silent_last] = NAMES;
     let hosts = format!(
         "127.0.0.1 localhost\n{SILENT} {silent_first}\n{SERVING} {silent_first}\n\
-         {SERVING} {silent_last}\n{SILENT} {silent_last}\n"
+         {SERVING} {silent_last}\n{SILENT} {silent_last}\n{SERVING} xn--bcher-kva.test\n"
     );
     sandbox.write("hosts", &hosts);
     sandbox.write("nsswitch.conf", "hosts: files\n");
