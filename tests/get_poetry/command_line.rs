@@ -16,6 +16,9 @@ fn a_wrong_command_line_exits_2_and_asks_nobody() {
         "--timeout 0 ADDR",
         "--timeout -1 ADDR",
         "--timeout soon ADDR",
+        "--max-time 0 ADDR",
+        "--max-time soon ADDR",
+        "--collect --first ADDR",
         "--retries -1 ADDR",
         "--max-length 0 ADDR",
         "--max-length 18446744073709551615 ADDR",
@@ -50,6 +53,8 @@ fn the_help_names_every_option_and_what_the_status_means() {
     for word in [
         "get-poetry [OPTIONS] [--first | --fail-fast] ADDR...",
         "--unordered",
+        "--collect",
+        "--max-time <SECONDS>",
         "--transform <ADDR>",
         "--transform-name <NAME>",
         "--timeout <SECONDS>",

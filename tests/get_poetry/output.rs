@@ -5,7 +5,7 @@ use crate::support::{ECSTASY, command, run, stderr};
 use crate::{assert_poems, assert_status, client, get};
 use std::fs::File;
 use std::io;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 
 #[test]
 fn a_poem_is_printed_byte_for_byte() {
@@ -61,13 +61,75 @@ fn a_quiet_client_says_only_what_went_wrong() {
 }
 
 #[test]
-fn a_reader_who_leaves_ends_it_quietly() {
-    let (reader, writer) = io::pipe().unwrap();
-    drop(reader);
-    let mut command = client(&format!("--quiet {}", up(ECSTASY)));
-    let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
-    assert_eq!(stderr(&output), "");
+fn a_reader_who_leaves_is_reported() {
+    for options in ["", "--json", "--collect"] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut command = client(&format!("--quiet {options} {}", up(ECSTASY)));
+        let output = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let reason = "get-poetry: can't write to standard output: Broken pipe (os error 32)\n";
+        assert_eq!(stderr(&output), reason, "{options}");
+        assert_status(&output, 1);
+    }
+}
+
+/// The client, started by a shell that redirects something.
+fn redirected(words: &str, redirection: &str) -> Output {
+    let program = client("");
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(format!("exec \"$0\" {words} {redirection}")).arg(program.get_program());
+    run(command)
+}
+
+#[test]
+fn where_standard_output_is_closed_nobody_is_asked() {
+    let server = up(ECSTASY);
+    for options in ["", "--json", "--first"] {
+        let output = redirected(&format!("{options} {server}"), ">&-");
+        assert_eq!(stderr(&output), "get-poetry: can't write to standard output: it is closed\n");
+        assert_status(&output, 1);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn what_goes_to_files_needs_no_standard_output() {
+    let directory = tempfile::tempdir().unwrap();
+    let words = format!("--output-dir {} {}", directory.path().display(), up(ECSTASY));
+    assert_status(&redirected(&words, ">&-"), 0);
+}
+
+#[test]
+fn standard_output_that_can_only_be_read_is_reported() {
+    let output = redirected(&up(ECSTASY).to_string(), "1< /dev/null");
+    let reason = "get-poetry: can't write to standard output: Bad file descriptor";
+    assert!(stderr(&output).contains(reason), "{}", stderr(&output));
     assert_status(&output, 1);
+}
+
+#[test]
+fn help_that_can_t_be_written_is_a_failure() {
+    for words in ["--help", "--version"] {
+        for redirection in [">&-", "> /dev/full", "1< /dev/null"] {
+            let output = redirected(words, redirection);
+            let said = stderr(&output);
+            assert!(said.contains("get-poetry: can't write to standard output: "), "{said}");
+            assert_status(&output, 1);
+        }
+    }
+}
+
+#[test]
+fn standard_error_that_is_full_or_closed_changes_no_status() {
+    let (up, down) = (up(b"poem\n"), Down::new());
+    for redirection in ["2> /dev/full", "2>&-", "2< /dev/null"] {
+        for (words, status) in
+            [(up.to_string(), 0), (format!("{up} {down}"), 1), ("--wrong".into(), 2)]
+        {
+            let output = redirected(&words, redirection);
+            assert_status(&output, status);
+        }
+    }
 }
 
 #[test]
@@ -81,16 +143,4 @@ fn a_full_disk_is_reported() {
         assert!(said.contains(reason), "{said}");
         assert_status(&output, 1);
     }
-}
-
-#[test]
-fn where_standard_error_is_closed_the_status_says_it() {
-    let (up, down) = (up(b"poem\n"), Down::new());
-    let mut command = command("sh");
-    let program = client("");
-    let script = format!("exec \"$0\" {down} {up} 2>&-");
-    command.args(["-c", &script]).arg(program.get_program());
-    let output = run(command);
-    assert_poems(&output, &[b"poem\n"]);
-    assert_status(&output, 1);
 }

@@ -19,14 +19,7 @@ struct Terminal {
 
 impl Terminal {
     fn open() -> Self {
-        let (mut outer, mut inner) = (0, 0);
-        let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        // SAFETY: the pointers are to where results belong or null; the descriptors are nobody else's.
-        let (mut outer, line) = unsafe {
-            let opened = libc::openpty(&mut outer, &mut inner, null_mut(), null_mut(), &size);
-            assert_eq!(opened, 0);
-            (File::from_raw_fd(outer), File::from_raw_fd(inner))
-        };
+        let (mut outer, line) = ends_of_a_terminal();
         let screen: Arc<Mutex<String>> = Arc::default();
         let written = screen.clone();
         thread::spawn(move || {
@@ -44,6 +37,20 @@ impl Terminal {
 
     fn wait_for(&self, text: &str) {
         until(text, || self.screen.lock().unwrap().contains(text));
+    }
+}
+
+/// Both ends of a line to a terminal of 80 columns: the terminal's, and the one that programs write to.
+fn ends_of_a_terminal() -> (File, File) {
+    let (mut outer, mut inner) = (0, 0);
+    let size = libc::winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: the pointers are to where results belong or null; the descriptors are nobody else's.
+    unsafe {
+        let opened = libc::openpty(&mut outer, &mut inner, null_mut(), null_mut(), &size);
+        assert_eq!(opened, 0);
+        // Else a program has both ends.
+        assert_eq!(libc::fcntl(outer, libc::F_SETFD, libc::FD_CLOEXEC), 0);
+        (File::from_raw_fd(outer), File::from_raw_fd(inner))
     }
 }
 
@@ -96,4 +103,28 @@ fn a_terminal_without_a_cursor_gets_plain_lines() {
     let screen = terminal.screen.lock().unwrap();
     assert!(screen.starts_with(&format!("{up}: 5 bytes in ")), "{screen:?}");
     assert!(!screen.contains('\x1b'), "{screen:?}");
+}
+
+#[test]
+fn a_terminal_that_goes_away_changes_nothing_about_the_poem() {
+    let gate = Gate::default();
+    let rest_may_come = gate.clone();
+    let halting = Server::start(move |mut stream, _| {
+        stream.write_all(&ECSTASY[..1234]).unwrap();
+        rest_may_come.wait();
+        say(stream, &ECSTASY[1234..]);
+    });
+    let (outer, line) = ends_of_a_terminal();
+    let mut printed = tempfile::tempfile().unwrap();
+    let mut command = client(&halting.to_string());
+    let command = command.env("TERM", "xterm").stderr(line);
+    let child = command.stdout(printed.try_clone().unwrap()).spawn().unwrap();
+    until("a connection", || halting.connections() == 1);
+    drop(outer); // what is written to the line from now on is an error
+    gate.open();
+    assert_eq!(wait(child), Some(0));
+    let mut poem = Vec::new();
+    printed.rewind().unwrap();
+    printed.read_to_end(&mut poem).unwrap();
+    assert_eq!(poem, ECSTASY);
 }

@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::request::Transformer;
-use crate::waiting::Enough;
+use crate::waiting::{Enough, Terms};
 use clap::Parser;
 use poetryd::config::read::{duration, parse_size};
 use poetryd::poetry::fetch::{Address, Patience};
@@ -22,8 +22,8 @@ use std::time::Duration;
                   A JSON object has address, ok, bytes, seconds, transformed, poem (a string, or an array of\n\
                   bytes if it is not UTF-8), error (why there is no poem, or why it is not transformed), and\n\
                   with --output-dir file instead of a poem.\n\
-                  Exit status: 0 every poem came (with --first: one did), transformed or not; 1 some did not;\n\
-                  2 wrong command line."
+                  Exit status: 0 every poem came (with --first: one did), transformed or not; 1 some did not,\n\
+                  or could not be written; 2 wrong command line."
 )]
 pub struct CommandLine {
     /// The servers
@@ -37,7 +37,10 @@ pub struct CommandLine {
     fail_fast: bool,
     /// Print poems as they arrive
     #[arg(long)]
-    pub unordered: bool,
+    unordered: bool,
+    /// Print nothing until every server has succeeded or failed
+    #[arg(long, conflicts_with = "first")]
+    collect: bool,
     /// Send each poem through the transform server at ADDR; where that fails, it is printed as it was fetched
     #[arg(long, value_name = "ADDR")]
     transform: Option<Address>,
@@ -48,6 +51,9 @@ pub struct CommandLine {
     /// How long a server may take to connect, or say nothing [default: 10 and 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
+    /// How long everything together may take: what has come by then is printed, the rest is abandoned
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub max_time: Option<Duration>,
     /// How often to try again, after a pause that grows from 0.2 to 5 seconds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u32,
@@ -72,6 +78,20 @@ impl CommandLine {
             (_, true) => Enough::FirstFailure,
             _ => Enough::All,
         }
+    }
+
+    pub fn terms(&self) -> Terms {
+        Terms {
+            enough: self.enough(),
+            unordered: self.unordered || self.first,
+            collect: self.collect,
+            max_time: self.max_time,
+        }
+    }
+
+    /// Whether something is to be printed on standard output.
+    pub fn prints(&self) -> bool {
+        self.json || self.output_dir.is_none()
     }
 
     pub fn transformer(&self) -> Option<Transformer<'_>> {

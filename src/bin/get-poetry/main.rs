@@ -1,38 +1,52 @@
 //! get-poetry: gets poems from many servers at once.
 
 mod command_line;
+mod deadline;
 mod files;
 mod output;
 mod progress;
 mod request;
+mod standard_output;
 mod waiting;
 
 use anyhow::Context;
 use clap::Parser;
 use command_line::CommandLine;
-use output::Output;
+use output::{NOT_WRITTEN, Output};
 use poetryd::poetry::fetch::Client;
 use progress::Progress;
 use request::{Failure, Outcome, Request};
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use waiting::Enough;
+use waiting::{End, Enough};
 
 fn main() -> ExitCode {
     let asked = match CommandLine::try_parse() {
         Ok(asked) => asked,
-        Err(e) => {
-            let _ = e.print();
-            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
-        }
+        Err(other) => return help_or_mistake(&other),
     };
     let progress = Progress::new(asked.quiet);
     match get_poetry(&asked, &progress) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(e) if nobody_reads_on(&e) => ExitCode::FAILURE,
         Err(e) => {
             progress.complain(&format!("{e:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints help or the version to standard output, or what is wrong with the command line to standard error.
+fn help_or_mistake(text: &clap::Error) -> ExitCode {
+    let written = match text.use_stderr() {
+        true => text.print().or(Ok(())), // the status says it as well
+        false if io::stdout().is_terminal() => text.print(), // in colour
+        false => standard_output::open().and_then(|mut out| write!(out, "{}", text.render())),
+    };
+    match written {
+        Ok(()) => ExitCode::from(u8::try_from(text.exit_code()).unwrap_or(2)),
+        Err(e) => {
+            let _ = writeln!(io::stderr(), "get-poetry: {NOT_WRITTEN}: {e}");
             ExitCode::FAILURE
         }
     }
@@ -61,20 +75,14 @@ fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> 
         Ok(came)
     };
 
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let waited = runtime.block_on(async {
-        let waiting = waiting::wait(requests, asked.enough(), asked.unordered, deliver);
-        tokio::select! {
-            waited = waiting => waited,
-            never = progress.animate() => match never {},
-        }
-    });
-    // A look-up of a name may still be under way; nobody waits for its answer.
-    runtime.shutdown_background();
-    waited.context("can't write to standard output")?;
-
+    let terms = asked.terms();
+    asked.max_time.map_or(Ok(()), deadline::enforce)?;
+    let end = block_on(waiting::wait(requests, &terms, deliver), progress)?.context(NOT_WRITTEN)?;
+    if let (End::OutOfTime, Some(max_time)) = (end, asked.max_time) {
+        progress.complain(&deadline::message(max_time));
+    }
     let total = asked.addresses.len();
-    let all_right = match asked.enough() {
+    let all_right = match terms.enough {
         Enough::FirstPoem => missing.len() < total,
         Enough::All | Enough::FirstFailure => missing.is_empty(),
     };
@@ -85,8 +93,13 @@ fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> 
     Ok(all_right)
 }
 
-/// Whether the reader of standard output has gone away, as `head` does: nothing to complain of.
-fn nobody_reads_on(error: &anyhow::Error) -> bool {
-    let error = error.downcast_ref::<io::Error>();
-    error.is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+/// Waits for something while the moving lines move.
+fn block_on<T>(waiting: impl Future<Output = T>, progress: &Progress) -> io::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(async {
+        tokio::select! {
+            waited = waiting => waited,
+            never = progress.animate() => match never {},
+        }
+    }))
 }

@@ -3,12 +3,19 @@
 use crate::command_line::CommandLine;
 use crate::files::Directory;
 use crate::request::{Failure, Outcome, Poem, Transformation};
+use crate::standard_output;
 use anyhow::Context;
 use serde::Serialize;
+use std::fs::File;
 use std::io::{self, Write};
+
+/// The beginning of what is said where standard output can't be written to.
+pub const NOT_WRITTEN: &str = "can't write to standard output";
 
 /// Where poems go.
 pub struct Output {
+    /// Where poems or objects are printed, if any are.
+    printer: Option<File>,
     json: bool,
     directory: Option<Directory>,
     /// Whether something else is written to the terminal that poems are printed on.
@@ -41,14 +48,16 @@ enum Content<'a> {
 
 impl Output {
     /// # Errors
-    /// If the directory for the poems can't be made.
+    /// If the directory for the poems can't be made, or standard output is needed and closed.
     pub fn new(asked: &CommandLine, shares_terminal: bool) -> anyhow::Result<Self> {
         let directory = asked.output_dir.as_ref().map(|path| {
             Directory::new(path, &asked.addresses)
                 .with_context(|| format!("can't make the directory {}", path.display()))
         });
         let directory = directory.transpose()?;
-        Ok(Self { json: asked.json, directory, shares_terminal, within_line: false })
+        let printer = asked.prints().then(standard_output::open).transpose();
+        let printer = printer.context(NOT_WRITTEN)?;
+        Ok(Self { printer, json: asked.json, directory, shares_terminal, within_line: false })
     }
 
     /// Writes what has come. A poem that can't be written to its file becomes a failure.
@@ -70,25 +79,23 @@ impl Output {
     }
 
     fn print(&mut self, poem: &[u8]) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
+        let Some(printer) = &mut self.printer else { return Ok(()) };
         if self.within_line {
-            stdout.write_all(b"\n")?;
+            printer.write_all(b"\n")?;
         }
-        stdout.write_all(poem)?;
+        printer.write_all(poem)?;
         self.within_line = !poem.ends_with(b"\n");
         if self.within_line && self.shares_terminal {
-            stdout.write_all(b"\n")?;
+            printer.write_all(b"\n")?;
             self.within_line = false;
         }
-        stdout.flush()
+        Ok(())
     }
 
-    fn report(&self, outcome: &Outcome) -> io::Result<()> {
+    fn report(&mut self, outcome: &Outcome) -> io::Result<()> {
         let mut line = serde_json::to_vec(&self.describe(outcome))?;
         line.push(b'\n');
-        let mut stdout = io::stdout().lock();
-        stdout.write_all(&line)?;
-        stdout.flush()
+        self.printer.as_mut().map_or(Ok(()), |printer| printer.write_all(&line))
     }
 
     fn describe<'a>(&self, outcome: &'a Outcome) -> Report<'a> {

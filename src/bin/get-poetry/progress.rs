@@ -66,9 +66,12 @@ impl Progress {
         }
     }
 
-    /// Does something that may write to the terminal while the moving lines are out of the way.
+    /// Does something that may write to the terminal while the moving lines are out of the way. They are back
+    /// at their next move.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
-        self.screen.suspend(write)
+        // Not with `suspend`, which panics if the terminal has gone.
+        let _ = self.screen.clear();
+        write()
     }
 
     /// Says what has gone wrong.

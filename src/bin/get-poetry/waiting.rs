@@ -4,9 +4,11 @@ use crate::request::{Failure, Outcome, Request};
 use futures::stream::{FuturesUnordered, StreamExt};
 use poetryd::poetry::fetch::Address;
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 /// When to stop waiting.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,32 +21,57 @@ pub enum Enough {
     FirstFailure,
 }
 
-/// Runs all requests at once until there is enough, and then abandons the rest. Every outcome is delivered:
-/// in the order of the requests, or in the order of arrival where that is asked for and for a first poem.
-/// `deliver` returns whether the poem has come after all.
+/// What is waited for, how long, and when what has come is delivered.
+pub struct Terms {
+    pub enough: Enough,
+    /// Whether outcomes are delivered in the order of arrival, rather than in that of the requests.
+    pub unordered: bool,
+    /// Whether nothing is delivered before the end.
+    pub collect: bool,
+    /// When to stop waiting, whatever has come.
+    pub max_time: Option<Duration>,
+}
+
+/// How the waiting ended.
+#[derive(PartialEq, Eq)]
+pub enum End {
+    Enough,
+    OutOfTime,
+}
+
+/// Runs all requests at once until there is enough or the time is up, and then abandons the rest. Every
+/// outcome is delivered. `deliver` returns whether the poem has come after all.
 ///
 /// # Errors
 /// The first error of `deliver`, at once.
 pub async fn wait<'a>(
     requests: impl Iterator<Item = Request<'a>>,
-    enough: Enough,
-    unordered: bool,
+    terms: &Terms,
     mut deliver: impl FnMut(Outcome) -> io::Result<bool>,
-) -> io::Result<()> {
+) -> io::Result<End> {
     let start = Instant::now();
-    let mut queue =
-        Queue { due: BTreeMap::new(), as_they_arrive: unordered || enough == Enough::FirstPoem };
+    let mut time_is_up = pin!(after(terms.max_time));
+    let mut queue = Queue::new(terms);
     let mut running = FuturesUnordered::new();
     for (index, request) in requests.enumerate() {
         queue.due.insert(index, Due::Running(request.address.clone()));
         running.push(request.run(index));
     }
 
-    let mut satisfied = false;
-    while !satisfied && let Some(outcome) = running.next().await {
-        satisfied = enough == Enough::FirstFailure && outcome.poem.is_err();
+    let (mut satisfied, mut end) = (false, End::Enough);
+    while !satisfied {
+        let outcome = tokio::select! {
+            biased;
+            outcome = running.next() => outcome,
+            () = &mut time_is_up => {
+                end = End::OutOfTime;
+                break;
+            }
+        };
+        let Some(outcome) = outcome else { break };
+        satisfied = terms.enough == Enough::FirstFailure && outcome.poem.is_err();
         for outcome in queue.arrived(outcome) {
-            satisfied |= enough.is_reached(deliver(outcome)?);
+            satisfied |= terms.enough.is_reached(deliver(outcome)?);
         }
     }
 
@@ -52,7 +79,14 @@ pub async fn wait<'a>(
     for outcome in queue.rest(start.elapsed()) {
         deliver(outcome)?;
     }
-    Ok(())
+    Ok(end)
+}
+
+async fn after(time: Option<Duration>) {
+    match time {
+        Some(time) => sleep(time).await,
+        None => pending().await,
+    }
 }
 
 impl Enough {
@@ -65,10 +99,14 @@ impl Enough {
     }
 }
 
-/// What has not been delivered, by the number of its request.
+/// What has not been delivered.
 struct Queue {
+    /// By the number of its request.
     due: BTreeMap<usize, Due>,
-    as_they_arrive: bool,
+    /// What is to be delivered before all of that, in order.
+    first: Vec<Outcome>,
+    unordered: bool,
+    collect: bool,
 }
 
 enum Due {
@@ -77,34 +115,43 @@ enum Due {
 }
 
 impl Queue {
+    fn new(terms: &Terms) -> Self {
+        let Terms { unordered, collect, .. } = *terms;
+        Self { due: BTreeMap::new(), first: Vec::new(), unordered, collect }
+    }
+
     /// Takes an outcome, and returns those whose turn it is now.
     fn arrived(&mut self, outcome: Outcome) -> Vec<Outcome> {
-        if self.as_they_arrive {
+        if self.unordered {
             self.due.remove(&outcome.index);
-            return vec![outcome];
+            self.first.push(outcome);
+        } else {
+            self.due.insert(outcome.index, Due::Arrived(outcome));
         }
-        self.due.insert(outcome.index, Due::Arrived(outcome));
-        let mut turn = Vec::new();
+        if self.collect {
+            return Vec::new();
+        }
         while let Some((index, due)) = self.due.pop_first() {
             match due {
-                Due::Arrived(outcome) => turn.push(outcome),
+                Due::Arrived(outcome) => self.first.push(outcome),
                 Due::Running(_) => {
                     self.due.insert(index, due);
                     break;
                 }
             }
         }
-        turn
+        std::mem::take(&mut self.first)
     }
 
     /// All the others; what is running still has taken `duration` in vain.
     fn rest(self, duration: Duration) -> impl Iterator<Item = Outcome> {
-        self.due.into_iter().map(move |(index, due)| match due {
+        let due = self.due.into_iter().map(move |(index, due)| match due {
             Due::Arrived(outcome) => outcome,
             Due::Running(address) => {
                 let poem = Err(Failure::Abandoned(address.clone()));
                 Outcome { index, address, duration, poem }
             }
-        })
+        });
+        self.first.into_iter().chain(due)
     }
 }
