@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::time::Instant;
-use tracing::info;
+use tracing::{info, warn};
 
 /// The poem that is compiled in, for a first start without any file: John Donne's "The Ecstasy".
 pub const BUILT_IN_POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
@@ -81,6 +81,9 @@ impl Service for Poem {
             "loaded a poem from {origin} ({} bytes)",
             poem.len()
         );
+        if poem.is_empty() {
+            warn!(file = origin, "the poem {origin} is empty: clients will get nothing");
+        }
         self.handle.0.store(Some(Arc::new(poem)));
         Ok(())
     }

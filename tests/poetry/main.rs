@@ -5,6 +5,7 @@ mod names;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod empty;
 mod forward;
 mod large;
 mod named;
