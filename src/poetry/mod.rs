@@ -11,6 +11,7 @@ mod plugins;
 mod poem;
 mod proxy;
 mod quote;
+mod request_memory;
 mod slow;
 mod transform;
 pub mod transforms;

@@ -4,6 +4,7 @@
 //! `NetstringReceiver` speaks them: no leading zeros, except in `0:,`.
 
 use bytes::{Buf, Bytes, BytesMut};
+use std::ops::Range;
 
 /// Something that is not a netstring, or not one that is accepted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,20 +20,25 @@ pub enum NetstringError {
     Comma,
 }
 
-/// The netstring of `bytes`.
-pub fn encode(bytes: &[u8]) -> Bytes {
-    let length = bytes.len().to_string();
-    [length.as_bytes(), b":", bytes, b","].concat().into()
+/// What stands behind the bytes of a netstring.
+pub const END: u8 = b',';
+
+/// What stands before the bytes of a netstring of so many.
+pub fn start(length: usize) -> Vec<u8> {
+    format!("{length}:").into_bytes()
 }
 
-/// Takes one netstring from the front of what has been received so far, and returns its bytes.
-///
-/// `None`: it is not complete. Nothing is allocated; a buffer that is read into until this returns
-/// something grows to `max_length` and some 20 bytes, at most.
+/// The netstring of `bytes`.
+pub fn encode(bytes: &[u8]) -> Bytes {
+    [&start(bytes.len()), bytes, &[END]].concat().into()
+}
+
+/// Looks at the front of what has been received so far for the range of a netstring's bytes, which need not
+/// have come. `None`: its length is not complete.
 ///
 /// # Errors
 /// As soon as what has been received can't be the beginning of a netstring of up to `max_length` bytes.
-pub fn decode(received: &mut BytesMut, max_length: usize) -> Result<Option<Bytes>, NetstringError> {
+pub fn range(received: &[u8], max_length: usize) -> Result<Option<Range<usize>>, NetstringError> {
     let most_digits = max_length.to_string().len();
     let digits = received.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if digits > 1 && received[0] == b'0' {
@@ -48,16 +54,25 @@ pub fn decode(received: &mut BytesMut, max_length: usize) -> Result<Option<Bytes
     }
     // Digits, and not too many of them; what overflows is certainly too long.
     let length = std::str::from_utf8(&received[..digits]).ok().and_then(|text| text.parse().ok());
-    let length: usize = length.unwrap_or(usize::MAX);
-    if length > max_length {
-        return Err(NetstringError::TooLong(max_length));
-    }
     let start = digits + 1;
-    match start.checked_add(length).and_then(|end| received.get(end)) {
+    let end = length.filter(|length| *length <= max_length).and_then(|l| start.checked_add(l));
+    Ok(Some(start..end.ok_or(NetstringError::TooLong(max_length))?))
+}
+
+/// Takes one netstring from the front of what has been received so far, and returns its bytes.
+///
+/// `None`: it is not complete. Nothing is allocated; a buffer that is read into until this returns
+/// something grows to `max_length` and some 20 bytes, at most.
+///
+/// # Errors
+/// As soon as what has been received can't be the beginning of a netstring of up to `max_length` bytes.
+pub fn decode(received: &mut BytesMut, max_length: usize) -> Result<Option<Bytes>, NetstringError> {
+    let Some(range) = range(received, max_length)? else { return Ok(None) };
+    match received.get(range.end) {
         None => Ok(None),
-        Some(b',') => {
-            received.advance(start);
-            let bytes = received.split_to(length).freeze();
+        Some(&END) => {
+            received.advance(range.start);
+            let bytes = received.split_to(range.len()).freeze();
             received.advance(1);
             Ok(Some(bytes))
         }

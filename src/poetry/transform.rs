@@ -1,37 +1,50 @@
 //! `protocol = "transform"`: a new poem for a poem.
 
-use super::netstring;
+use super::netstring::{self, NetstringError};
+use super::request_memory::{RequestMemory, Share};
 use super::transforms::{self, Transform};
 use crate::config::{ProtocolKind, Section, read};
-use crate::net::{Connection, Protocol};
+use crate::net::{Connection, Peer, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use memmap2::MmapMut;
+use std::future::Future;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::task::spawn_blocking;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
-/// From this many bytes on, a transformation is done on a thread of its own, so that other clients of the
-/// worker don't wait for it.
-const BIG: usize = 64 * 1024;
+/// The room that each connection has, in bytes: for a short request, or for the beginning of another.
+const OWN_ROOM: usize = 1024;
+
+/// How much of an answer is sent at once, in bytes, unless it ends before.
+const SEND: usize = 32 * 1024;
 
 /// The settings of the transform protocol.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct TransformSettings {
     /// How long a request may be, in bytes.
     pub max_length: usize,
-    /// How long a client may say nothing before its request is complete.
+    /// How long a client may say nothing before its request is complete. And how long a request may be in
+    /// memory while others wait for room there.
     pub read_timeout: Duration,
+    /// How much memory the requests of all clients may take together, in bytes.
+    pub request_memory: usize,
 }
 
 impl Default for TransformSettings {
-    /// 16 MB (16,000,000 bytes) and 60 seconds.
+    /// 16 MB (16,000,000 bytes), 60 seconds and 256 MB.
     fn default() -> Self {
-        Self { max_length: 16_000_000, read_timeout: Duration::from_secs(60) }
+        Self {
+            max_length: 16_000_000,
+            read_timeout: Duration::from_secs(60),
+            request_memory: 256_000_000,
+        }
     }
 }
 
@@ -43,6 +56,9 @@ impl ProtocolKind for TransformSettings {
             read_timeout: section
                 .optional("read-timeout", read::seconds_above_0)
                 .unwrap_or(default.read_timeout),
+            request_memory: section
+                .optional("request-memory", read::length)
+                .unwrap_or(default.request_memory),
         })
     }
 
@@ -53,77 +69,180 @@ impl ProtocolKind for TransformSettings {
 
 /// Reads one request, a netstring of `NAME.POEM`, answers with a netstring of the poem that the transform
 /// of that name makes, and closes. A request that can't be answered is closed without an answer.
+///
+/// Requests take no more memory than they may, all together: one of more than a kilobyte for which there is
+/// no room is not read until there is. Answers, which may be much longer, take none: they are made while they are sent, after a first
+/// time for the sake of their length. A client that keeps others waiting for memory for longer than the read
+/// timeout, since it sends its request or reads its answer slowly, is reset.
 pub struct TransformPoetry {
     settings: TransformSettings,
+    memory: RequestMemory,
 }
 
-/// Why there is no answer, for the log.
-struct Refusal(String);
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// The request can't be answered; the connection is closed in order.
+    #[error("{0}")]
+    Refused(String),
+    /// The connection failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<NetstringError> for Failure {
+    fn from(error: NetstringError) -> Self {
+        Failure::Refused(error.to_string())
+    }
+}
 
 impl TransformPoetry {
     /// A service with these limits.
     pub fn new(settings: TransformSettings) -> Self {
-        Self { settings }
+        let memory = RequestMemory::new(settings.request_memory);
+        Self { settings, memory }
     }
 
-    /// Reads until there is a request, or can't be one.
-    async fn read_request(
-        &self,
-        connection: &mut Connection,
-    ) -> io::Result<Result<Bytes, Refusal>> {
-        let mut received = BytesMut::new();
-        loop {
-            match netstring::decode(&mut received, self.settings.max_length) {
-                Ok(Some(request)) => return Ok(Ok(request)),
-                Ok(None) => {}
-                Err(e) => return Ok(Err(Refusal(e.to_string()))),
+    async fn serve(&self, connection: &mut Connection) -> Result<(), Failure> {
+        let TransformSettings { max_length, read_timeout, .. } = self.settings;
+        let (mut buffer, mut filled) = ([0; OWN_ROOM], 0);
+        let range = loop {
+            match netstring::range(&buffer[..filled], max_length)? {
+                Some(range) => break range,
+                None => {
+                    let read = connection.read(&mut buffer[filled..]);
+                    filled += self.in_time(read, filled).await?;
+                }
             }
-            let read = timeout(self.settings.read_timeout, connection.read_buf(&mut received));
-            let Ok(read) = read.await else {
-                return Ok(Err(Refusal("the request did not come in time".into())));
-            };
-            if read? == 0 {
-                let received = received.len();
-                return Ok(Err(Refusal(format!("the request ended after {received} bytes"))));
+        };
+        let whole = range.end + 1;
+        if whole <= OWN_ROOM {
+            self.fill(connection, &mut buffer[..whole], filled).await?;
+            return answer(connection, &buffer, range).await;
+        }
+        let _share = self.memory_for(range.len(), connection.peer()).await?;
+        let answered = async {
+            // Memory of its own, which goes back to the system at once, and may be refused by it.
+            let mut request = MmapMut::map_anon(whole)?;
+            request[..filled].copy_from_slice(&buffer[..filled]);
+            self.fill(connection, &mut request, filled).await?;
+            answer(connection, &request, range).await
+        };
+        tokio::select! {
+            biased;
+            answered = answered => answered,
+            () = self.memory.wanted_after(read_timeout) => {
+                let seconds = read_timeout.as_secs_f64();
+                let why = format!("it took more than {seconds} seconds while others waited for memory");
+                Err(io::Error::new(io::ErrorKind::TimedOut, why).into())
             }
         }
     }
+
+    /// Takes memory for a request of so many bytes, or waits for it.
+    async fn memory_for(&self, bytes: usize, peer: &Peer) -> Result<Share<'_>, Failure> {
+        let all = self.memory.bytes();
+        if bytes > all {
+            let why = format!("a request of {bytes} bytes, and request-memory is {all}");
+            return Err(Failure::Refused(why));
+        }
+        if let Some(share) = self.memory.try_take(bytes) {
+            return Ok(share);
+        }
+        info!(bytes, %peer, "{peer} waits for memory: requests take all {all} bytes of it");
+        Ok(self.memory.take(bytes).await?)
+    }
+
+    /// Reads until the buffer is full.
+    async fn fill(
+        &self,
+        connection: &mut Connection,
+        buffer: &mut [u8],
+        mut filled: usize,
+    ) -> Result<(), Failure> {
+        while filled < buffer.len() {
+            let read = connection.read(&mut buffer[filled..]);
+            filled += self.in_time(read, filled).await?;
+        }
+        Ok(())
+    }
+
+    /// The result of a read, which must come in time and bring something.
+    async fn in_time(
+        &self,
+        read: impl Future<Output = io::Result<usize>>,
+        received: usize,
+    ) -> Result<usize, Failure> {
+        match timeout(self.settings.read_timeout, read).await {
+            Err(_) => Err(Failure::Refused("the request did not come in time".into())),
+            Ok(Ok(0)) => Err(Failure::Refused(format!("the request ended after {received} bytes"))),
+            Ok(read) => Ok(read?),
+        }
+    }
+}
+
+/// Answers a request, a netstring with its bytes in this range.
+async fn answer(
+    connection: &mut Connection,
+    netstring: &[u8],
+    range: Range<usize>,
+) -> Result<(), Failure> {
+    if netstring[range.end] != netstring::END {
+        return Err(NetstringError::Comma.into());
+    }
+    let (name, transform, poem) = parse(&netstring[range])?;
+    let (bytes, peer) = (poem.len(), connection.peer());
+    info!(bytes, %peer, transform = name, "transforming {bytes} bytes of poetry with {name} for {peer}");
+    send(connection, transform, poem).await
+}
+
+/// Makes a new poem twice: for its length, and to send it.
+async fn send(
+    connection: &mut Connection,
+    transform: Transform,
+    poem: &[u8],
+) -> Result<(), Failure> {
+    let mut length = 0;
+    for piece in transform(poem) {
+        length += piece.len();
+        yield_now().await; // other clients of this worker have their turn
+    }
+    let mut unsent = netstring::start(length);
+    for piece in transform(poem) {
+        unsent.extend(piece);
+        if unsent.len() >= SEND {
+            connection.write_all(&unsent).await?;
+            unsent.clear();
+            yield_now().await;
+        }
+    }
+    unsent.push(netstring::END);
+    Ok(connection.write_all(&unsent).await?)
 }
 
 #[async_trait]
 impl Protocol for TransformPoetry {
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
-        let peer = *connection.peer();
-        let request = self.read_request(connection).await?;
-        let (name, transform, poem) = match request.and_then(parse) {
-            Ok(parsed) => parsed,
-            Err(Refusal(why)) => {
+        match self.serve(connection).await {
+            Ok(()) => Ok(()),
+            Err(Failure::Refused(why)) => {
+                let peer = connection.peer();
                 info!(%peer, "refusing to transform for {peer}: {why}");
-                return Ok(());
+                Ok(())
             }
-        };
-        let bytes = poem.len();
-        info!(bytes, %peer, transform = name, "transforming {bytes} bytes of poetry with {name} for {peer}");
-        let new = if bytes < BIG {
-            transform(&poem)
-        } else {
-            spawn_blocking(move || transform(&poem)).await.map_err(io::Error::other)?
-        };
-        connection.write_all(&netstring::encode(&new)).await
+            Err(Failure::Io(e)) => Err(e),
+        }
     }
 }
 
 /// Takes `NAME.POEM` apart.
-fn parse(request: Bytes) -> Result<(String, Transform, Bytes), Refusal> {
+fn parse(request: &[u8]) -> Result<(String, Transform, &[u8]), Failure> {
     let Some(dot) = request.iter().position(|byte| *byte == b'.') else {
-        return Err(Refusal("there is no dot after the name of a transform".into()));
+        return Err(Failure::Refused("there is no dot after the name of a transform".into()));
     };
-    let name = request[..dot].escape_ascii().to_string();
+    let name: String = request[..dot].escape_ascii().take(100).map(char::from).collect();
     match transforms::find(&request[..dot]) {
-        Some(transform) => Ok((name, transform, request.slice(dot + 1..))),
-        None => {
-            let name: String = name.chars().take(100).collect();
-            Err(Refusal(format!("there is no transform called \"{name}\"")))
-        }
+        Some(transform) => Ok((name, transform, &request[dot + 1..])),
+        None => Err(Failure::Refused(format!("there is no transform called \"{name}\""))),
     }
 }

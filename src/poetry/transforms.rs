@@ -1,7 +1,16 @@
 //! What the transform service can do to a poem. Another transform is another entry in the table.
+//!
+//! A new poem is made piece by piece, since it may be much longer than the old one: it never stands in memory
+//! as a whole.
+
+use std::io::Write;
+use std::ops::Range;
+
+/// A new poem: pieces which, one behind the other, are all of it. None is longer than 100 kB.
+pub type Pieces<'a> = Box<dyn Iterator<Item = Vec<u8>> + Send + 'a>;
 
 /// Makes a new poem of a poem.
-pub type Transform = fn(&[u8]) -> Vec<u8>;
+pub type Transform = for<'a> fn(&'a [u8]) -> Pieces<'a>;
 
 /// All transforms, by the name that a client asks for: name, what it does, and the function.
 pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
@@ -13,6 +22,12 @@ pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
     ("number", "line numbers, for those who have to write about it", number),
 ];
 
+/// How much of a poem becomes a piece, in bytes. (In tests, short poems have several.)
+const PIECE: usize = if cfg!(test) { 16 } else { 32 * 1024 };
+
+/// How far the letters are, in bytes, on which the form of another may depend.
+const CONTEXT: usize = 256;
+
 /// The transform of that name.
 pub fn find(name: &[u8]) -> Option<Transform> {
     TRANSFORMS
@@ -22,56 +37,130 @@ pub fn find(name: &[u8]) -> Option<Transform> {
 }
 
 /// Text is dealt with as Unicode; what is not UTF-8 keeps all its bytes but the ASCII letters.
-fn cummingsify(poem: &[u8]) -> Vec<u8> {
+fn cummingsify(poem: &[u8]) -> Pieces<'_> {
     match std::str::from_utf8(poem) {
-        Ok(text) => text.to_lowercase().into_bytes(),
-        Err(_) => poem.to_ascii_lowercase(),
+        Ok(text) => Box::new(pieces_of(text).map(|piece| lower_case(text, piece).into_bytes())),
+        Err(_) => Box::new(poem.chunks(PIECE).map(<[u8]>::to_ascii_lowercase)),
     }
 }
 
-fn shout(poem: &[u8]) -> Vec<u8> {
+fn shout(poem: &[u8]) -> Pieces<'_> {
     match std::str::from_utf8(poem) {
-        Ok(text) => text.to_uppercase().into_bytes(),
-        Err(_) => poem.to_ascii_uppercase(),
+        Ok(text) => Box::new(pieces_of(text).map(|piece| text[piece].to_uppercase().into_bytes())),
+        Err(_) => Box::new(poem.chunks(PIECE).map(<[u8]>::to_ascii_uppercase)),
     }
 }
 
-fn rot13(poem: &[u8]) -> Vec<u8> {
+fn rot13(poem: &[u8]) -> Pieces<'_> {
     let turn = |byte: u8, a: u8| (byte - a + 13) % 26 + a;
-    let letter = |byte: &u8| match *byte {
+    let letter = move |byte: &u8| match *byte {
         b'a'..=b'z' => turn(*byte, b'a'),
         b'A'..=b'Z' => turn(*byte, b'A'),
         other => other,
     };
-    poem.iter().map(letter).collect()
+    Box::new(poem.chunks(PIECE).map(move |piece| piece.iter().map(letter).collect()))
 }
 
-fn mirror(poem: &[u8]) -> Vec<u8> {
-    lines(poem, |line| match std::str::from_utf8(line) {
-        Ok(text) => text.chars().rev().collect::<String>().into_bytes(),
-        Err(_) => line.iter().rev().copied().collect(),
+fn mirror(poem: &[u8]) -> Pieces<'_> {
+    let (body, end) = split_end(poem);
+    joined(body.split(is_newline).map(backwards), end)
+}
+
+fn envoi(poem: &[u8]) -> Pieces<'_> {
+    let (body, end) = split_end(poem);
+    joined(body.rsplit(is_newline).map(|line| line.chunks(PIECE)), end)
+}
+
+/// By hand and not as [`joined`] lines, since there may be millions of them.
+fn number(poem: &[u8]) -> Pieces<'_> {
+    let (body, end) = split_end(poem);
+    let (mut rest, mut number) = (Some(body), 0u64);
+    let mut line_begins = true;
+    Box::new(std::iter::from_fn(move || {
+        let mut piece = Vec::new();
+        while let Some(body) = rest
+            && piece.len() < PIECE
+        {
+            if line_begins {
+                number += 1;
+                let _ = write!(piece, "{number:4}  "); // memory takes everything
+            }
+            let part = &body[..body.len().min(PIECE)];
+            let newline = part.iter().position(is_newline);
+            let (part, others) = body.split_at(newline.map_or(part.len(), |at| at + 1));
+            piece.extend_from_slice(part);
+            line_begins = newline.is_some();
+            rest = Some(others);
+            if others.is_empty() && !line_begins {
+                piece.extend_from_slice(end);
+                rest = None;
+            }
+        }
+        (!piece.is_empty()).then_some(piece)
+    }))
+}
+
+/// Cuts a text between letters.
+fn pieces_of(text: &str) -> impl Iterator<Item = Range<usize>> + Send {
+    let mut end = 0;
+    std::iter::from_fn(move || {
+        let start = end;
+        end = text.floor_char_boundary(start + PIECE);
+        (start < end).then_some(start..end)
     })
 }
 
-fn envoi(poem: &[u8]) -> Vec<u8> {
-    let (body, end) = split_end(poem);
-    let lines: Vec<&[u8]> = body.split(|byte| *byte == b'\n').rev().collect();
-    [&lines.join(&b'\n'), end].concat()
+/// A piece of a text in lower case, as it is in the whole text in lower case: there, a capital sigma at the
+/// end of a word becomes another letter than elsewhere.
+fn lower_case(text: &str, piece: Range<usize>) -> String {
+    let start = text.floor_char_boundary(piece.start.saturating_sub(CONTEXT));
+    let end = text.ceil_char_boundary(text.len().min(piece.end + CONTEXT));
+    let mut lower = text[start..end].to_lowercase();
+    // Both sigmas are of the same length.
+    lower.truncate(lower.len() - text[piece.end..end].to_lowercase().len());
+    lower.split_off(text[start..piece.start].to_lowercase().len())
 }
 
-fn number(poem: &[u8]) -> Vec<u8> {
-    let mut number = 0;
-    lines(poem, |line| {
-        number += 1;
-        [format!("{number:4}  ").as_bytes(), line].concat()
+/// A line from right to left.
+fn backwards(line: &[u8]) -> impl Iterator<Item = Vec<u8>> + Send {
+    let text = std::str::from_utf8(line).ok();
+    let mut start = line.len();
+    std::iter::from_fn(move || {
+        let end = start;
+        start = end.saturating_sub(PIECE);
+        let piece = match text {
+            Some(text) => {
+                start = text.floor_char_boundary(start);
+                text[start..end].chars().rev().collect::<String>().into_bytes()
+            }
+            None => line[start..end].iter().rev().copied().collect(),
+        };
+        (start < end).then_some(piece)
     })
 }
 
-/// Changes each line by itself; newlines stay where they are.
-fn lines(poem: &[u8], change: impl FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
-    let (body, end) = split_end(poem);
-    let changed: Vec<Vec<u8>> = body.split(|byte| *byte == b'\n').map(change).collect();
-    [&changed.join(&b'\n'), end].concat()
+/// Puts newlines between lines, each of which is given in fragments of about a piece at most, and `end`
+/// behind the last.
+fn joined<'a, L>(mut lines: impl Iterator<Item = L> + Send + 'a, end: &'a [u8]) -> Pieces<'a>
+where
+    L: Iterator<Item: AsRef<[u8]>> + Send + 'a,
+{
+    let mut line = lines.next();
+    Box::new(std::iter::from_fn(move || {
+        let mut piece = Vec::new();
+        while let Some(fragments) = &mut line
+            && piece.len() < PIECE
+        {
+            match fragments.next() {
+                Some(fragment) => piece.extend_from_slice(fragment.as_ref()),
+                None => {
+                    line = lines.next();
+                    piece.extend_from_slice(if line.is_some() { b"\n" } else { end });
+                }
+            }
+        }
+        (!piece.is_empty()).then_some(piece)
+    }))
 }
 
 /// The poem without its last newline, and that newline if there is one.
@@ -82,12 +171,17 @@ fn split_end(poem: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+fn is_newline(byte: &u8) -> bool {
+    *byte == b'\n'
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn transformed(name: &str, poem: &[u8]) -> Vec<u8> {
-        find(name.as_bytes()).unwrap()(poem)
+        find(name.as_bytes()).unwrap()(poem).collect::<Vec<_>>().concat()
     }
 
     #[test]
@@ -115,8 +209,62 @@ mod tests {
 
     #[test]
     fn an_empty_poem_stays_a_poem() {
-        for (name, _, transform) in TRANSFORMS.iter().filter(|(name, ..)| *name != "number") {
-            assert_eq!(transform(b""), b"", "{name}");
+        for (name, ..) in TRANSFORMS.iter().filter(|(name, ..)| *name != "number") {
+            assert_eq!(transformed(name, b""), b"", "{name}");
+        }
+    }
+
+    #[test]
+    fn no_piece_is_much_longer_than_it_should_be() {
+        for poem in [vec![b'x'; 1000], vec![b'\n'; 1000], "ΐ".repeat(500).into_bytes()] {
+            for (name, _, transform) in TRANSFORMS {
+                let longest = transform(&poem).map(|piece| piece.len()).max().unwrap();
+                assert!(longest <= 3 * PIECE, "{name}: {longest} bytes");
+            }
+        }
+    }
+
+    /// Each transform by itself, of a poem as a whole.
+    fn as_a_whole(name: &str, poem: &[u8]) -> Vec<u8> {
+        let text = std::str::from_utf8(poem);
+        let (body, end) = split_end(poem);
+        let mut lines: Vec<Vec<u8>> = body.split(is_newline).map(<[u8]>::to_vec).collect();
+        match (name, text) {
+            ("cummingsify", Ok(text)) => return text.to_lowercase().into_bytes(),
+            ("cummingsify", Err(_)) => return poem.to_ascii_lowercase(),
+            ("shout", Ok(text)) => return text.to_uppercase().into_bytes(),
+            ("shout", Err(_)) => return poem.to_ascii_uppercase(),
+            ("mirror", _) => lines.iter_mut().for_each(|line| match str::from_utf8(line) {
+                Ok(text) => *line = text.chars().rev().collect::<String>().into_bytes(),
+                Err(_) => line.reverse(),
+            }),
+            ("envoi", _) => lines.reverse(),
+            ("number", _) => lines.iter_mut().zip(1..).for_each(|(line, number)| {
+                line.splice(..0, format!("{number:4}  ").into_bytes());
+            }),
+            _ => unreachable!("{name}"),
+        }
+        [&lines.join(&b'\n'), end].concat()
+    }
+
+    fn assert_pieces_are_the_whole(poem: &[u8]) {
+        for name in ["cummingsify", "shout", "mirror", "envoi", "number"] {
+            let (new, expected) = (transformed(name, poem), as_a_whole(name, poem));
+            assert_eq!(new, expected, "{name} of {:?}", String::from_utf8_lossy(poem));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_pieces_of_a_new_poem_are_the_whole_of_it(poem in "[aΣσΑß'İŉΐ.\u{345}\u{301}é \n𝄞]{0,100}") {
+            assert_pieces_are_the_whole(poem.as_bytes());
+        }
+
+        #[test]
+        fn the_pieces_of_what_is_not_text_are_the_whole_of_it(
+            poem in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'\n')], 0..200),
+        ) {
+            assert_pieces_are_the_whole(&poem);
         }
     }
 }

@@ -14,6 +14,7 @@ mod proxy_failures;
 mod shipped;
 mod slow;
 mod transform;
+mod transform_memory;
 mod upstream;
 
 use std::fs;

@@ -66,7 +66,7 @@ const DEFAULTS: [(&str, &[&str]); 6] = [
     ("fast", &["interface", "backlog", "write-timeout", "linger-timeout"]),
     ("slow", &["num-bytes", "delay"]),
     ("proxy", &["connect-timeout", "silence-timeout", "max-length"]),
-    ("transform", &["max-length", "read-timeout"]),
+    ("transform", &["max-length", "read-timeout", "request-memory"]),
     ("forward", &["connect-timeout"]),
     ("quote", &["interface", "max-reply", "replies-per-second", "allow-reflection"]),
 ];

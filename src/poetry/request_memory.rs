@@ -1,0 +1,121 @@
+//! The memory that the requests of a service take together, however many there are.
+
+use std::io;
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
+use tokio::time::sleep;
+
+/// What is counted, in bytes. (A semaphore gives out fewer permits at once than a request may have bytes.)
+const UNIT: usize = 1024;
+
+/// A number of bytes, which requests take for as long as they are in memory. Those that find too few left
+/// wait, in the order in which they came.
+///
+/// A request takes all that it will need at once. So none that waits holds any, and those that hold some
+/// wait for nobody but their clients.
+pub(super) struct RequestMemory {
+    free: Semaphore,
+    bytes: usize,
+    /// How many requests wait.
+    waiting: watch::Sender<usize>,
+}
+
+/// The memory of one request. Free again when dropped.
+pub(super) type Share<'a> = SemaphorePermit<'a>;
+
+impl RequestMemory {
+    pub(super) fn new(bytes: usize) -> Self {
+        let free = Semaphore::new(units(bytes) as usize);
+        Self { free, bytes, waiting: watch::Sender::new(0) }
+    }
+
+    /// How much there is in all.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes some, if there is enough and nobody else waits.
+    pub(super) fn try_take(&self, bytes: usize) -> Option<Share<'_>> {
+        self.free.try_acquire_many(units(bytes)).ok()
+    }
+
+    /// Waits for some, which must not be more than there is in all.
+    pub(super) async fn take(&self, bytes: usize) -> io::Result<Share<'_>> {
+        let _waiting = Waiting::new(&self.waiting);
+        self.free.acquire_many(units(bytes)).await.map_err(io::Error::other)
+    }
+
+    /// Waits for so long, and then until somebody waits for memory.
+    pub(super) async fn wanted_after(&self, time: Duration) {
+        sleep(time).await;
+        // Its sender lives as long as this.
+        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
+    }
+}
+
+/// Rounded up.
+fn units(bytes: usize) -> u32 {
+    let units = bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS);
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+/// One request that waits.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Waiting<'a> {
+    fn new(waiting: &'a watch::Sender<usize>) -> Self {
+        waiting.send_modify(|waiting| *waiting += 1);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+
+    #[test]
+    fn a_request_can_have_all_memory_and_not_a_byte_more() {
+        for bytes in [1, 1000, 1024, 1_000_000, 5_000_000_000_000] {
+            let memory = RequestMemory::new(bytes);
+            let all = memory.try_take(bytes);
+            assert!(all.is_some() && memory.try_take(1).is_none(), "{bytes}");
+            drop(all);
+            assert!(memory.try_take(1).is_some(), "{bytes}");
+        }
+    }
+
+    #[test]
+    fn whoever_waits_is_served_before_whoever_comes_later() {
+        let memory = RequestMemory::new(10 * UNIT);
+        let first = memory.try_take(8 * UNIT);
+        let mut second = Box::pin(memory.take(4 * UNIT));
+        assert!((&mut second).now_or_never().is_none());
+        assert!(memory.try_take(2 * UNIT).is_none());
+        drop(first);
+        assert!(second.now_or_never().is_some_and(|share| share.is_ok()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn memory_is_wanted_only_while_somebody_waits_for_it() {
+        let memory = RequestMemory::new(UNIT);
+        let _all = memory.try_take(UNIT);
+        let mut wanted = Box::pin(memory.wanted_after(Duration::ZERO));
+        assert!((&mut wanted).now_or_never().is_none());
+        {
+            let mut waiting = Box::pin(memory.take(1));
+            assert!((&mut waiting).now_or_never().is_none());
+        }
+        sleep(Duration::from_secs(1)).await;
+        assert!((&mut wanted).now_or_never().is_none(), "it has left");
+        let mut waiting = Box::pin(memory.take(1));
+        assert!((&mut waiting).now_or_never().is_none());
+        wanted.await;
+    }
+}
