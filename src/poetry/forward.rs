@@ -2,6 +2,7 @@
 
 use super::address::{Address, address};
 use super::connect::Connector;
+use super::traffic::Traffic;
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context};
@@ -13,19 +14,26 @@ use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tracing::info;
 
+/// How long nothing has passed on a connection that ends at a stop before the deadline.
+const QUIET_AT_STOP: Duration = Duration::from_secs(5);
+
 /// The settings of the forward protocol.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ForwardSettings {
     /// The server that clients are connected with.
     pub to: Address,
     /// How long connecting to it may take.
     pub connect_timeout: Duration,
+    /// How long a connection is kept on which nothing passes either way.
+    pub idle_timeout: Duration,
 }
 
 impl ForwardSettings {
-    /// Forwarding to a server that may take 10 seconds to answer.
+    /// Forwarding to a server that may take 10 seconds to answer, on connections that may be idle for an hour.
     pub fn new(to: Address) -> Self {
-        Self { to, connect_timeout: Duration::from_secs(10) }
+        let (connect_timeout, idle_timeout) = (Duration::from_secs(10), Duration::from_secs(3600));
+        Self { to, connect_timeout, idle_timeout }
     }
 }
 
@@ -33,9 +41,11 @@ impl ProtocolKind for ForwardSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let to = section.required("to", address);
         let connect_timeout = section.optional("connect-timeout", read::seconds_above_0);
+        let idle_timeout = section.optional("idle-timeout", read::seconds_above_0);
         let default = Self::new(to?);
         Some(Self {
             connect_timeout: connect_timeout.unwrap_or(default.connect_timeout),
+            idle_timeout: idle_timeout.unwrap_or(default.idle_timeout),
             ..default
         })
     }
@@ -47,6 +57,14 @@ impl ProtocolKind for ForwardSettings {
 
 /// Connects every client with another server and passes on what either says. When one closes its side, the
 /// other is told; when one resets, so is the other.
+///
+/// A connection on which nothing passes for the idle timeout is reset at both ends.
+///
+/// What a stop may cut, a forwarder can't know: it does not understand what it passes on. nginx and HAProxy
+/// leave every connection to its ends, until a deadline. So does this one, except that a connection on which
+/// nothing has passed for 5 seconds, before or after the stop, is reset then. It is left to its ends even so
+/// while there are bytes that one end has sent and the other has not taken, and once one end has closed its
+/// side, since then the other has yet to answer.
 pub struct PortForward {
     settings: ForwardSettings,
     connector: Connector,
@@ -67,16 +85,32 @@ impl Protocol for PortForward {
     }
 
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
-        let ForwardSettings { to, connect_timeout } = &self.settings;
+        let ForwardSettings { to, connect_timeout, idle_timeout } = &self.settings;
         let peer = *connection.peer();
         let mut other =
             self.connector.connect(to, *connect_timeout).await.map_err(io::Error::other)?;
         info!(%peer, "forwarding {peer} to {to}");
         // As on the client's side: unless everything has been passed on, the connection is reset.
         SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
-        let (up, down) = copy_bidirectional(connection, &mut other).await?;
+        let (stopping, traffic) = (connection.stopping(), Traffic::new());
+        let quiet_at_stop = async {
+            stopping.await;
+            traffic.none_expected_for(QUIET_AT_STOP).await;
+        };
+        let (mut near, mut far) = (traffic.watch(connection), traffic.watch(&mut other));
+        let (up, down) = tokio::select! {
+            biased;
+            copied = copy_bidirectional(&mut near, &mut far) => copied?,
+            () = quiet_at_stop => return Err(nothing_passed_for(QUIET_AT_STOP, " at the stop")),
+            () = traffic.none_for(*idle_timeout) => return Err(nothing_passed_for(*idle_timeout, "")),
+        };
         SockRef::from(&other).set_linger(None)?;
         info!(%peer, up, down, "forwarded {up} bytes from {peer} to {to}, and {down} back");
         Ok(())
     }
+}
+
+fn nothing_passed_for(time: Duration, when: &str) -> io::Error {
+    let seconds = time.as_secs_f64();
+    io::Error::new(io::ErrorKind::TimedOut, format!("nothing passed for {seconds} seconds{when}"))
 }

@@ -13,6 +13,7 @@ mod proxy;
 mod quote;
 mod request_memory;
 mod slow;
+mod traffic;
 mod transform;
 pub mod transforms;
 

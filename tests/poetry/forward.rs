@@ -1,7 +1,9 @@
 //! `protocol = "forward"`: as if the client were connected with the other server itself.
 
 use crate::support::circumstances::room_for;
-use crate::support::{ECSTASY, Foreground, Sandbox, connect, fetch, receive};
+use crate::support::{
+    ECSTASY, Foreground, Sandbox, connect, fetch, open_descriptors, receive, until,
+};
 use crate::upstream::{Down, Upstream, reset};
 use crate::{Served, gets};
 use nix::sys::resource::{Resource, setrlimit};
@@ -10,6 +12,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::thread;
+use std::time::Duration;
 
 fn forward(to: SocketAddr, options: &[&str]) -> Served {
     Served::start(Sandbox::new(), "forward", &format!("to = \"{to}\""), options)
@@ -19,9 +22,21 @@ fn forward(to: SocketAddr, options: &[&str]) -> Served {
 fn connected(options: &[&str]) -> (Served, TcpStream, TcpStream) {
     let upstream = Upstream::new();
     let forward = forward(upstream.address(), options);
-    let client = forward.connect();
-    let other = upstream.accept();
+    let (client, other) = pair(&forward, &upstream);
     (forward, client, other)
+}
+
+/// A client, and the other end of its connection.
+fn pair(forward: &Served, upstream: &Upstream) -> (TcpStream, TcpStream) {
+    let client = forward.connect();
+    (client, upstream.accept())
+}
+
+/// Both ends see a reset, and nothing before it.
+#[track_caller]
+fn are_reset((client, other): &mut (TcpStream, TcpStream)) {
+    assert_eq!(receive(client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(receive(other), (Vec::new(), Some(ErrorKind::ConnectionReset)));
 }
 
 /// Says something at one end and waits until it has come out at the other.
@@ -152,6 +167,109 @@ fn a_connection_that_is_cut_at_the_stop_deadline_is_reset_at_both_ends() {
     assert_eq!(receive(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
     assert_eq!(receive(&mut other), (Vec::new(), Some(ErrorKind::ConnectionReset)));
     assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}
+
+/// Longer than a test may take: where this is waited for, the test fails.
+const LATE_DEADLINE: &[&str] = &["--stop-timeout", "600"];
+
+#[test]
+fn idle_connections_end_soon_after_a_stop_in_a_reset() {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), LATE_DEADLINE);
+    let mut pairs: Vec<_> = (0..5).map(|_| pair(&forward, &upstream)).collect();
+    let (client, other) = &mut pairs[0];
+    pass(client, other, b"the beginning");
+    forward.daemon.signal(Signal::SIGTERM);
+    pairs.iter_mut().for_each(are_reset);
+    let (status, log) = forward.daemon.wait();
+    assert_eq!(status.code(), Some(0));
+    let said = log.iter().filter(|line| line.contains("nothing passed for 5 seconds at the stop"));
+    assert_eq!(said.count(), 5, "{log:?}");
+}
+
+#[test]
+fn an_answer_that_comes_long_after_its_question_is_not_lost_at_a_stop() {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), LATE_DEADLINE);
+    let (mut client, mut other) = pair(&forward, &upstream);
+    let mut idle = pair(&forward, &upstream);
+    client.write_all(b"a question").unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    gets(&mut other, b"a question");
+    forward.daemon.signal(Signal::SIGTERM);
+    are_reset(&mut idle);
+    other.write_all(b"the answer").unwrap();
+    drop(other);
+    gets(&mut client, b"the answer");
+    drop(client);
+    assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn what_a_client_has_yet_to_read_is_not_lost_at_a_stop() {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), LATE_DEADLINE);
+    let (mut client, mut other) = pair(&forward, &upstream);
+    let mut idle = pair(&forward, &upstream);
+    let poem = Sandbox::new().write_poem("big", 20_000_000); // more than fits into all buffers
+    let sent = poem.clone();
+    let sending = thread::spawn(move || other.write_all(&sent).unwrap());
+    client.read_exact(&mut [0; 100]).unwrap();
+    forward.daemon.signal(Signal::SIGTERM);
+    are_reset(&mut idle);
+    gets(&mut client, &poem[100..]);
+    sending.join().unwrap();
+    drop(client);
+    assert_eq!(forward.daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_forwarder_to_itself_can_be_stopped() {
+    let down = Down::new();
+    let address = down.address();
+    let sandbox = Sandbox::new();
+    let application = format!(
+        "[services.served]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = {}\n\
+         max-connections = 10\nprotocol = \"forward\"\nto = \"{address}\"\n",
+        address.port()
+    );
+    sandbox.write("served.toml", &application);
+    let program = sandbox.poetryd(&["--nodaemon", "--stop-timeout", "600", "served.toml"]);
+    drop(down);
+    let daemon = Foreground::start(program).ready();
+    let before = open_descriptors(daemon.pid());
+    let mut client = connect(address);
+    let both_ends_of_10 = before + 2 * 10;
+    until("all connections", || open_descriptors(daemon.pid()) == both_ends_of_10);
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(receive(&mut client), (Vec::new(), Some(ErrorKind::ConnectionReset)));
+    assert_eq!(daemon.wait().0.code(), Some(0));
+}
+
+#[test]
+fn a_connection_on_which_nothing_passes_ends_after_the_idle_timeout_in_a_reset() {
+    let upstream = Upstream::new();
+    let to = format!("to = \"{}\"\nidle-timeout = 0.5", upstream.address());
+    let forward = Served::start(Sandbox::new(), "forward", &to, &[]);
+    let mut pair = pair(&forward, &upstream);
+    are_reset(&mut pair);
+    forward.daemon.wait_for("nothing passed for 0.5 seconds");
+    forward.wait_for_connections(0);
+}
+
+#[test]
+fn a_connection_on_which_something_passes_one_way_is_kept_beyond_the_idle_timeout() {
+    let upstream = Upstream::new();
+    let to = format!("to = \"{}\"\nidle-timeout = 1", upstream.address());
+    let forward = Served::start(Sandbox::new(), "forward", &to, &[]);
+    let (mut client, mut other) = pair(&forward, &upstream);
+    for _ in 0..10 {
+        pass(&mut other, &mut client, b"tick");
+        // Not a wait: it is the pace of the server.
+        thread::sleep(Duration::from_millis(200));
+    }
+    drop(other);
+    gets(&mut client, b"");
 }
 
 #[test]

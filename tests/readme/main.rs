@@ -67,7 +67,7 @@ const DEFAULTS: [(&str, &[&str]); 6] = [
     ("slow", &["num-bytes", "delay"]),
     ("proxy", &["connect-timeout", "silence-timeout", "max-length"]),
     ("transform", &["max-length", "read-timeout", "request-memory"]),
-    ("forward", &["connect-timeout"]),
+    ("forward", &["connect-timeout", "idle-timeout"]),
     ("quote", &["interface", "max-reply", "replies-per-second", "allow-reflection"]),
 ];
 
