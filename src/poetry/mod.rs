@@ -1,8 +1,8 @@
 //! Poetry: the poem service, the protocols that serve it, and the plugins that make applications of them.
 
 mod address;
-mod connect;
 mod built_in;
+mod connect;
 mod fast;
 pub mod fetch;
 mod forward;

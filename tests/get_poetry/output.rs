@@ -5,7 +5,7 @@ use crate::support::{ECSTASY, command, run, stderr};
 use crate::{assert_poems, assert_status, client, get};
 use std::fs::File;
 use std::io;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 #[test]
 fn a_poem_is_printed_byte_for_byte() {
@@ -76,7 +76,7 @@ fn a_reader_who_leaves_is_reported() {
 /// The client, started by a shell that redirects something.
 fn redirected(words: &str, redirection: &str) -> Output {
     let program = client("");
-    let mut command = Command::new("sh");
+    let mut command = command("sh");
     command.arg("-c").arg(format!("exec \"$0\" {words} {redirection}")).arg(program.get_program());
     run(command)
 }
