@@ -142,9 +142,8 @@ fn an_abstract_name_is_no_file() {
     let name = format!("poetryd-test-{}", std::process::id());
     let application = sandbox.read("unix.toml").replace("poetry.sock", &format!("@{name}"));
     sandbox.write("unix.toml", &application);
-    let files = sandbox.files();
     let daemon = start(&sandbox);
-    assert_eq!(sandbox.files(), files);
+    assert!(!sandbox.files().iter().any(|file| file.contains(&name)), "{:?}", sandbox.files());
     let address = SocketAddr::from_abstract_name(&name).unwrap();
     let mut poem = Vec::new();
     UnixStream::connect_addr(&address).unwrap().read_to_end(&mut poem).unwrap();
