@@ -7,6 +7,7 @@ use std::string::FromUtf8Error;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Diagnostic {
     /// Where it is, in bytes from the start of the file.
     pub span: Range<usize>,
@@ -19,6 +20,7 @@ pub struct Diagnostic {
 
 /// Why an application file can't be used.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ConfigError {
     /// The file can't be read at all.
     #[error("can't read the application file {file}: {source}")]

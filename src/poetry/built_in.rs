@@ -11,6 +11,7 @@ pub const DEFAULT_PORT: u16 = 10000;
 /// Why the built-in application can't be made.
 #[derive(Debug, thiserror::Error)]
 #[error("the built-in application: {0}")]
+#[non_exhaustive]
 pub enum BuiltInError {
     /// This machine does not know "localhost".
     Resolve(#[from] ResolveError),

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 /// Something that is not a netstring, or not one that is accepted here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NetstringError {
     /// The length has other characters than digits, or a leading zero, or there is none.
     #[error("the length of a netstring is a decimal number without leading zeros, and a colon")]

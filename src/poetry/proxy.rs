@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 /// The settings of the proxy protocol.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ProxySettings {
     /// The server whose poem this is.
     pub upstream: Address,
