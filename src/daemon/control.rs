@@ -1,12 +1,16 @@
 //! Talking to a running daemon, which is found by its pid file.
 
-use super::pid_file::{self, PidFileError};
+use super::pid_file::{Ending, PidFileError, Witness};
 use super::process::{self, Process};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How often the last words of a daemon that is ending are looked for. Where it can't remove its pid file, it
+/// leaves them there for a moment only.
+const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Why a daemon can't be told.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +38,19 @@ pub enum ControlError {
         /// What the system said.
         source: io::Error,
     },
+    /// It has ended as it was told to, but something went wrong.
+    #[error("the daemon with pid {pid} has stopped, but not cleanly: {reason}")]
+    Failed {
+        /// The pid that it had.
+        pid: u32,
+        /// Its own error.
+        reason: String,
+    },
+    /// It has ended without stopping its services.
+    #[error(
+        "the daemon with pid {0} did not stop cleanly: it was killed, or it crashed; its log may say more"
+    )]
+    Died(u32),
     /// It has been told to stop, or been killed, but has not ended.
     #[error(
         "the daemon with pid {pid} is still running {} s after it was {}{}",
@@ -61,6 +78,8 @@ impl ControlError {
             ControlError::NotPermitted(_) => true,
             ControlError::WrongNumber { .. }
             | ControlError::Refused { .. }
+            | ControlError::Failed { .. }
+            | ControlError::Died(_)
             | ControlError::StillRunning { .. } => false,
         }
     }
@@ -72,13 +91,17 @@ impl ControlError {
 /// # Errors
 /// If the pid file can't be read.
 pub fn running(pid_file: &Path) -> Result<Option<u32>, ControlError> {
-    let Some(pid) = pid_file::holder(pid_file)? else { return Ok(None) };
-    if may_hold(pid, pid_file) {
-        return Ok(Some(pid));
+    Ok(witness(pid_file)?.map(|witness| witness.pid()))
+}
+
+fn witness(pid_file: &Path) -> Result<Option<Witness>, ControlError> {
+    let Some(witness) = Witness::find(pid_file)? else { return Ok(None) };
+    if may_hold(witness.pid(), pid_file) {
+        return Ok(Some(witness));
     }
-    match pid_file::holder(pid_file)? {
+    match Witness::find(pid_file)? {
         None => Ok(None), // it was just ending
-        Some(pid) => Err(ControlError::WrongNumber { pid, path: pid_file.into() }),
+        Some(other) => Err(ControlError::WrongNumber { pid: other.pid(), path: pid_file.into() }),
     }
 }
 
@@ -92,7 +115,8 @@ fn may_hold(pid: u32, pid_file: &Path) -> bool {
 /// with the pid that it had. `None`: none was running.
 ///
 /// # Errors
-/// If the daemon can't be found out, may not be stopped by this user, or is still running after `timeout`.
+/// If the daemon can't be found out, may not be stopped by this user, or is still running after `timeout`; and
+/// if it has stopped but not cleanly: a service failed to stop, say. A daemon of version 0.1 does not tell.
 pub fn stop(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
     end(pid_file, Signal::SIGTERM, timeout)
 }
@@ -102,31 +126,57 @@ pub fn stop(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlEr
 /// stay, the pid file among them; it is stale then.
 ///
 /// # Errors
-/// As of [`stop`].
+/// If the daemon can't be found out, may not be killed by this user, or is still running after `timeout`.
 pub fn kill(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
     end(pid_file, Signal::SIGKILL, timeout)
 }
 
 fn end(pid_file: &Path, signal: Signal, timeout: Duration) -> Result<Option<u32>, ControlError> {
-    let Some((pid, process)) = find(pid_file)? else { return Ok(None) };
-    let refused = |source| ControlError::Refused { pid, source };
+    let Some((mut witness, process)) = find(pid_file)? else { return Ok(None) };
+    let pid = witness.pid();
+    witness.wait_for_outcome();
     match process.signal(signal) {
-        Ok(()) => {}
-        Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(Some(pid)),
         Err(e) if e.raw_os_error() == Some(libc::EPERM) => {
             return Err(ControlError::NotPermitted(pid));
         }
-        Err(source) => return Err(refused(source)),
+        Err(e) if e.raw_os_error() != Some(libc::ESRCH) => {
+            return Err(ControlError::Refused { pid, source: e });
+        }
+        Ok(()) | Err(_) => {} // it may have just ended
     }
-    if process.wait_for_end(Some(timeout)).map_err(refused)? {
-        return Ok(Some(pid));
+    let killed = signal == Signal::SIGKILL;
+    let ended = wait_for_end(&process, &mut witness, timeout);
+    match ended.map_err(|source| ControlError::Refused { pid, source })? {
+        true if killed => Ok(Some(pid)),
+        true => match witness.ending() {
+            Ending::Clean => Ok(Some(pid)),
+            Ending::Failed(reason) => Err(ControlError::Failed { pid, reason }),
+            Ending::Died => Err(ControlError::Died(pid)),
+        },
+        false => {
+            let suspended = process::is_suspended(pid);
+            Err(ControlError::StillRunning { pid, waited: timeout, killed, suspended })
+        }
     }
-    let (killed, suspended) = (signal == Signal::SIGKILL, process::is_suspended(pid));
-    Err(ControlError::StillRunning { pid, waited: timeout, killed, suspended })
+}
+
+/// Waits for the end of a daemon's process, and for what it has to say. `false`: it has not ended in this time.
+fn wait_for_end(process: &Process, witness: &mut Witness, limit: Duration) -> io::Result<bool> {
+    let deadline = Instant::now().checked_add(limit);
+    loop {
+        let left = deadline.map_or(limit, |at| at.saturating_duration_since(Instant::now()));
+        if process.wait_for_end(Some(left.min(LISTEN_INTERVAL)))? {
+            return Ok(true);
+        }
+        if left.is_zero() {
+            return Ok(false);
+        }
+        witness.listen();
+    }
 }
 
 /// The daemon that runs with this pid file, and its process.
-fn find(pid_file: &Path) -> Result<Option<(u32, Process)>, ControlError> {
+fn find(pid_file: &Path) -> Result<Option<(Witness, Process)>, ControlError> {
     let Some(pid) = running(pid_file)? else { return Ok(None) };
     let process = match Process::open(pid) {
         Ok(process) => process,
@@ -135,7 +185,8 @@ fn find(pid_file: &Path) -> Result<Option<(u32, Process)>, ControlError> {
     };
     // The number could have passed to another process before it was opened. Whoever holds the lock now
     // and has this number is the one that is open.
-    Ok((running(pid_file)? == Some(pid)).then_some((pid, process)))
+    let witness = witness(pid_file)?.filter(|witness| witness.pid() == pid);
+    Ok(witness.map(|witness| (witness, process)))
 }
 
 /// What more there is to say of a daemon that has not ended.

@@ -6,7 +6,7 @@ use super::options::OptionError;
 use super::pid_file::PidFileError;
 use super::place::PlaceError;
 use super::privileges::PrivilegeError;
-use crate::logging::LogError;
+use crate::logging::{LogError, LostLines};
 use crate::service::{BoxError, ServiceError, StopErrors};
 use std::io;
 use std::process::ExitCode;
@@ -44,6 +44,14 @@ pub enum RunError {
     Vanished(#[from] Vanished),
     #[error("panicked; the log says where and why")]
     Panicked,
+    /// The end of the log is lost, and what else went wrong may be known from here only.
+    #[error("{}{lost}", .failure.as_ref().map(|failure| format!("{failure}; ")).unwrap_or_default())]
+    LogLost {
+        /// What else went wrong, if anything did.
+        failure: Option<Box<RunError>>,
+        /// What is lost.
+        lost: LostLines,
+    },
     /// An error that standard error has seen already, because the log goes there too.
     #[error("{0}")]
     Said(Box<RunError>),

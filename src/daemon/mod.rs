@@ -65,6 +65,9 @@ use watch::Watch;
 /// How long the last log lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
+/// How long a warning about the pid file may take to be written after that.
+const LAST_WARNING: Duration = Duration::from_millis(200);
+
 /// Where applications come from: asked at the start, before anything else happens, and again whenever the
 /// application is to be made anew, then perhaps on another thread.
 pub trait Source: Send + 'static {
@@ -163,20 +166,26 @@ fn live(
     info!("{start}");
 
     let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));
-    let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
+    let mut outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
         Ok(()) => info!("ends, with everything stopped"),
         Err(e) => error!("{e}"),
     }
 
-    // 11. Leave nothing behind.
-    if let Some(Err(e)) = pid_file.map(PidFile::remove) {
+    // 11. Leave nothing behind, and tell whoever waits for the end how it was.
+    if let Err(lost) = logging.flush(LAST_LINES) {
+        outcome = Err(RunError::LogLost { failure: outcome.err().map(Box::new), lost });
+    }
+    let failure = outcome.as_ref().err().map(ToString::to_string);
+    if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
         warn!("can't remove the pid file, nor empty it: {e}");
+        let _ = logging.flush(LAST_WARNING);
     }
-    if let Err(e) = logging.flush(LAST_LINES) {
-        eprintln!("{e}");
-    }
-    outcome.map_err(|e| if logging.goes_to_stderr() { RunError::Said(Box::new(e)) } else { e })
+    outcome.map_err(|e| match e {
+        RunError::LogLost { .. } => e,
+        e if logging.goes_to_stderr() => RunError::Said(Box::new(e)),
+        e => e,
+    })
 }
 
 /// Steps 5 to 10.

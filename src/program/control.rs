@@ -12,7 +12,7 @@ const NOT_RUNNING: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
 /// How long a daemon may take to end, when its services have had their time for stopping.
-const END_WAIT: Duration = Duration::from_secs(5);
+const END_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failure> {
     let pid_file = pid_file(program, options)?;

@@ -7,6 +7,9 @@
 #[path = "../support/circumstances.rs"]
 mod circumstances;
 
+#[path = "../support/cases.rs"]
+mod cases;
+
 use poetryd::daemon::{self, Environment, Options};
 use poetryd::service::Application;
 use std::fs::File;
@@ -31,18 +34,8 @@ fn main() -> ExitCode {
     let case = std::env::args().nth(1).and_then(|name| CASES.iter().find(|case| case.0 == name));
     match case {
         Some((_, child)) if std::env::var_os("CLAIM_CASE").is_some() => child(),
-        _ => run_all(),
+        _ => cases::run_all(&CASES.map(|(name, _)| name), passes),
     }
-}
-
-fn run_all() -> ExitCode {
-    println!("\nrunning {} tests", CASES.len());
-    let failed = CASES.iter().filter(|(name, _)| !passes(name)).count();
-    let (result, passed) = (if failed == 0 { "ok" } else { "FAILED" }, CASES.len() - failed);
-    println!(
-        "\ntest result: {result}. {passed} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out\n"
-    );
-    ExitCode::from(u8::from(failed > 0))
 }
 
 fn passes(name: &str) -> bool {
@@ -52,7 +45,6 @@ fn passes(name: &str) -> bool {
     command.args(["-c", &script]).arg(program).arg(name).env("CLAIM_CASE", "1");
     let output = command.output().expect("sh can be started");
     let passed = output.status.success();
-    println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
     if !passed {
         println!("{}{}", output.status, String::from_utf8_lossy(&output.stderr));
     }

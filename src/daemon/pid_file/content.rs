@@ -1,5 +1,6 @@
 //! What may be a pid file, and the number in it.
 
+use super::outcome::MARK;
 use crate::file_id::FileId;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,14 +10,14 @@ use std::path::Path;
 /// Everybody may read a pid file: `kill $(cat poetryd.pid)`.
 pub(super) const MODE: u32 = 0o644;
 
-/// One byte more than the longest number and its newline.
+/// One byte more than the longest number and its newline: how an outcome begins, if there is one.
 const LONGEST: usize = 12;
 
 /// What is in a file, as far as it matters here.
 #[derive(Debug, PartialEq)]
 enum Content {
     Nothing,
-    /// One decimal number and a newline.
+    /// One decimal number and a newline; and perhaps an outcome.
     Number(u32),
     /// Anything else.
     Other,
@@ -33,7 +34,10 @@ impl Content {
         if bytes.is_empty() {
             return Content::Nothing;
         }
-        let digits = bytes.strip_suffix(b"\n").filter(|line| line.iter().all(u8::is_ascii_digit));
+        let newline = bytes.iter().position(|byte| *byte == b'\n');
+        let (line, rest) = newline.map_or((bytes, None), |at| (&bytes[..at], bytes.get(at + 1)));
+        let is_number = newline.is_some() && line.iter().all(u8::is_ascii_digit);
+        let digits = Some(line).filter(|_| is_number && rest.is_none_or(|byte| *byte == MARK));
         let number = digits.and_then(|digits| std::str::from_utf8(digits).ok()?.parse().ok());
         number.map_or(Content::Other, Content::Number)
     }
@@ -105,6 +109,11 @@ mod tests {
             (b"1", Content::Other),
             (b"+1\n", Content::Other),
             (b"1\n\n", Content::Other),
+            (b"1\n!failed", Content::Number(1)),
+            (b"4294967295\n!", Content::Number(u32::MAX)),
+            (b"!failed\n", Content::Other),
+            (b"1\nfailed\n", Content::Other),
+            (b"1!", Content::Other),
         ] {
             assert_eq!(Content::parse(bytes), content, "{:?}", bytes.escape_ascii().to_string());
         }

@@ -24,6 +24,8 @@ pub(super) enum Holder {
     Unknown,
     /// The daemon with this pid.
     Daemon(u32),
+    /// The daemon with this pid, which is of version 0.1.
+    Older(u32),
 }
 
 /// Who holds the file, after waiting a moment for the number to be written.
@@ -34,7 +36,7 @@ pub(super) fn find(file: &File) -> io::Result<Holder> {
         match (others, content::number(file)?) {
             (Others::Nothing, _) => return Ok(Holder::Nobody),
             (Others::Read, Some(pid)) if is_version_0_1(pid, file)? => {
-                return Ok(Holder::Daemon(pid));
+                return Ok(Holder::Older(pid));
             }
             (Others::Read, _) => return Ok(Holder::Readers),
             (Others::Hold, Some(pid)) => return Ok(Holder::Daemon(pid)),

@@ -5,6 +5,8 @@
 //! read the file can hold a read lock on it. Version 0.1 held a write lock on the whole file, and changed
 //! it to a read lock when the number was true.
 //!
+//! Whoever waits for the daemon's outcome (see `outcome.rs`) holds a read lock on the third byte meanwhile.
+//!
 //! They are open-file-description locks (fcntl(2)). Such a lock belongs to the open file: it ends when the
 //! last descriptor is closed, so also when the process dies, and can be asked about without being taken.
 
@@ -19,6 +21,7 @@ type Bytes = (libc::off_t, libc::off_t);
 const HELD: Bytes = (0, 1);
 const BEING_WRITTEN: Bytes = (1, 1);
 const BOTH: Bytes = (0, 2);
+const WAITED_FOR: Bytes = (2, 1);
 
 /// What others do with a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,6 +66,16 @@ pub(super) fn others(file: &File) -> io::Result<Others> {
             false => Others::Nothing,
         }
     })
+}
+
+/// Says that the outcome of the daemon that holds the file is waited for; or, with `false`, no more.
+pub(super) fn wait_for_outcome(file: &File, wait: bool) -> io::Result<()> {
+    set(file, if wait { libc::F_RDLCK } else { libc::F_UNLCK }, WAITED_FOR).map(drop)
+}
+
+/// Whether somebody waits for the outcome of the daemon that holds the file.
+pub(super) fn is_waited_for(file: &File) -> io::Result<bool> {
+    is_in_the_way(file, libc::F_WRLCK, WAITED_FOR)
 }
 
 fn set(file: &File, lock_type: libc::c_int, bytes: Bytes) -> io::Result<bool> {

@@ -1,19 +1,24 @@
 //! The pid file: which daemon is running, and the lock that makes it the only one.
 //!
 //! The lock is what counts, not the number: a file that nobody holds is stale, whatever is in it. Files that
-//! can be something else than a pid file are refused, see `content.rs`. Which locks there are is in `lock.rs`.
+//! can be something else than a pid file are refused, see `content.rs`. Which locks there are is in `lock.rs`,
+//! and what `poetryd stop` learns of a failure from what was the pid file, in `outcome.rs`.
 
 mod content;
 mod holder;
 mod lock;
+mod outcome;
 mod replacement;
+mod witness;
 
 use content::{MODE, is_file_of_name, open, refuse_other_files};
 use holder::Holder;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+pub(super) use witness::{Ending, Witness};
 
 /// How often a file may turn out not to be the one of that name any more, while it is being taken.
 const ATTEMPTS: usize = 100;
@@ -92,18 +97,26 @@ impl PidFile {
     }
 
     /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
-    /// stale. The lock is given up last.
-    pub(super) fn remove(mut self) -> io::Result<()> {
+    /// stale. The lock is given up last. If the daemon has failed, whoever waits for its end learns why.
+    pub(super) fn remove(mut self, failure: Option<&str>) -> io::Result<()> {
         self.removed = true;
-        self.remove_or_empty()
+        let told = |file: &File| failure.map_or(Ok(()), |failure| outcome::write(file, failure));
+        if self.lose_name() {
+            return told(&self.file);
+        }
+        if told(&self.file).is_ok() && failure.is_some() {
+            outcome::wait_until_read(&self.file);
+        }
+        self.file.set_len(0)
     }
 
-    fn remove_or_empty(&self) -> io::Result<()> {
+    /// Whether the file has its name no more.
+    fn lose_name(&self) -> bool {
         match fs::symlink_metadata(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()), // somebody has removed it already
-            Ok(_) if !is_file_of_name(&self.file, &self.path) => Ok(()), // and put another one there
-            Ok(_) => fs::remove_file(&self.path).or_else(|_| self.file.set_len(0)),
-            Err(_) => self.file.set_len(0), // this user may not even look
+            Err(e) if e.kind() == io::ErrorKind::NotFound => true, // somebody has removed it already
+            Ok(_) if !is_file_of_name(&self.file, &self.path) => true, // and put another one there
+            Ok(_) => fs::remove_file(&self.path).is_ok(),
+            Err(_) => false, // this user may not even look
         }
     }
 }
@@ -111,8 +124,8 @@ impl PidFile {
 /// However the daemon ends, short of being killed, no wrong pid stays behind.
 impl Drop for PidFile {
     fn drop(&mut self) {
-        if !self.removed {
-            let _ = self.remove_or_empty();
+        if !self.removed && !self.lose_name() {
+            let _ = self.file.set_len(0);
         }
     }
 }
@@ -133,27 +146,9 @@ fn take(path: &Path) -> Result<Option<File>, PidFileError> {
         Holder::Nobody => Ok(None), // its owner has just ended
         Holder::Readers => replacement::replace(path).map_err(failed),
         Holder::Unknown => Err(PidFileError::Anonymous { path: path.into() }),
-        Holder::Daemon(pid) => Err(PidFileError::Running { pid, path: path.into() }),
-    }
-}
-
-/// The pid of the daemon that holds this pid file. `None`: none does.
-///
-/// # Errors
-/// If the file can't be read, or is held by a process that does not say who it is.
-pub(super) fn holder(path: &Path) -> Result<Option<u32>, PidFileError> {
-    let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
-    // Opening a FIFO would otherwise wait for somebody to write into it.
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(unusable(&path, &e)),
-    };
-    match holder::find(&file).map_err(|e| unusable(&path, &e))? {
-        Holder::Nobody | Holder::Readers => Ok(None),
-        Holder::Unknown => Err(PidFileError::Anonymous { path }),
-        Holder::Daemon(pid) => Ok(Some(pid)),
+        Holder::Daemon(pid) | Holder::Older(pid) => {
+            Err(PidFileError::Running { pid, path: path.into() })
+        }
     }
 }
 
