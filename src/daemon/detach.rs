@@ -1,7 +1,7 @@
 //! Step 2: from the launching process to the daemon, and the word that comes back.
 
 use super::process;
-use super::signals::{Signals, asks_to_stop};
+use super::signals::{Signals, StopRequests, asks_to_stop};
 use daemonize::{Daemonize, Outcome};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, kill};
@@ -78,12 +78,15 @@ impl Launcher {
         let signals = signals.reader()?;
         fcntl(&self.reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
         let mut heard = Vec::new();
-        let (mut interrupts, mut passed_on) = (0, 0);
+        let (mut requests, mut passed_on) = (StopRequests::default(), 0);
         loop {
             signals.wait(self.reports.as_fd(), None)?;
             while let Some(signal) = signals.next() {
-                interrupts += usize::from(asks_to_stop(signal) || signal == Signal::SIGHUP);
+                if asks_to_stop(signal) || signal == Signal::SIGHUP {
+                    requests.add();
+                }
             }
+            let interrupts = requests.count();
             let ended = self.hear(&mut heard)?;
             let said = Said::parse(&heard);
             if let Some(daemon) = said.pid {

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 const UNDERSTOOD: [Signal; 5] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
 
+/// How long after a request to stop another one is a second one.
+const SECOND_REQUEST: Duration = Duration::from_secs(1);
+
 /// The signals that a daemon understands, blocked in every thread. They wait in the kernel until
 /// somebody reads them.
 pub(super) struct Signals(());
@@ -83,6 +86,31 @@ impl SignalReader {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(e.into()),
         }
+    }
+}
+
+/// Requests to stop, counted. Those within [`SECOND_REQUEST`] of one that counts are part of it: `timeout` of
+/// coreutils and others send each signal twice.
+#[derive(Default)]
+pub(super) struct StopRequests {
+    count: usize,
+    last: Option<Instant>,
+}
+
+impl StopRequests {
+    /// Adds a request that comes now. Returns whether it counts.
+    pub(super) fn add(&mut self) -> bool {
+        let counts = self.last.is_none_or(|last| last.elapsed() >= SECOND_REQUEST);
+        if counts {
+            self.count += 1;
+            self.last = Some(Instant::now());
+        }
+        counts
+    }
+
+    /// How many there were that count.
+    pub(super) fn count(&self) -> usize {
+        self.count
     }
 }
 

@@ -5,7 +5,7 @@ use super::conductor::{Conductor, Event};
 use super::detach::Report;
 use super::error::RunError;
 use super::readiness::Supervisor;
-use super::signals::{SignalReader, asks_to_stop};
+use super::signals::{SignalReader, StopRequests, asks_to_stop};
 use crate::logging::Logging;
 use crate::service::ServiceError;
 use nix::sys::signal::Signal;
@@ -28,7 +28,9 @@ pub(super) struct Watch<'a> {
     supervisor: Supervisor,
     logging: &'a Logging,
     stop_timeout: Duration,
-    /// Set once a stop has been asked for.
+    /// The signals that asked for a stop.
+    requests: StopRequests,
+    /// Set once everything stops, on request or because a service has failed.
     deadline: Option<Instant>,
     /// The first service that failed while it ran.
     failure: Option<ServiceError>,
@@ -44,9 +46,18 @@ impl<'a> Watch<'a> {
         logging: &'a Logging,
         stop_timeout: Duration,
     ) -> Self {
-        let (deadline, failure) = (None, None);
         let answers = Arc::new(AtomicUsize::new(conductor.workers().len()));
-        Self { signals, conductor, supervisor, logging, stop_timeout, deadline, failure, answers }
+        Self {
+            signals,
+            conductor,
+            supervisor,
+            logging,
+            stop_timeout,
+            requests: StopRequests::default(),
+            deadline: None,
+            failure: None,
+            answers,
+        }
     }
 
     /// Watches over the application until it has stopped. Tells who waits for it when it serves.
@@ -85,14 +96,7 @@ impl<'a> Watch<'a> {
 
     fn signal(&mut self, signal: Signal) -> Result<(), RunError> {
         match signal {
-            _ if asks_to_stop(signal) && self.deadline.is_some() => {
-                warn!("received {signal} while shutting down");
-                return Err(RunError::EndedAtOnce);
-            }
-            _ if asks_to_stop(signal) => {
-                info!("received {signal}, shutting down");
-                self.stop();
-            }
+            _ if asks_to_stop(signal) => return self.asked_to_stop(signal),
             Signal::SIGUSR1 => {
                 if self.logging.is_file() {
                     info!("received SIGUSR1, rotating the log");
@@ -102,6 +106,27 @@ impl<'a> Watch<'a> {
                 }
             }
             _ => info!("received {signal}, ignored: this version does not know how to honour it"),
+        }
+        Ok(())
+    }
+
+    fn asked_to_stop(&mut self, signal: Signal) -> Result<(), RunError> {
+        let counts = self.requests.add();
+        match self.requests.count() {
+            _ if !counts => info!(
+                "received {signal} again; a further one, a second after the first, ends the process at once"
+            ),
+            1 if self.deadline.is_some() => {
+                info!("received {signal}, is shutting down already");
+            }
+            1 => {
+                info!("received {signal}, shutting down");
+                self.stop();
+            }
+            _ => {
+                warn!("received {signal} while shutting down");
+                return Err(RunError::EndedAtOnce);
+            }
         }
         Ok(())
     }

@@ -22,6 +22,24 @@ fn an_interrupted_launcher_takes_the_daemon_down_with_it() {
     }
 }
 
+/// The daemon is not killed for it, and removes its pid file.
+#[test]
+fn signals_to_a_launcher_within_a_second_are_one() {
+    let sandbox = Sandbox::new();
+    let poem = HeldFile::hold(&sandbox.path("poetry/ecstasy.txt"));
+    let mut launch = Launch::start(&sandbox, sandbox.poetryd(&["fast.toml"]));
+    poem.wait_until_wanted();
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
+        launch.signal(signal);
+    }
+    release_when_told_to_stop(&sandbox, poem);
+    let (status, said) = launch.wait();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert_nothing_left(&sandbox);
+    let log = sandbox.read("poetryd.log");
+    assert_eq!(log.matches("received SIGTERM").count(), 1, "{log}");
+}
+
 #[test]
 fn ctrl_c_at_the_prompt_takes_the_daemon_down() {
     let sandbox = Sandbox::new();

@@ -27,6 +27,7 @@ const CASES: &[(&str, fn())] = cases![
     a_service_that_fails_to_stop_makes_stop_exit_1_with_the_reason,
     a_reason_of_several_lines_is_said_in_one,
     a_service_that_does_not_stop_makes_stop_exit_1_with_the_reason,
+    a_second_stop_learns_the_outcome_too,
     a_daemon_that_is_killed_meanwhile_has_not_stopped,
     lines_that_the_log_could_not_take_at_the_end_make_stop_exit_1,
     a_daemon_that_may_not_remove_its_pid_file_tells_the_outcome_and_leaves_it_empty,
@@ -105,6 +106,15 @@ fn a_service_that_does_not_stop_makes_stop_exit_1_with_the_reason() {
     let daemon = start(&sandbox, program::BLOCK, &["--stop-timeout", "0.1"]);
     fails_with(&stop(&sandbox), &["has stopped", "block their threads"]);
     assert!(!daemon.is_running());
+}
+
+fn a_second_stop_learns_the_outcome_too() {
+    let sandbox = Sandbox::new();
+    let _daemon = start(&sandbox, program::BLOCK, &["--stop-timeout", "0.5"]);
+    let outputs = std::thread::scope(|scope| {
+        [(); 2].map(|()| scope.spawn(|| stop(&sandbox))).map(|stop| stop.join().unwrap())
+    });
+    outputs.iter().for_each(|output| fails_with(output, &["block their threads"]));
 }
 
 fn a_daemon_that_is_killed_meanwhile_has_not_stopped() {

@@ -2,10 +2,11 @@
 
 use crate::support::circumstances::room_for;
 use crate::support::{ECSTASY, Foreground, Sandbox, connect, receive, until};
-use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
+use crate::{BIG, LISTENERS, addresses, gets_the_rest, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 /// So many clients for each listener.
 const CLIENTS: usize = 4;
@@ -56,14 +57,49 @@ fn clients_that_are_cut_at_the_deadline_see_a_reset() {
     clients.into_iter().for_each(sees_a_reset);
 }
 
+/// Sends a signal a second after the daemon has got its first one.
+fn signal_a_second_later(daemon: &Foreground, signal: Signal) {
+    daemon.wait_for(", shutting down");
+    let first = Instant::now();
+    until("a second is over", || first.elapsed() > Duration::from_secs(1));
+    daemon.signal(signal);
+}
+
+/// As `timeout` of coreutils sends them, and an impatient hand.
+#[test]
+fn two_signals_within_a_second_are_one() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let sandbox = tree("");
+        let daemon = start(&sandbox, &["--stop-timeout", "600"]);
+        let client = in_the_middle(addresses(&daemon)[0]);
+        daemon.signal(signal);
+        daemon.wait_for(&format!("received {signal}, shutting down"));
+        daemon.signal(signal);
+        daemon.wait_for("a further one, a second after the first, ends the process at once");
+        gets_the_rest(client);
+        let (status, log) = daemon.wait();
+        assert_eq!(status.code(), Some(0), "{}", log.join("\n"));
+    }
+}
+
+#[test]
+fn a_stop_timeout_of_nothing_ends_it_at_once() {
+    let sandbox = tree("");
+    let daemon = start(&sandbox, &["--stop-timeout", "0"]);
+    let clients = clients(&daemon);
+    daemon.signal(Signal::SIGTERM);
+    let (status, log) = daemon.wait();
+    assert_eq!(status.code(), Some(0), "{}", log.join("\n"));
+    clients.into_iter().for_each(sees_a_reset);
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once_with_status_1() {
     let sandbox = tree("");
     let daemon = start(&sandbox, &["--stop-timeout", "600"]);
     let _clients = clients(&daemon);
     daemon.signal(Signal::SIGTERM);
-    daemon.wait_for("received SIGTERM, shutting down");
-    daemon.signal(Signal::SIGTERM);
+    signal_a_second_later(&daemon, Signal::SIGTERM);
     let (status, log) = daemon.wait();
     assert_eq!(status.code(), Some(1), "{}", log.join("\n"));
 }
@@ -75,8 +111,7 @@ fn after_a_second_signal_there_is_no_pid_file() {
     assert!(sandbox.path("poetryd.pid").exists());
     let _clients = clients(&daemon);
     daemon.signal(Signal::SIGINT);
-    daemon.wait_for("received SIGINT, shutting down");
-    daemon.signal(Signal::SIGTERM);
+    signal_a_second_later(&daemon, Signal::SIGTERM);
     daemon.wait();
     assert!(!sandbox.path("poetryd.pid").exists());
 }
@@ -87,8 +122,7 @@ fn clients_that_are_cut_by_a_second_signal_see_a_reset() {
     let daemon = start(&sandbox, &["--stop-timeout", "600"]);
     let clients = clients(&daemon);
     daemon.signal(Signal::SIGTERM);
-    daemon.wait_for("received SIGTERM, shutting down");
-    daemon.signal(Signal::SIGTERM);
+    signal_a_second_later(&daemon, Signal::SIGTERM);
     daemon.wait();
     clients.into_iter().for_each(sees_a_reset);
 }

@@ -2,30 +2,13 @@
 
 use crate::support::circumstances::room_for;
 use crate::support::{connect, receive, until};
-use crate::{BIG, LISTENERS, addresses, in_the_middle, start, tree};
+use crate::{BIG, LISTENERS, addresses, gets_the_rest, in_the_middle, start, tree};
 use nix::sys::signal::Signal;
-use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
 fn refused(address: SocketAddr) -> bool {
     TcpStream::connect(address).is_err()
-}
-
-/// Reads what comes after the bytes that [`in_the_middle`] has read. Compares it as it comes, since so
-/// many poems would fill the memory.
-fn gets_the_rest(mut client: TcpStream) {
-    let mut expected = &BIG[8..];
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let got = client.read(&mut buffer).unwrap();
-        if got == 0 {
-            break;
-        }
-        assert!(expected.starts_with(&buffer[..got]), "{} bytes from the end", expected.len());
-        expected = &expected[got..];
-    }
-    assert!(expected.is_empty(), "{} bytes are missing", expected.len());
 }
 
 #[test]
