@@ -42,8 +42,9 @@ impl Environment {
     ///   They stay open, so that a file name such as `/dev/fd/63` can be used, until [`run`](super::run) closes
     ///   those that nobody [has taken](Self::take_descriptor). Those of this program are told by their
     ///   close-on-exec flag, which everything in Rust's standard library sets.
-    /// - Signal handlers are set to their defaults. The signals that a daemon understands are held from
-    ///   here on and honoured when it serves, so that none is lost while it starts; others are unblocked.
+    /// - Signal handlers are set to their defaults, and all signals unblocked. SIGTERM and SIGINT end the process
+    ///   until [`run`](super::run) has something to clean up; the others that a daemon understands are held from
+    ///   here on and honoured when it serves. SIGHUP stays ignored in the foreground if it was.
     /// - The soft limit of open descriptors is raised to the hard one.
     ///
     /// # Panics
@@ -70,7 +71,7 @@ impl Environment {
             unsafe { env::remove_var(name) };
         }
         raise_descriptor_limit();
-        Self { sockets, supervisor, signals: Signals::hold(), strays }
+        Self { sockets, supervisor, signals: Signals::claim(), strays }
     }
 
     /// Takes a descriptor that whoever started the process left open for it, such as one whose number is given

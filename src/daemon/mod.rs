@@ -2,8 +2,8 @@
 //!
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
 //! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
-//! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`
-//! throughout.
+//! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
+//! `terminal.rs` and `abandon.rs` throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
@@ -22,6 +22,7 @@
 //! }
 //! ```
 
+mod abandon;
 mod capabilities;
 mod conductor;
 mod control;
@@ -36,6 +37,7 @@ mod process;
 mod readiness;
 mod signals;
 mod strays;
+mod terminal;
 mod watch;
 
 pub use conductor::Vanished;
@@ -119,15 +121,18 @@ pub fn run(
     }
     let Environment { sockets, supervisor, signals, strays } = environment;
     strays.close();
-    let given = Given { sockets, supervisor, signals };
+    let mut given = Given { sockets, supervisor, signals };
 
     // 2. Detach. Two processes go on from here.
     let mut report = None;
     if settings.detach {
+        given.signals.hold();
         match detach::detach()? {
             Side::Launcher(launcher) => return Ok(launcher.wait(&given.signals)?),
             Side::Daemon(to_launcher) => report = Some(to_launcher),
         }
+        given.signals.detached();
+        given.signals.let_stop();
     }
     let start = format!("{program} starts with pid {}: {}", std::process::id(), source.origin());
     let outcome = live(&settings, given, application, &start, &mut report);
@@ -158,10 +163,14 @@ fn live(
     // 3. The place to live in. What lies outside a new root is reached before.
     let outside = Outside::reach(&settings.log.target)?;
     settings.place.enter()?;
+    given.signals.hold(); // from here on there is something to clean up
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
 
     // 4. Log. From here on, what goes wrong is in the log as well.
-    let logging = Logging::open(&settings.log, outside, settings.privileges.owner())?;
+    let (log, owner) = (settings.log.clone(), settings.privileges.owner());
+    let open = move || Logging::open(&log, outside, owner);
+    let Some(logging) = abandon::unless_stopped(&given.signals, open)? else { return Ok(()) };
+    let logging = logging?;
     panic::set_hook(Box::new(|panic| error!("{}", panic.to_string().replace('\n', " "))));
     info!("{start}");
 

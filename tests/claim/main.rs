@@ -10,12 +10,16 @@ mod circumstances;
 #[path = "../support/cases.rs"]
 mod cases;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use poetryd::async_trait;
 use poetryd::daemon::{self, Environment, Options};
-use poetryd::service::Application;
+use poetryd::service::{Application, BoxError, Context, Service};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsRawFd;
 use std::process::ExitCode;
+use tokio::time::Instant;
 
 type Case = fn() -> ExitCode;
 
@@ -51,17 +55,31 @@ fn passes(name: &str) -> bool {
     passed
 }
 
-/// Runs a daemon that is told to stop as soon as its application is made; `look` is called then.
+/// Runs a daemon that is told to stop as soon as it has started; `look` is called when its application is made.
 fn run(environment: Environment, mut look: impl FnMut() + Send + 'static) {
     let mut options = Options::default();
     (options.nodaemon, options.pidfile) = (Some(true), Some("".into()));
     let source = move || {
         look();
-        // SAFETY: sends a signal to this process.
-        unsafe { libc::raise(libc::SIGTERM) };
-        Ok((Application::new("nothing"), Options::default()))
+        let mut application = Application::new("nothing");
+        application.add("brief", Brief)?;
+        Ok((application, Options::default()))
     };
     daemon::run("claim", environment, options, source).expect("the daemon runs and stops");
+}
+
+/// A service that tells its daemon to stop.
+struct Brief;
+
+#[async_trait]
+impl Service for Brief {
+    async fn start(&mut self, _: &Context) -> Result<(), BoxError> {
+        Ok(kill(Pid::this(), Signal::SIGTERM)?)
+    }
+
+    async fn stop(&mut self, _: Instant) -> Result<(), BoxError> {
+        Ok(())
+    }
 }
 
 fn content(name: &str) -> String {

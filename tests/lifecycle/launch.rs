@@ -23,12 +23,24 @@ impl<'a> Launch<'a> {
         Self { child: command.spawn().unwrap(), stderr, sandbox }
     }
 
+    /// The same for a command whose standard streams are those of a terminal: what it says is seen there.
+    pub fn start_on_terminal(sandbox: &'a Sandbox, mut command: Command) -> Self {
+        let stderr = tempfile::tempfile().unwrap();
+        Self { child: command.spawn().unwrap(), stderr, sandbox }
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).unwrap();
     }
 
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Whether the process itself has this file open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id())).into_iter().flatten();
+        open.flatten().any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == path))
     }
 
     /// Waits for the end of the process itself, and returns its status and what it said to standard error.

@@ -6,7 +6,6 @@ use crate::daemon::process;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long to wait for the number of a daemon that holds the file but has not written it yet.
@@ -28,8 +27,8 @@ pub(super) enum Holder {
     Older(u32),
 }
 
-/// Who holds the file, after waiting a moment for the number to be written.
-pub(super) fn find(file: &File) -> io::Result<Holder> {
+/// Who holds the file, after waiting a moment for the number to be written. It is `pause` that waits.
+pub(super) fn find(file: &File, pause: fn(Duration)) -> io::Result<Holder> {
     let deadline = Instant::now() + NUMBER_WAIT;
     loop {
         let others = lock::others(file)?;
@@ -45,7 +44,7 @@ pub(super) fn find(file: &File) -> io::Result<Holder> {
         if Instant::now() >= deadline {
             return Ok(Holder::Unknown);
         }
-        sleep(NUMBER_INTERVAL);
+        pause(NUMBER_INTERVAL);
     }
 }
 

@@ -11,6 +11,7 @@ mod outcome;
 mod replacement;
 mod witness;
 
+use super::signals::sleep_until_stopped;
 use content::{MODE, is_file_of_name, open, refuse_other_files};
 use holder::Holder;
 use std::fs::{self, File, Permissions};
@@ -142,7 +143,7 @@ fn take(path: &Path) -> Result<Option<File>, PidFileError> {
         refuse_other_files(&file).map_err(failed)?;
         return Ok(Some(file));
     }
-    match holder::find(&file).map_err(failed)? {
+    match holder::find(&file, sleep_until_stopped).map_err(failed)? {
         Holder::Nobody => Ok(None), // its owner has just ended
         Holder::Readers => replacement::replace(path).map_err(failed),
         Holder::Unknown => Err(PidFileError::Anonymous { path: path.into() }),

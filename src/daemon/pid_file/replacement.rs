@@ -6,11 +6,11 @@
 use super::content::{MODE, is_file_of_name, open, refuse_other_files};
 use super::holder::{self, Holder};
 use super::lock;
+use crate::daemon::signals::sleep_until_stopped;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long to wait for another start that replaces the same file.
@@ -27,7 +27,7 @@ pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
     if !lock::keep_from_being_taken(&old)? || !is_file_of_name(&old, path) {
         return Ok(None);
     }
-    if !matches!(holder::find(&old)?, Holder::Readers) {
+    if !matches!(holder::find(&old, sleep_until_stopped)?, Holder::Readers) {
         return Ok(None);
     }
     refuse_other_files(&old)?;
@@ -52,7 +52,7 @@ fn take_turn(path: &Path) -> io::Result<File> {
         if Instant::now() >= deadline {
             return Err(failed(io::Error::other("another process holds a lock on it")));
         }
-        sleep(TURN_INTERVAL);
+        sleep_until_stopped(TURN_INTERVAL);
     }
     Ok(file)
 }

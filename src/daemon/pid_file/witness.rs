@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 
 /// The pid file of a running daemon, open so that the daemon's last words can be read when the file has lost
 /// its name.
@@ -43,7 +44,7 @@ impl Witness {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(unusable(&path, &e)),
         };
-        match holder::find(&file).map_err(|e| unusable(&path, &e))? {
+        match holder::find(&file, sleep).map_err(|e| unusable(&path, &e))? {
             Holder::Nobody | Holder::Readers => Ok(None),
             Holder::Unknown => Err(PidFileError::Anonymous { path }),
             Holder::Daemon(pid) => Ok(Some(Self { path, file, pid, tells: true, failure: None })),
