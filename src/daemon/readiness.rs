@@ -4,7 +4,6 @@
 //! gone by then.
 
 use crate::sockets::DescriptorStore;
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use std::io::{self, IoSlice};
@@ -88,22 +87,24 @@ impl Supervisor {
 
     /// The daemon serves.
     pub(super) fn ready(&self, status: &str) {
-        self.send(&format!("READY=1\nSTATUS={status}\n"));
+        let message = format!("READY=1\nSTATUS={status}\n");
+        self.tell(|notify| notify.send(&message, &[]));
     }
 
-    /// The daemon stops.
+    /// The daemon stops. A service manager that is behind in reading does not hold that up.
     pub(super) fn stopping(&self) {
-        self.send("STOPPING=1\nSTATUS=finishing what is in progress\n");
+        let message = "STOPPING=1\nSTATUS=finishing what is in progress\n";
+        self.tell(|notify| notify.send_at_once(message, &[]));
     }
 
-    /// The daemon lives.
+    /// The daemon lives. It will be said again before long.
     pub(super) fn alive(&self) {
-        self.send("WATCHDOG=1\n");
+        self.tell(|notify| notify.send_at_once("WATCHDOG=1\n", &[]));
     }
 
-    fn send(&self, message: &str) {
+    fn tell(&self, send: impl FnOnce(&Notify) -> io::Result<()>) {
         if let Some(notify) = &self.notify
-            && let Err(e) = notify.send(message, &[])
+            && let Err(e) = send(notify)
         {
             warn!("can't tell the service manager: {e}");
         }
@@ -124,19 +125,23 @@ impl Notify {
 
     /// Sends a message with descriptors, waiting a moment where the service manager is behind in reading.
     fn send(&self, message: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        match self.send_at_once(message, descriptors) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                wait(self.0.as_fd(), PollFlags::POLLOUT, SEND_TIMEOUT)?;
+                self.send_at_once(message, descriptors)
+            }
+            sent => sent,
+        }
+    }
+
+    /// Sends a message with descriptors, or none if there is no room for it now.
+    fn send_at_once(&self, message: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let control = [ControlMessage::ScmRights(&numbers)];
         let control = if numbers.is_empty() { &control[..0] } else { &control[..] };
         let content = [IoSlice::new(message.as_bytes())];
         let flags = MsgFlags::MSG_NOSIGNAL;
-        let send = || sendmsg::<()>(self.0.as_raw_fd(), &content, control, flags, None);
-        match send() {
-            Err(Errno::EAGAIN) => {
-                wait(self.0.as_fd(), PollFlags::POLLOUT, SEND_TIMEOUT)?;
-                send()?;
-            }
-            sent => drop(sent?),
-        }
+        sendmsg::<()>(self.0.as_raw_fd(), &content, control, flags, None)?;
         Ok(())
     }
 }
@@ -192,6 +197,15 @@ mod tests {
         let sent = (0..).map(|_| notify.send("WATCHDOG=1\n", &[]));
         let refused = sent.filter_map(Result::err).next().unwrap();
         assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+        drop(manager);
+    }
+
+    #[test]
+    fn a_stop_does_not_wait_for_a_service_manager_that_does_not_read() {
+        let (manager, notify) = manager();
+        let sent = (0..).map(|_| notify.send_at_once("STOPPING=1\n", &[]));
+        let refused = sent.filter_map(Result::err).next().unwrap();
+        assert_eq!(refused.kind(), io::ErrorKind::WouldBlock);
         drop(manager);
     }
 

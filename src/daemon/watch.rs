@@ -153,10 +153,10 @@ impl<'a> Watch<'a> {
     }
 
     fn stop(&mut self) {
-        self.supervisor.stopping();
         let deadline = Instant::now() + self.stop_timeout;
         self.deadline = Some(deadline);
         self.conductor.stop(deadline);
+        self.supervisor.stopping();
     }
 
     /// Tells the service manager that the daemon lives, if every worker has answered since last time.

@@ -5,6 +5,7 @@ mod support;
 
 mod cut;
 mod graceful;
+mod service_manager;
 
 use std::fs;
 use std::io::Read;
