@@ -1,7 +1,7 @@
 //! The command line.
 
 use crate::config::read::{parse_octal, parse_seconds};
-use crate::daemon::{MAX_WORKERS, Options};
+use crate::daemon::{MAX_WORKERS, Options, READY_FDS};
 use crate::logging::Format;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
@@ -168,6 +168,9 @@ struct RunnerOptions {
     /// How long connections may take to finish when the daemon stops [default: 30]
     #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
     stop_timeout: Option<Duration>,
+    /// Write a newline to this descriptor when all services have started, and close it
+    #[arg(long, global = true, value_name = "NUMBER", value_parser = value_parser!(i32).range(i64::from(*READY_FDS.start())..))]
+    ready_fd: Option<i32>,
     /// The least important level that is logged [default: info]
     #[arg(long, global = true, value_name = "LEVEL")]
     log_level: Option<LevelName>,
@@ -208,6 +211,7 @@ impl From<RunnerOptions> for Options {
             umask: given.umask,
             workers: given.workers,
             stop_timeout: given.stop_timeout,
+            ready_fd: given.ready_fd,
             log_level: given.log_level.map(|level| match level {
                 LevelName::Error => Level::ERROR,
                 LevelName::Warn => Level::WARN,

@@ -45,7 +45,7 @@ pub use control::{ControlError, kill, running, stop};
 pub use detach::LaunchError;
 pub use environment::Environment;
 pub use error::RunError;
-pub(crate) use options::{MAX_WORKERS, STOP_TIMEOUT};
+pub(crate) use options::{MAX_WORKERS, READY_FDS, STOP_TIMEOUT};
 pub use options::{OptionError, Options, Settings};
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
@@ -109,7 +109,7 @@ where
 /// launching process. Nothing is left behind then: no pid file, no socket, no process.
 pub fn run(
     program: &str,
-    environment: Environment,
+    mut environment: Environment,
     options: Options,
     mut source: impl Source,
 ) -> Result<(), RunError> {
@@ -118,6 +118,10 @@ pub fn run(
     let settings = options.or(from_source).check(program)?;
     if settings.detach && std::process::id() == 1 {
         return Err(OptionError::FirstProcess.into());
+    }
+    if let Some(number) = settings.ready_fd {
+        let left_open = environment.take_descriptor(number);
+        environment.supervisor.add(left_open.ok_or(OptionError::NoReadyDescriptor(number))?);
     }
     let Environment { sockets, supervisor, signals, strays } = environment;
     strays.close();

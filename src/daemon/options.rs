@@ -3,6 +3,8 @@
 use super::place::Place;
 use super::privileges::{IdentityError, Privileges};
 use crate::logging::{Format, LogOptions, Rotation, Target};
+use std::ops::RangeInclusive;
+use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -16,6 +18,9 @@ const DAEMON_UMASK: u32 = 0o077;
 
 /// The most workers that may be asked for: more than this is a slip of the finger.
 pub(crate) const MAX_WORKERS: u16 = 1024;
+
+/// The numbers that a descriptor to be ready on can have: those below are the standard streams'.
+pub(crate) const READY_FDS: RangeInclusive<RawFd> = 3..=RawFd::MAX;
 
 /// How a daemon is to run, as far as somebody has said so. The fields have the names of poetryd's long
 /// options; `None` is "not said".
@@ -50,6 +55,9 @@ pub struct Options {
     pub workers: Option<u16>,
     /// How long services have for stopping.
     pub stop_timeout: Option<Duration>,
+    /// The number of a descriptor that was left open for the process: a newline is written to it when every
+    /// service has started, and then it is closed.
+    pub ready_fd: Option<RawFd>,
     /// The least important level that is logged.
     pub log_level: Option<Level>,
     /// Text or JSON.
@@ -78,6 +86,11 @@ pub enum OptionError {
     /// The log would overwrite the pid, and go with it.
     #[error("the pid file and the log file are both {}; choose another name for one", .0.display())]
     OneFile(PathBuf),
+    /// There is nobody to tell.
+    #[error(
+        "--ready-fd {0}: descriptor {0} is not open; whoever starts the program leaves it open for it"
+    )]
+    NoReadyDescriptor(RawFd),
     /// A wrong user or group.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -116,6 +129,7 @@ impl Options {
             umask: self.umask.or(others.umask),
             workers: self.workers.or(others.workers),
             stop_timeout: self.stop_timeout.or(others.stop_timeout),
+            ready_fd: self.ready_fd.or(others.ready_fd),
             log_level: self.log_level.or(others.log_level),
             log_format: self.log_format.or(others.log_format),
             rotate_at: self.rotate_at.or(others.rotate_at),
@@ -184,6 +198,7 @@ impl Options {
             privileges,
             workers: self.workers.map_or_else(cores, usize::from),
             stop_timeout: self.stop_timeout.unwrap_or(STOP_TIMEOUT),
+            ready_fd: self.ready_fd,
         })
     }
 
@@ -218,6 +233,7 @@ pub struct Settings {
     pub(super) privileges: Privileges,
     pub(super) workers: usize,
     pub(super) stop_timeout: Duration,
+    pub(super) ready_fd: Option<RawFd>,
 }
 
 /// As many as this process may run on: sched_setaffinity(2) and the CPU quota of its control group count.

@@ -1,4 +1,4 @@
-//! Steps 8 and 10 as systemd sees them, and its descriptor store.
+//! Steps 8 and 10 as systemd sees them, and its descriptor store; and step 8 as s6 and dinit see it.
 //!
 //! sd_notify(3) is spoken by ourselves, since the socket has to be reached before a chroot and the variables are
 //! gone by then.
@@ -6,8 +6,9 @@
 use crate::sockets::DescriptorStore;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::fs::File;
+use std::io::{self, IoSlice, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Supervisor {
     notify: Option<Notify>,
     /// How many descriptors its store has room for; 0 if it has none for this service.
     room: usize,
+    /// Where whoever started the process waits for a newline.
+    starter: Option<File>,
     /// Why it can't be told, to be said when there is a log.
     problem: Option<String>,
     pub(super) watchdog: Option<Watchdog>,
@@ -62,13 +65,16 @@ impl Supervisor {
     /// $FDSTORE said.
     pub(super) fn connect(name: Option<String>, watchdog: Option<Watchdog>, room: usize) -> Self {
         let Some(name) = name else {
-            return Self { notify: None, room: 0, problem: None, watchdog: None };
+            return Self { notify: None, room: 0, starter: None, problem: None, watchdog: None };
         };
         match Notify::connect(&name) {
-            Ok(notify) => Self { notify: Some(notify), room, problem: None, watchdog },
+            Ok(notify) => {
+                Self { notify: Some(notify), room, starter: None, problem: None, watchdog }
+            }
             Err(e) => {
                 let problem = format!("can't reach the service manager at {name}: {e}");
-                Self { notify: None, room: 0, problem: Some(problem), watchdog: None }
+                let problem = Some(problem);
+                Self { notify: None, room: 0, starter: None, problem, watchdog: None }
             }
         }
     }
@@ -85,8 +91,18 @@ impl Supervisor {
         Some(Box::new(ManagerStore { notify, room: self.room }))
     }
 
+    /// Somebody waits for a newline here, as s6 and dinit do.
+    pub(super) fn add(&mut self, starter: OwnedFd) {
+        self.starter = Some(starter.into());
+    }
+
     /// The daemon serves.
-    pub(super) fn ready(&self, status: &str) {
+    pub(super) fn ready(&mut self, status: &str) {
+        if let Some(starter) = self.starter.take()
+            && let Err(e) = tell_starter(starter)
+        {
+            warn!("can't write to the descriptor of --ready-fd: {e}");
+        }
         let message = format!("READY=1\nSTATUS={status}\n");
         self.tell(|notify| notify.send(&message, &[]));
     }
@@ -165,6 +181,12 @@ impl DescriptorStore for ManagerStore {
         drop(barrier);
         wait(done.as_fd(), PollFlags::empty(), REMOVE_TIMEOUT)
     }
+}
+
+/// Without blocking, even if nobody reads.
+fn tell_starter(mut starter: File) -> io::Result<()> {
+    wait(starter.as_fd(), PollFlags::POLLOUT, SEND_TIMEOUT)?;
+    starter.write_all(b"\n")
 }
 
 /// Waits for one of these events, or for the other end to be closed.

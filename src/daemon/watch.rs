@@ -131,7 +131,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn ready(&self, report: &mut Option<Report>) {
+    fn ready(&mut self, report: &mut Option<Report>) {
         if self.deadline.is_some() {
             return; // told to stop at the last moment of the start
         }

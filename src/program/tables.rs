@@ -1,7 +1,7 @@
 //! The `[daemon]` and `[log]` tables of an application file.
 
 use crate::config::{Section, Value, read};
-use crate::daemon::{IdentityError, MAX_WORKERS, Options, Privileges};
+use crate::daemon::{IdentityError, MAX_WORKERS, Options, Privileges, READY_FDS};
 use crate::logging::Format;
 use std::path::PathBuf;
 use tracing::Level;
@@ -43,6 +43,7 @@ fn read_daemon(daemon: &mut Section<'_>) -> Options {
         umask: daemon.optional("umask", read::octal),
         workers: daemon.optional("workers", read::integer(1..=MAX_WORKERS)),
         stop_timeout: daemon.optional("stop-timeout", read::seconds),
+        ready_fd: daemon.optional("ready-fd", read::integer(READY_FDS)),
         ..Options::default()
     };
     if let (Some(_), Some(true)) = (&options.logfile, options.syslog) {

@@ -16,5 +16,6 @@ mod launch;
 mod locks;
 mod mistakes;
 mod pid_file;
+mod ready;
 mod sweep;
 mod terminal;
