@@ -19,3 +19,4 @@ mod pid_file;
 mod ready;
 mod sweep;
 mod terminal;
+mod without_proc;
