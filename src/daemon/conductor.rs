@@ -85,6 +85,7 @@ impl Conductor {
 /// The task that conducts the application is gone. Panics in services are caught, so this is a bug.
 #[derive(Debug, thiserror::Error)]
 #[error("the application ended without a word; this is a bug in its runner")]
+#[non_exhaustive]
 pub struct Vanished;
 
 impl Events {

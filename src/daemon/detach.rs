@@ -28,6 +28,7 @@ pub(super) struct Report(PipeWriter);
 
 /// What the launching process has to say when the daemon did not come up.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum LaunchError {
     /// The system refused to fork.
     #[error("can't detach: {0}")]

@@ -16,6 +16,7 @@ pub(super) struct Place {
 
 /// Why it can't live there.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PlaceError {
     /// The root can't be changed.
     #[error("can't make {} the root directory: {source}", directory.display())]
