@@ -1,6 +1,7 @@
 //! Mistakes in a file, shown where they are.
 
-use std::fmt::Write as _;
+use super::page::Page;
+use super::shown::quoted;
 use std::io;
 use std::ops::Range;
 use std::string::FromUtf8Error;
@@ -72,9 +73,10 @@ impl Diagnostics {
     pub(super) fn into_error(self, file: &str, text: &str) -> Option<ConfigError> {
         let Self { mut syntax, mut list } = self;
         let page = Page::new(file, text);
-        syntax.dedup_by_key(|mistake| page.line_of(mistake));
+        syntax.dedup_by_key(|mistake| page.line_of(mistake.span.start));
         if !syntax.is_empty() {
-            let unread: Vec<Range<usize>> = syntax.iter().map(|m| page.rest_of_table(m)).collect();
+            let unread: Vec<Range<usize>> =
+                syntax.iter().map(|m| page.rest_of_table(m.span.start)).collect();
             list.retain(|m| !m.absence && !unread.iter().any(|part| part.contains(&m.span.start)));
             list.append(&mut syntax);
         }
@@ -82,7 +84,7 @@ impl Diagnostics {
             return None;
         }
         list.sort_by_key(|mistake| mistake.span.start);
-        let report: Vec<String> = list.iter().map(|mistake| page.show(mistake)).collect();
+        let report: Vec<String> = list.iter().map(|m| page.show(&m.span, &m.message)).collect();
         Some(ConfigError::Mistakes { report: report.join("\n\n"), count: list.len() })
     }
 }
@@ -92,71 +94,18 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let at = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes());
     let message = format!("byte {:#04x} is not UTF-8; TOML files are UTF-8", error.as_bytes()[at]);
-    let diagnostic = Diagnostic { span: at..at, message, absence: false };
-    ConfigError::Mistakes { report: Page::new(file, &text).show(&diagnostic), count: 1 }
+    ConfigError::Mistakes { report: Page::new(file, &text).show(&(at..at), &message), count: 1 }
 }
 
-/// What some editors put before the first character.
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
-/// A file, laid out in lines.
-struct Page<'a> {
-    file: &'a str,
-    text: &'a str,
-    /// Where each line starts, in bytes.
-    lines: Vec<usize>,
-}
-
-impl<'a> Page<'a> {
-    fn new(file: &'a str, text: &'a str) -> Self {
-        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
-        Self { file, text, lines }
-    }
-
-    /// The number of the line that a mistake is in, counted from 1.
-    fn line_of(&self, mistake: &Diagnostic) -> usize {
-        self.lines.partition_point(|line| *line <= mistake.span.start)
-    }
-
-    /// From the line of a syntax error to the next table's header: the part whose meaning is not certain.
-    fn rest_of_table(&self, mistake: &Diagnostic) -> Range<usize> {
-        let line = self.line_of(mistake);
-        let is_header =
-            |start: &&usize| self.text[**start..].trim_start_matches([' ', '\t']).starts_with('[');
-        let end = self.lines[line..].iter().find(is_header);
-        self.lines[line - 1]..end.copied().unwrap_or(usize::MAX)
-    }
-
-    /// `FILE:LINE:COLUMN: message`, and the line with carets under the place.
-    fn show(&self, Diagnostic { span, message, .. }: &Diagnostic) -> String {
-        let start = self.text.floor_char_boundary(span.start);
-        let number = self.lines.partition_point(|line| *line <= start);
-        let mut line_start = self.lines[number - 1];
-        if number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
-            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // nobody sees it
-        }
-        let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
-        let before = &self.text[line_start..start];
-        let end = self.text.floor_char_boundary(span.end.clamp(start, line_end.max(start)));
-
-        // A tab before the place stays a tab, so that the caret stands under it on any terminal.
-        let blank: String = before.chars().map(|c| if c == '\t' { c } else { ' ' }).collect();
-        let carets = "^".repeat(self.text[start..end].chars().count().max(1));
-        let gutter = " ".repeat(number.to_string().len());
-        let line = self.text[line_start..line_end].trim_end();
-        let column = before.chars().count() + 1;
-
-        let mut shown = format!("{}:{number}:{column}: {message}\n", self.file);
-        let _ = write!(shown, "{gutter} |\n{number} | {line}\n{gutter} | {blank}{carets}");
-        shown
-    }
-}
+/// The longest word that others are compared with, in bytes: comparing takes as long as both lengths multiplied.
+const LONGEST_WORD: usize = 200;
 
 /// The one of `words` that `word` was probably meant to be.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let comparable = |word: &str| word.len() <= LONGEST_WORD;
     words
         .into_iter()
+        .filter(|candidate| comparable(word) && comparable(candidate))
         .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
@@ -166,7 +115,7 @@ pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Opti
 /// What to say after "unknown": the nearest word, or all of them.
 pub(super) fn suggestion(word: &str, words: &[&str]) -> String {
     match nearest(word, words.iter().copied()) {
-        Some(near) => format!("did you mean {near:?}?"),
+        Some(near) => format!("did you mean {}?", quoted(near)),
         None if words.is_empty() => "none is known here".into(),
         None => format!("expected one of {}", words.join(", ")),
     }

@@ -1,6 +1,7 @@
 //! What is checked across a whole file: the services that others name, and the addresses that they share.
 
 use super::diagnostic::{Diagnostics, nearest};
+use super::shown::quoted;
 use crate::service::ServicePath;
 use std::any::TypeId;
 use std::collections::HashMap;
@@ -91,7 +92,8 @@ impl FileChecks {
                 Some((_, known))
                     if [Offer::Handle(handle), Offer::Unknown].contains(&known.offer) => {}
                 Some((path, Known { kind, .. })) => {
-                    let message = format!("{key}: expected a {what}; {path} is of kind {kind:?}");
+                    let message =
+                        format!("{key}: expected a {what}; {path} is of kind {}", quoted(kind));
                     self.diagnostics.wrong(span, message);
                 }
                 None => {
@@ -100,7 +102,8 @@ impl FileChecks {
                         ..=SUGGESTIONS => self.nearest(&name, &from, Offer::Handle(handle)),
                         _ => String::new(),
                     };
-                    let message = format!("{key}: there is no {what} called {name:?} here{advice}");
+                    let name = quoted(&name);
+                    let message = format!("{key}: there is no {what} called {name} here{advice}");
                     self.diagnostics.missing(span, message);
                 }
             }
@@ -115,7 +118,7 @@ impl FileChecks {
             |path: &ServicePath| path.parent().is_some_and(|group| from.is_within(&group));
         let near = right().map(|(path, _)| path).filter(|path| in_reach(path));
         if let Some(near) = nearest(name, near.map(ServicePath::name)) {
-            return format!("; did you mean {near:?}?");
+            return format!("; did you mean {}?", quoted(near));
         }
         let elsewhere = right().map(|(path, _)| path).filter(|path| path.name() == name).min();
         match elsewhere.and_then(|path| Some((path, path.parent()?))) {

@@ -42,9 +42,11 @@ mod diagnostic;
 mod file_checks;
 mod kind;
 mod listeners;
+mod page;
 pub mod read;
 mod registry;
 mod section;
+mod shown;
 mod template;
 #[cfg(all(test, feature = "poetry"))]
 mod tests;
@@ -56,6 +58,8 @@ pub use diagnostic::{ConfigError, Diagnostic, nearest};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;
 pub use section::Section;
+use shown::file_name;
+pub(crate) use shown::{plain, quoted};
 pub use template::{Literal, Literals};
 pub use value::Value;
 
@@ -194,7 +198,7 @@ fn fill_in_services<'a>(
 
 /// The name of a file, as it is shown to a person, and its text.
 pub(crate) fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
-    let name = path.display().to_string();
+    let name = file_name(path);
     match std::fs::read(path).map(String::from_utf8) {
         Ok(Ok(text)) => Ok((name, text)),
         Ok(Err(e)) => Err(diagnostic::not_utf8(&name, &e)),

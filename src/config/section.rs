@@ -3,6 +3,7 @@
 use super::any_protocol::AnyProtocol;
 use super::diagnostic::{nearest, suggestion};
 use super::file_checks::{FileChecks, Offer, Reference};
+use super::shown::{plain, quoted};
 use super::value::{Value, describe};
 use crate::service::ServicePath;
 use std::any::TypeId;
@@ -14,6 +15,9 @@ use toml::de::DeTable;
 /// The protocols that a section may name, with what reads their settings from it.
 pub(super) type Protocols = BTreeMap<&'static str, ReadProtocol>;
 pub(super) type ReadProtocol = fn(&mut Section<'_>) -> Option<AnyProtocol>;
+
+/// How much of a service's path is shown, in columns.
+const LONGEST_TITLE: usize = 80;
 
 /// One table of a file.
 ///
@@ -128,7 +132,7 @@ impl<'a> Section<'a> {
         if let Some(name) = name {
             let names: Vec<&str> = self.protocols.keys().copied().collect();
             let advice = suggestion(&name, &names);
-            self.mistake(key, format!("unknown protocol {name:?}; {advice}"));
+            self.mistake(key, format!("unknown protocol {}; {advice}", quoted(&name)));
         }
         None
     }
@@ -261,13 +265,13 @@ impl<'a> Section<'a> {
         for (name, value) in services {
             let Some(table) = value.get_ref().as_table() else {
                 let found = describe(value.get_ref());
-                let message =
-                    format!("expected a table [services.{}], found {found}", name.get_ref());
+                let name = plain(name.get_ref(), LONGEST_TITLE);
+                let message = format!("expected a table [services.{name}], found {found}");
                 self.checks.diagnostics.wrong(value.span(), message);
                 continue;
             };
             let path = self.path.child(name.get_ref());
-            let title = format!("service {path}");
+            let title = format!("service {}", plain(path.as_str(), LONGEST_TITLE));
             let read = |section: &mut Section<'_>| read(name.get_ref(), section);
             self.read_table(table, name.span(), &title, path, read);
         }
@@ -300,8 +304,8 @@ impl<'a> Section<'a> {
         for (key, _) in self.table {
             if !self.known.contains(&key.get_ref().as_ref()) {
                 let advice = suggestion(key.get_ref(), &self.known);
-                let message =
-                    format!("unknown key {:?} in {}; {advice}", key.get_ref(), self.title);
+                let (name, title) = (quoted(key.get_ref()), self.title);
+                let message = format!("unknown key {name} in {title}; {advice}");
                 self.checks.diagnostics.wrong(key.span(), message);
             }
         }

@@ -1,6 +1,7 @@
 //! Values that stand for others: `"{port}"` in a file is the value of `port`.
 
 use super::diagnostic::{Diagnostics, suggestion};
+use super::shown::quoted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -89,7 +90,11 @@ fn expand<'a>(text: &str, literals: &'a Literals) -> Result<DeValue<'a>, String>
         };
         let Some(literal) = literals.get(name) else {
             let names: Vec<&str> = literals.keys().map(String::as_str).collect();
-            return Err(format!("there is no option {name:?}; {}", suggestion(name, &names)));
+            return Err(format!(
+                "there is no option {}; {}",
+                quoted(name),
+                suggestion(name, &names)
+            ));
         };
         expanded.push_str(literal.as_text());
         rest = behind;

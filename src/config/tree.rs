@@ -5,6 +5,7 @@ use super::file_checks::Offer;
 use super::read;
 use super::registry::{GROUP, Made, Registry};
 use super::section::Section;
+use super::shown::quoted;
 use crate::service::{Application, MultiService};
 
 /// Reads all services of a file into an application.
@@ -68,7 +69,7 @@ fn unknown_kind(kind: &str, registry: &Registry) -> String {
         Some(new) => format!("the kind of service {kind:?} is now called {new:?}"),
         None => {
             let advice = suggestion(kind, &registry.kinds());
-            format!("unknown kind of service {kind:?}; {advice}")
+            format!("unknown kind of service {}; {advice}", quoted(kind))
         }
     }
 }

@@ -1,6 +1,10 @@
 //! One value of a file.
 
+use super::shown::{plain, quoted};
 use toml::de::DeValue;
+
+/// How much of a number is shown, in columns.
+const LONGEST_NUMBER: usize = 40;
 
 /// One value of a file, as a reader of [`read`](super::read) gets it.
 pub struct Value<'a>(pub(super) &'a DeValue<'a>);
@@ -35,9 +39,9 @@ impl Value<'_> {
 /// A value as a message names it.
 pub(super) fn describe(value: &DeValue<'_>) -> String {
     match value {
-        DeValue::String(text) => format!("the string {text:?}"),
-        DeValue::Integer(number) => number.to_string(),
-        DeValue::Float(number) => number.to_string(),
+        DeValue::String(text) => format!("the string {}", quoted(text)),
+        DeValue::Integer(number) => plain(&number.to_string(), LONGEST_NUMBER),
+        DeValue::Float(number) => plain(&number.to_string(), LONGEST_NUMBER),
         DeValue::Boolean(value) => value.to_string(),
         DeValue::Datetime(_) => "a date or time".into(),
         DeValue::Array(_) => "an array".into(),

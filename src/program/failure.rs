@@ -1,6 +1,6 @@
 //! What a program prints, and the exit status that goes with a failure.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, plain};
 use crate::daemon::RunError;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -14,15 +14,24 @@ pub(super) enum Failure {
     Other(String, u8),
 }
 
+/// How much of a line is printed, in columns. It is more than the longest file name has.
+const LONGEST_LINE: usize = 10_000;
+
+/// A text as it is printed: names in it that come from outside can't write anything else to a terminal.
+fn harmless(text: &str) -> String {
+    let lines: Vec<String> = text.split('\n').map(|line| plain(line, LONGEST_LINE)).collect();
+    lines.join("\n")
+}
+
 /// Prints a line to standard output.
 pub(super) fn say(line: &str) -> Result<(), Failure> {
-    let said = writeln!(io::stdout(), "{line}");
+    let said = writeln!(io::stdout(), "{}", harmless(line));
     said.map_err(|e| Failure::Other(format!("can't write to standard output: {e}"), 1))
 }
 
-/// Prints a line to standard error. Where that is closed, the exit status has to say it all.
-pub(super) fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Prints a text to standard error. Where that is closed, the exit status has to say it all.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", harmless(text));
 }
 
 impl From<clap::Error> for Failure {
@@ -51,7 +60,7 @@ impl Failure {
             }
             // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.
             Failure::Config(e @ ConfigError::Mistakes { .. }) => {
-                complain(&e.to_string());
+                let _ = writeln!(io::stderr(), "{e}"); // escaped already, except for tabs
                 ExitCode::from(2)
             }
             Failure::Config(e) => {

@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Program, exists, typed_here};
-use crate::config::{self, ConfigError};
+use crate::config::{self, ConfigError, quoted};
 use crate::daemon::{self, Environment, Options, Source};
 use crate::plugin::{Found, MakeContext, Maker, SearchPath};
 use crate::service::{Application, BoxError};
@@ -101,7 +101,10 @@ impl Program {
         let words = plugins.chain(manifests.iter().map(String::as_str)).chain(COMMANDS);
         let near = config::nearest(word, words);
         let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-        Failure::Other(format!("{word:?} is neither a plugin nor an application file{near}"), 2)
+        Failure::Other(
+            format!("{} is neither a plugin nor an application file{near}", quoted(word)),
+            2,
+        )
     }
 }
 

@@ -136,6 +136,12 @@ mistakes! {
     on_letters_of_several_bytes: "[services.ecstasy]\nkind = \"élégie\"\n",
     after_windows_line_ends: "[services.ecstasy]\r\nkind = \"poem\"\r\nfile = 7\r\n",
     after_a_byte_order_mark: "\u{feff}nmae = \"fast\"\n[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\n",
+    after_wide_letters: "[services]\necstasy = { kind = \"poem\", file = \"詩 🌹 e\u{301}\", files = 2 }\n",
+    on_wide_letters: "[services.ecstasy]\nkind = \"詩\"\n",
+    behind_control_characters: "[services]\necstasy = { kind = \"poem\", file = \"\u{85}\u{202e}\", files = 2 }\n",
+    in_a_long_line: &format!("[services]\necstasy = {{ file = \"{}\", kind = \"{}\" }}\n", "x".repeat(200), "peom ".repeat(40)),
+    at_the_end_of_a_long_line: &format!("[services]\necstasy = {{ file = \"{}\", kind = 3 }}\n", "x".repeat(200)),
+    at_the_start_of_a_long_line: &format!("nmae = \"{}\"\n{POEM}", "x".repeat(200)),
     in_a_last_line_without_end: "[services.ecstasy]\nkind = \"poem\"\nfile = 7",
     all_mistakes_in_the_order_of_the_file:
         "nmae = \"fast\"\n\n[services.fast]\nkind = \"tcp\"\nport = 70000\nprotocol = \"fast\"\npoem = \"nowhere\"\n\n\
@@ -220,5 +226,46 @@ fn no_damage_to_a_file_makes_the_reader_panic() {
             let _ = application(&format!("{before}{damage}{after}"));
         }
         let _ = application(before);
+    }
+}
+
+/// What a file says may be meant for the terminal of whoever checks it.
+#[test]
+fn control_characters_are_escaped_wherever_they_are() {
+    let escape = "a\\u001b[31m\\u0007\\u202e\\nb";
+    for text in [
+        "name = \u{1b}[31m".to_owned(),
+        format!("\"{escape}\" = 1\n{POEM}"),
+        format!("[services.\"{escape}\"]\nkind = \"poem\"\nfile = 3\nfiel = 3\n"),
+        format!("[services.\"{escape}\"]\nkind = \"{escape}\"\n"),
+        format!("[services]\n\"{escape}\" = 3\n"),
+        listener("port = 0").replace("poem = \"ecstasy\"", &format!("poem = \"{escape}\"")),
+        listener("port = 0").replace("protocol = \"fast\"", &format!("protocol = \"{escape}\"")),
+        listener("port = 0").replace("127.0.0.1", escape),
+        format!("[services.ecstasy]\nkind = \"poem\"\nfile = \"a\u{1b}\u{7}.txt\"\n"),
+    ] {
+        let report = wrong(&text);
+        let raw = report.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+        assert_eq!(raw, None, "{report}");
+        assert!(report.lines().all(|line| !line.starts_with('b')), "{report}");
+    }
+}
+
+#[test]
+fn what_is_shown_of_a_long_file_is_short() {
+    let long = "x".repeat(5_000_000);
+    for text in [
+        format!("{long} = \n{POEM}"),
+        format!("nmae = \"{long}\"\n{POEM}"),
+        format!("{long} = 1\n{POEM}"),
+        format!("[services.{long}]\nkind = \"poem\"\nfile = 3\nfiel = 3\n"),
+        format!("[services.ecstasy]\nkind = \"{long}\"\n"),
+        format!("[services.ecstasy]\nkind = 1{}\n", "0".repeat(5_000_000)),
+        format!("[services.\"{long} \"]\nkind = \"poem\"\nfile = \"x\"\n"),
+        listener("port = 0").replace("poem = \"ecstasy\"", &format!("poem = \"{long}\"")),
+        listener("port = 0").replace("127.0.0.1", &long),
+    ] {
+        let report = wrong(&text);
+        assert!(report.len() < 10_000, "{} bytes: {}…", report.len(), &report[..1000]);
     }
 }

@@ -1,0 +1,117 @@
+//! A file laid out in lines, of which one is shown with carets under the place of a mistake.
+
+use super::shown::{columns, fitting, plain, push};
+use std::fmt::Write as _;
+use std::ops::Range;
+
+/// What some editors put before the first character.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// How much of a line is shown, in columns.
+const LINE_WIDTH: usize = 100;
+
+/// How much of that is for what follows the place of the mistake, if there is so much.
+const WIDTH_AFTER: usize = 60;
+
+/// How much of a message is shown, in columns. What it quotes has a bound of its own.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// A file, laid out in lines.
+pub(super) struct Page<'a> {
+    file: &'a str,
+    text: &'a str,
+    /// Where each line starts, in bytes.
+    lines: Vec<usize>,
+}
+
+impl<'a> Page<'a> {
+    /// The page of a file, whose name is shown as it is.
+    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+        let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
+        Self { file, text, lines }
+    }
+
+    /// The number of the line that a place is in, counted from 1.
+    pub(super) fn line_of(&self, place: usize) -> usize {
+        self.lines.partition_point(|line| *line <= place)
+    }
+
+    /// From the line of a syntax error to the next table's header: the part whose meaning is not certain.
+    pub(super) fn rest_of_table(&self, place: usize) -> Range<usize> {
+        let line = self.line_of(place);
+        let is_header =
+            |start: &&usize| self.text[**start..].trim_start_matches([' ', '\t']).starts_with('[');
+        let end = self.lines[line..].iter().find(is_header);
+        self.lines[line - 1]..end.copied().unwrap_or(usize::MAX)
+    }
+
+    /// `FILE:LINE:COLUMN: message`, and the line, or what fits of it, with carets under the place.
+    pub(super) fn show(&self, span: &Range<usize>, message: &str) -> String {
+        let start = self.text.floor_char_boundary(span.start);
+        let number = self.line_of(start);
+        let mut line_start = self.lines[number - 1];
+        if number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
+            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // nobody sees it
+        }
+        let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
+        let line = self.text[line_start..line_end].trim_end();
+        let before = &self.text[line_start..start];
+        let rest = &self.text[start..(line_start + line.len()).max(start)];
+        let marked = self.text.floor_char_boundary(span.end.clamp(start, start + rest.len()));
+
+        let Excerpt { line, blank, carets } = Excerpt::around(before, rest, marked - start);
+        let gutter = " ".repeat(number.to_string().len());
+        let (file, column) = (self.file, before.chars().count() + 1);
+        let message = plain(message, LONGEST_MESSAGE);
+        let mut shown = format!("{file}:{number}:{column}: {message}\n");
+        let _ = write!(shown, "{gutter} |\n{number} | {line}\n{gutter} | {blank}{carets}");
+        shown
+    }
+}
+
+/// As much of a line as is shown, and what stands under it.
+struct Excerpt {
+    line: String,
+    blank: String,
+    carets: String,
+}
+
+impl Excerpt {
+    /// What is shown of a line that consists of `before` and `rest`, the first bytes of which are `marked`.
+    fn around(before: &str, rest: &str, marked: usize) -> Self {
+        let (_, after) = fitting(rest.chars(), WIDTH_AFTER, columns_in_line);
+        let (left, taken) = fitting(before.chars().rev(), LINE_WIDTH - after, columns_in_line);
+        let (right, _) = fitting(rest.chars(), LINE_WIDTH - taken, columns_in_line);
+        let (cut, before) = before.split_at(before.len() - left);
+
+        let mut excerpt = Self { line: String::new(), blank: String::new(), carets: String::new() };
+        if !cut.is_empty() {
+            excerpt.line.push('…');
+            excerpt.blank.push(' ');
+        }
+        for c in before.chars() {
+            push_in_line(c, &mut excerpt.line);
+            // A tab before the place stays a tab, so that the caret stands under it on any terminal.
+            let blank = if c == '\t' { "\t".into() } else { " ".repeat(columns(c)) };
+            excerpt.blank.push_str(&blank);
+        }
+        rest[..right].chars().for_each(|c| push_in_line(c, &mut excerpt.line));
+        match right < rest.len() {
+            true => excerpt.line.push('…'),
+            false => excerpt.line.truncate(excerpt.line.trim_end().len()),
+        }
+        let carets: usize = rest[..marked.min(right)].chars().map(columns_in_line).sum();
+        excerpt.carets = "^".repeat(carets.max(1));
+        excerpt
+    }
+}
+
+fn push_in_line(c: char, line: &mut String) {
+    if c == '\t' { line.push(c) } else { push(c, line) }
+}
+
+/// A tab counts as one column: how many it takes depends on the terminal.
+fn columns_in_line(c: char) -> usize {
+    if c == '\t' { 1 } else { columns(c) }
+}

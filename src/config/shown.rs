@@ -1,0 +1,155 @@
+//! Text from outside, as messages show it: on one line, with nothing in it that a terminal would obey, and
+//! no longer than somebody would read.
+
+use std::path::Path;
+
+/// How much of a quoted name or value is shown, in columns.
+const LONGEST_QUOTE: usize = 80;
+
+/// How much of a file name is shown: no file has a longer one.
+const LONGEST_FILE_NAME: usize = 4096;
+
+/// The text in quotes, escaped as in Rust, with an ellipsis behind it if it was cut.
+pub(crate) fn quoted(text: &str) -> String {
+    let (bytes, _) = fitting(text.chars(), LONGEST_QUOTE, |c| c.escape_debug().count());
+    let cut = if bytes < text.len() { "…" } else { "" };
+    format!("{:?}{cut}", &text[..bytes])
+}
+
+/// The text without quotes, at most `room` columns of it, with an ellipsis if it was cut.
+pub(crate) fn plain(text: &str, room: usize) -> String {
+    let (bytes, _) = fitting(text.chars(), room, columns);
+    let mut shown = String::new();
+    text[..bytes].chars().for_each(|c| push(c, &mut shown));
+    if bytes < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// The name of a file.
+pub(crate) fn file_name(file: &Path) -> String {
+    plain(&file.to_string_lossy(), LONGEST_FILE_NAME)
+}
+
+/// How many bytes of the first characters fit into `room` columns, and how many columns they take.
+pub(super) fn fitting(
+    text: impl Iterator<Item = char>,
+    room: usize,
+    columns: impl Fn(char) -> usize,
+) -> (usize, usize) {
+    let (mut bytes, mut taken) = (0, 0);
+    for c in text {
+        let more = columns(c);
+        if taken + more > room {
+            break;
+        }
+        bytes += c.len_utf8();
+        taken += more;
+    }
+    (bytes, taken)
+}
+
+/// Appends a character, escaped unless it can be shown as it is.
+pub(super) fn push(c: char, out: &mut String) {
+    if is_shown(c) { out.push(c) } else { out.extend(c.escape_debug()) }
+}
+
+/// How many columns of a terminal a character takes, as [`push`] writes it.
+pub(super) fn columns(c: char) -> usize {
+    match c {
+        ' '..='~' => 1,
+        c if is_mark(c) => 0,
+        c if !is_shown(c) => c.escape_debug().count(),
+        c if WIDE.iter().any(|(first, last)| (*first..=*last).contains(&c)) => 2,
+        _ => 1,
+    }
+}
+
+fn is_shown(c: char) -> bool {
+    matches!(c, ' '..='~') || c.escape_debug().count() == 1 || is_mark(c)
+}
+
+/// Whether a character is shown on top of the one before it, such as an accent: what `escape_debug` escapes only
+/// at the beginning.
+fn is_mark(c: char) -> bool {
+    let letter_and_mark = |c: char| ['a', c].iter().collect::<String>().escape_debug().count() == 2;
+    !c.is_ascii() && c.escape_debug().count() > 1 && letter_and_mark(c)
+}
+
+/// The characters that take two columns: the ranges of EastAsianWidth.txt of Unicode 16 with W or F, joined where
+/// only unassigned ones lie between.
+const WIDE: [(char, char); 37] = [
+    ('\u{1100}', '\u{115f}'),
+    ('\u{231a}', '\u{231b}'),
+    ('\u{2329}', '\u{232a}'),
+    ('\u{23e9}', '\u{23ec}'),
+    ('\u{23f0}', '\u{23f0}'),
+    ('\u{23f3}', '\u{23f3}'),
+    ('\u{25fd}', '\u{25fe}'),
+    ('\u{2614}', '\u{2615}'),
+    ('\u{2648}', '\u{2653}'),
+    ('\u{267f}', '\u{267f}'),
+    ('\u{2693}', '\u{2693}'),
+    ('\u{26a1}', '\u{26a1}'),
+    ('\u{26aa}', '\u{26ab}'),
+    ('\u{26bd}', '\u{26be}'),
+    ('\u{26c4}', '\u{26c5}'),
+    ('\u{26ce}', '\u{26ce}'),
+    ('\u{26d4}', '\u{26d4}'),
+    ('\u{26ea}', '\u{26ea}'),
+    ('\u{26f2}', '\u{26f5}'),
+    ('\u{26fa}', '\u{26fd}'),
+    ('\u{2705}', '\u{270b}'),
+    ('\u{2728}', '\u{2728}'),
+    ('\u{274c}', '\u{2757}'),
+    ('\u{2795}', '\u{2797}'),
+    ('\u{2b1b}', '\u{2b1c}'),
+    ('\u{2b50}', '\u{2b55}'),
+    ('\u{2e80}', '\u{303e}'),
+    ('\u{3041}', '\u{a4cf}'),
+    ('\u{a960}', '\u{a97f}'),
+    ('\u{ac00}', '\u{d7a3}'),
+    ('\u{f900}', '\u{faff}'),
+    ('\u{fe10}', '\u{fe19}'),
+    ('\u{fe30}', '\u{fe6f}'),
+    ('\u{ff01}', '\u{ff60}'),
+    ('\u{ffe0}', '\u{ffe6}'),
+    ('\u{1f300}', '\u{1faff}'),
+    ('\u{20000}', '\u{3fffd}'),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(plain("a\u{1b}[31m\r\n\u{202e}b", 80), "a\\u{1b}[31m\\r\\n\\u{202e}b");
+        assert_eq!(quoted("\u{1b}]0;\u{7}\"\\"), "\"\\u{1b}]0;\\u{7}\\\"\\\\\"");
+    }
+
+    #[test]
+    fn what_people_write_stays_as_it_is() {
+        for text in ["Ἀλλ᾽ – é", "詩", "e\u{301}", "C:\\ \"quoted\"", "हिन्दी"]
+        {
+            assert_eq!(plain(text, 80), text);
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_with_an_ellipsis() {
+        assert_eq!(quoted(&"x".repeat(5_000_000)), format!("\"{}\"…", "x".repeat(80)));
+        assert_eq!(quoted(&"x".repeat(80)), format!("\"{}\"", "x".repeat(80)));
+        assert_eq!(plain(&"詩".repeat(10), 7), "詩詩詩…");
+    }
+
+    #[test]
+    fn characters_are_as_wide_as_a_terminal_shows_them() {
+        for (c, width) in
+            [('a', 1), ('é', 1), ('詩', 2), ('🌹', 2), ('\u{301}', 0), ('\u{1b}', 6), ('\n', 2)]
+        {
+            assert_eq!(columns(c), width, "{c:?}");
+        }
+    }
+}
