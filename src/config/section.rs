@@ -10,7 +10,8 @@ use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeString, DeTable};
 
 /// The protocols that a section may name, with what reads their settings from it.
 pub(super) type Protocols = BTreeMap<&'static str, ReadProtocol>;
@@ -33,6 +34,8 @@ pub struct Section<'a> {
     protocols: &'a Protocols,
     checks: &'a mut FileChecks,
     known: Vec<&'static str>,
+    /// Required keys that are not there, with what to say of each.
+    absent: Vec<(&'static str, String)>,
     /// Set when nobody can say which keys are right, since the kind or the protocol is unknown.
     any_key: bool,
 }
@@ -46,9 +49,8 @@ impl<'a> Section<'a> {
         checks: &'a mut FileChecks,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let (header, path, known) = (0..0, ServicePath::root(), Vec::new());
-        Section { table: document, header, title, path, protocols, checks, known, any_key: false }
-            .read_with(read)
+        let (header, path) = (0..0, ServicePath::root());
+        Section::new(document, header, title, path, protocols, checks).read_with(read)
     }
 
     /// Reads a table within this one.
@@ -60,13 +62,25 @@ impl<'a> Section<'a> {
         path: ServicePath,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let (protocols, checks, known) = (self.protocols, &mut *self.checks, Vec::new());
-        Section { table, header, title, path, protocols, checks, known, any_key: false }
-            .read_with(read)
+        let (protocols, checks) = (self.protocols, &mut *self.checks);
+        Section::new(table, header, title, path, protocols, checks).read_with(read)
+    }
+
+    fn new<'b>(
+        table: &'b DeTable<'b>,
+        header: Range<usize>,
+        title: &'b str,
+        path: ServicePath,
+        protocols: &'b Protocols,
+        checks: &'b mut FileChecks,
+    ) -> Section<'b> {
+        let (known, absent, any_key) = Default::default();
+        Section { table, header, title, path, protocols, checks, known, absent, any_key }
     }
 
     fn read_with<T>(mut self, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
         let result = read(&mut self);
+        self.note_absent_keys();
         self.note_unknown_keys();
         result
     }
@@ -79,7 +93,7 @@ impl<'a> Section<'a> {
     ) -> Option<T> {
         if !self.table.contains_key(key) {
             self.known.push(key);
-            self.missing(format!("{} needs a key {key:?}", self.title));
+            self.absent.push((key, format!("{} needs a key {key:?}", self.title)));
             return None;
         }
         self.optional(key, read)
@@ -181,7 +195,7 @@ impl<'a> Section<'a> {
 
     /// How many mistakes have been noted so far, in the whole file.
     pub(super) fn mistakes(&self) -> usize {
-        self.checks.diagnostics.count()
+        self.checks.diagnostics.count() + self.absent.len()
     }
 
     /// Notes that the table's own name is wrong.
@@ -252,7 +266,7 @@ impl<'a> Section<'a> {
         let Some(services) = self.table.get("services") else {
             let keys = self.table.keys().map(|key| key.get_ref().as_ref());
             let mut unknown = keys.filter(|key| !self.known.contains(key));
-            return unknown.any(|key| nearest(key, self.known.iter().copied()) == Some("services"));
+            return unknown.any(|key| self.nearest_known(key) == Some("services"));
         };
         let Some(services) = services.get_ref().as_table() else {
             let found = describe(services.get_ref());
@@ -297,17 +311,39 @@ impl<'a> Section<'a> {
         self.table.get(key).map_or(self.header.clone(), |value| value.span())
     }
 
+    /// Notes the required keys that are not there; a key that was probably meant to be one of them is the mistake
+    /// instead.
+    fn note_absent_keys(&mut self) {
+        for (absent, message) in std::mem::take(&mut self.absent) {
+            let unknown = self.table.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
+            let mut meant = unknown.filter(|key| self.nearest_known(key.get_ref()) == Some(absent));
+            match meant.next() {
+                None => self.missing(message),
+                Some(key) if self.any_key => self.note_unknown_key(key),
+                Some(_) => {} // it is noted with all unknown keys
+            }
+        }
+    }
+
     fn note_unknown_keys(&mut self) {
         if self.any_key {
             return;
         }
         for (key, _) in self.table {
             if !self.known.contains(&key.get_ref().as_ref()) {
-                let advice = suggestion(key.get_ref(), &self.known);
-                let (name, title) = (quoted(key.get_ref()), self.title);
-                let message = format!("unknown key {name} in {title}; {advice}");
-                self.checks.diagnostics.wrong(key.span(), message);
+                self.note_unknown_key(key);
             }
         }
+    }
+
+    fn note_unknown_key(&mut self, key: &Spanned<DeString<'_>>) {
+        let (name, title) = (quoted(key.get_ref()), self.title);
+        let advice = suggestion(key.get_ref(), &self.known);
+        let message = format!("unknown key {name} in {title}; {advice}");
+        self.checks.diagnostics.wrong(key.span(), message);
+    }
+
+    fn nearest_known(&self, key: &str) -> Option<&'static str> {
+        nearest(key, self.known.iter().copied())
     }
 }
