@@ -50,6 +50,7 @@ mod shown;
 mod template;
 #[cfg(all(test, feature = "poetry"))]
 mod tests;
+mod text;
 mod tree;
 mod value;
 
@@ -58,9 +59,9 @@ pub use diagnostic::{ConfigError, Diagnostic, nearest};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;
 pub use section::Section;
-use shown::file_name;
 pub(crate) use shown::{plain, quoted};
 pub use template::{Literal, Literals};
+pub(crate) use text::{STANDARD_INPUT, read_text};
 pub use value::Value;
 
 use crate::service::Application;
@@ -70,7 +71,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Reads an application file.
+/// Reads an application file. `-` is standard input; like a FIFO, it has 10 seconds to come whole. No file may be
+/// longer than 64 MiB.
 ///
 /// `runner` reads the tables beside `[services]`, those of the program that runs the application; what it
 /// returns comes back beside the application.
@@ -86,7 +88,7 @@ pub fn load<T>(
     parse(&name, &text, registry, runner)
 }
 
-/// Reads only the tables that `runner` asks for. Mistakes elsewhere in the file don't matter.
+/// Reads only the tables that `runner` asks for, as [`load`] does. Mistakes elsewhere in the file don't matter.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes in these tables.
@@ -193,15 +195,5 @@ fn fill_in_services<'a>(
 ) {
     if let Some(DeValue::Table(services)) = document.get_mut("services").map(Spanned::get_mut) {
         template::fill_in(services, literals, diagnostics);
-    }
-}
-
-/// The name of a file, as it is shown to a person, and its text.
-pub(crate) fn read_text(path: &Path) -> Result<(String, String), ConfigError> {
-    let name = file_name(path);
-    match std::fs::read(path).map(String::from_utf8) {
-        Ok(Ok(text)) => Ok((name, text)),
-        Ok(Err(e)) => Err(diagnostic::not_utf8(&name, &e)),
-        Err(source) => Err(ConfigError::Unreadable { file: name, source }),
     }
 }

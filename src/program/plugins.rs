@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use super::{Program, exists, typed_here};
-use crate::config::{self, ConfigError, quoted};
+use crate::config::{self, ConfigError, STANDARD_INPUT, quoted};
 use crate::daemon::{self, Environment, Options, Source};
 use crate::plugin::{Found, MakeContext, Maker, SearchPath};
 use crate::service::{Application, BoxError};
@@ -30,7 +30,7 @@ impl Program {
         if let Some(maker) = self.plugins.find(word) {
             return Ok(Some(maker.clone()));
         }
-        if word.contains('/') || exists(Path::new(word)) {
+        if word == STANDARD_INPUT || word.contains('/') || exists(Path::new(word)) {
             return Ok(None);
         }
         let rundir = options.unless_chroot(options.rundir.as_deref());

@@ -1,10 +1,10 @@
 //! Applications from a file, or built in.
 
 use super::tables;
-use crate::config::{self, Registry};
+use crate::config::{self, Registry, STANDARD_INPUT};
 use crate::daemon::{Options, Source};
 use crate::service::{Application, BoxError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Makes the application that runs when there is no file.
@@ -56,6 +56,7 @@ impl Source for FileSource {
 
     fn origin(&self) -> String {
         match &self.origin {
+            Origin::File(file) if file == Path::new(STANDARD_INPUT) => "standard input".into(),
             Origin::File(file) => file.display().to_string(),
             Origin::BuiltIn(_, program) => {
                 format!("the built-in application, since there is no {program}.toml here")

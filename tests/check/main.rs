@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod input;
 mod words;
 
 use std::path::Path;

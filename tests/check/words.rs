@@ -19,7 +19,11 @@ fn a_file_that_does_not_exist_is_named() {
     let sandbox = Sandbox::new();
     for arguments in [&["check", "./nowhere.toml"][..], &["./nowhere.toml"]] {
         let said = refused(&sandbox, arguments);
-        let expected = "poetryd: can't read the application file ./nowhere.toml: No such file or directory (os error 2)\n";
+        let file = fs::canonicalize(sandbox.path("")).unwrap().join("nowhere.toml");
+        let expected = format!(
+            "poetryd: can't read the application file {}: No such file or directory (os error 2)\n",
+            file.display()
+        );
         assert_eq!(said, expected);
     }
     let said = refused(&sandbox, &["nowhere.toml"]);
