@@ -5,7 +5,9 @@ use crate::daemon::{MAX_WORKERS, Options, READY_FDS};
 use crate::logging::Format;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser};
+use clap::{
+    Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
+};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,27 +22,39 @@ pub struct Invocation {
     pub action: Action,
 }
 
-/// What a command line asks for. Where no application file is named, the default one is meant.
+/// What a command line asks for.
 #[derive(Debug)]
 pub enum Action {
-    /// Run what the first word names, with the words after it.
-    Run {
-        /// The application file or plugin.
-        target: Option<OsString>,
-        /// What stood behind it.
-        arguments: Vec<OsString>,
-    },
-    /// Check an application file.
-    Check(Option<PathBuf>),
+    /// Run an application.
+    Run(Named),
+    /// Check an application.
+    Check(Named),
     /// Say whether the daemon runs.
-    Status(Option<PathBuf>),
+    Status(Named),
     /// Stop the daemon.
     Stop {
-        /// The application file.
-        config: Option<PathBuf>,
+        /// Whose daemon.
+        named: Named,
         /// Whether to kill it.
         now: bool,
     },
+}
+
+/// The application that a command line names: by a file, or by a plugin and its options.
+#[derive(Clone, Debug, Default)]
+pub struct Named {
+    /// The application file or plugin. `None`: the default file is meant.
+    pub target: Option<OsString>,
+    /// What comes after it.
+    pub arguments: Vec<OsString>,
+}
+
+impl From<Vec<OsString>> for Named {
+    /// The first of the words is the target.
+    fn from(words: Vec<OsString>) -> Self {
+        let mut words = words.into_iter();
+        Self { target: words.next(), arguments: words.collect() }
+    }
 }
 
 /// Takes a command line apart, the first word being the program's own name.
@@ -60,7 +74,8 @@ pub fn parse(
     let usage = format!(
         "{name} [OPTIONS] [CONFIG]\n       \
          {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \
-         {name} [OPTIONS] check|status|stop [CONFIG]"
+         {name} [OPTIONS] check|status|stop [CONFIG]\n       \
+         {name} [OPTIONS] check|status|stop PLUGIN [ITS OPTIONS]"
     );
     let command = CommandLine::command().name(name).version(version).about(about);
     let command = command.override_usage(usage);
@@ -77,22 +92,24 @@ pub fn parse(
     })?;
     let CommandLine { options, word } = CommandLine::from_arg_matches(&matches)?;
     let action = match word {
-        None => Action::Run { target: None, arguments: Vec::new() },
-        Some(Word::Check { config }) => Action::Check(config),
-        Some(Word::Status { config }) => Action::Status(config),
-        Some(Word::Stop { config, now }) => Action::Stop { config, now },
-        Some(Word::Target(mut words)) => {
-            let arguments = words.split_off(1);
-            Action::Run { target: words.pop(), arguments }
-        }
+        None => Action::Run(Named::default()),
+        Some(Word::Check { words }) => Action::Check(words.into()),
+        Some(Word::Status { words }) => Action::Status(words.into()),
+        Some(Word::Stop { words, now }) => Action::Stop { named: words.into(), now },
+        Some(Word::Target(words)) => Action::Run(words.into()),
     };
     Ok(Invocation { options: options.into(), action })
+}
+
+/// The options and commands of the runner, to tell which are which.
+pub(crate) fn command() -> Command {
+    CommandLine::command()
 }
 
 /// What stands at the end of the help.
 const AFTER_HELP: &str = "\
 CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, the
-built-in application. The options above stand before CONFIG or PLUGIN.
+built-in application; '-' is standard input. The options above go before CONFIG or PLUGIN.
 
 Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
 
@@ -100,7 +117,7 @@ Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not runn
 #[command(
     disable_help_subcommand = true,
     max_term_width = 100,
-    subcommand_help_heading = "Commands, beside running CONFIG"
+    subcommand_help_heading = "Commands, besides running CONFIG or PLUGIN"
 )]
 struct CommandLine {
     #[command(flatten)]
@@ -111,13 +128,20 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Word {
-    /// Check an application file and its poems, and say what it would run
-    Check { config: Option<PathBuf> },
+    /// Check an application and the files that it needs, and say what it would run
+    Check {
+        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
+        words: Vec<OsString>,
+    },
     /// Say whether the daemon is running, and with which pid
-    Status { config: Option<PathBuf> },
+    Status {
+        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
+        words: Vec<OsString>,
+    },
     /// Stop the running daemon, and wait for its end
     Stop {
-        config: Option<PathBuf>,
+        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
+        words: Vec<OsString>,
         /// Kill it, without finishing anything
         #[arg(long)]
         now: bool,

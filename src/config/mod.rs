@@ -59,7 +59,7 @@ pub use diagnostic::{ConfigError, Diagnostic, nearest};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;
 pub use section::Section;
-pub(crate) use shown::{plain, quoted};
+pub(crate) use shown::{file_name, plain, quoted};
 pub use template::{Literal, Literals};
 pub(crate) use text::{STANDARD_INPUT, read_text};
 pub use value::Value;

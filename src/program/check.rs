@@ -1,7 +1,6 @@
 //! `poetryd check`: what would be run, and what could not be.
 
 use super::failure::{Failure, complain, say};
-use super::source::FileSource;
 use crate::daemon::{Options, RunError, Source};
 use crate::service::{Files, MultiService, ServicePath};
 use std::process::ExitCode;
@@ -9,7 +8,7 @@ use std::process::ExitCode;
 /// Prints what each service would do to standard output, and what it could not do to standard error.
 pub(super) fn check(
     program: &str,
-    mut source: FileSource,
+    mut source: impl Source,
     options: Options,
 ) -> Result<ExitCode, Failure> {
     let (application, from_file) = source.load().map_err(RunError::Application)?;

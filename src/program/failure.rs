@@ -25,8 +25,12 @@ fn harmless(text: &str) -> String {
 
 /// Prints a line to standard output.
 pub(super) fn say(line: &str) -> Result<(), Failure> {
-    let said = writeln!(io::stdout(), "{}", harmless(line));
-    said.map_err(|e| Failure::Other(format!("can't write to standard output: {e}"), 1))
+    let said = writeln!(io::stdout(), "{}", plain(line, LONGEST_LINE));
+    said.map_err(|e| unwritten(&e))
+}
+
+fn unwritten(e: &io::Error) -> Failure {
+    Failure::Other(format!("can't write to standard output: {e}"), 1)
 }
 
 /// Prints a text to standard error. Where that is closed, the exit status has to say it all.
@@ -55,7 +59,10 @@ impl Failure {
     pub(super) fn report(self, program: &str) -> ExitCode {
         match self {
             Failure::Options(e) => {
-                let _ = e.print();
+                let printed = e.print();
+                if let (Err(e), false) = (printed, e.use_stderr()) {
+                    return unwritten(&e).report(program);
+                }
                 ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
             }
             // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.

@@ -3,6 +3,7 @@
 //! This is where the modules meet. `poetryd` itself is a [`Program`] whose [`Registry`] knows poetry; with
 //! another registry it is another daemon.
 
+mod advice;
 mod check;
 mod control;
 mod failure;
@@ -10,10 +11,10 @@ mod plugins;
 mod source;
 mod tables;
 
-use crate::cli::{self, Action, Invocation};
+use crate::cli::{self, Action, Invocation, Named};
 use crate::config::{self, Registry};
 use crate::daemon::{self, Environment, Options};
-use crate::plugin::Plugins;
+use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
 use failure::Failure;
 use source::{BuiltIn, FileSource};
@@ -69,65 +70,119 @@ impl Program {
         environment: Environment,
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
-        let (name, version, about) = (self.name, self.version, self.about);
-        let invocation =
-            match cli::parse(name, version, about, |rundir| self.describe_plugins(rundir), args) {
-                Ok(invocation) => invocation,
-                Err(e) => return Failure::Options(e).report(self.name),
-            };
-        let Invocation { options, action } = invocation;
-        let done = match action {
-            Action::Run { target, arguments } => {
-                self.run_application(environment, options, target.map(PathBuf::from), &arguments)
+        let args: Vec<OsString> = args.into_iter().collect();
+        let done = self.parse(args.clone()).and_then(|Invocation { options, action }| {
+            if let Action::Run(named) = action {
+                return self.run_application(environment, options, named);
             }
-            other => {
-                environment.release();
-                self.talk_about(options, other)
-            }
-        };
+            environment.release();
+            self.talk_about(options, action, args)
+        });
         done.unwrap_or_else(|failure| failure.report(self.name))
+    }
+
+    fn parse(&self, args: Vec<OsString>) -> Result<Invocation, Failure> {
+        let plugins = |rundir: Option<&Path>| self.describe_plugins(rundir);
+        cli::parse(self.name, self.version, self.about, plugins, args.iter().cloned())
+            .map_err(|e| self.option_of_a_plugin(&e, &args).unwrap_or(Failure::Options(e)))
     }
 
     fn run_application(
         &self,
         environment: Environment,
         options: Options,
-        target: Option<PathBuf>,
-        arguments: &[OsString],
+        named: Named,
     ) -> Result<ExitCode, Failure> {
-        if let Some(word) = target.as_deref().and_then(Path::to_str)
-            && let Some(plugin) = self.plugin(word, &options)?
+        if let Some(maker) = self.plugin(&named, &options, None)? {
+            let source = self.plugin_source(maker, &named.arguments, &options, None)?;
+            daemon::run(self.name, environment, typed_here(options)?, source)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        if let Some(target) = &named.target
+            && !named.arguments.is_empty()
         {
-            return self.run_plugin(environment, options, plugin, arguments);
+            return Err(advice::misplaced(self.name, None, target, &named.arguments));
         }
-        let file = self.application_file(target, &options);
-        if let Some(argument) = arguments.first() {
-            return Err(misplaced(argument, file.as_deref()));
-        }
+        let file = self.application_file(named.target, &options);
         let (source, options) = (self.source(file)?, typed_here(options)?);
         daemon::run(self.name, environment, options, source)?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Everything but running.
-    fn talk_about(&self, options: Options, action: Action) -> Result<ExitCode, Failure> {
+    fn talk_about(
+        &self,
+        options: Options,
+        action: Action,
+        args: Vec<OsString>,
+    ) -> Result<ExitCode, Failure> {
+        let (command, named) = match &action {
+            Action::Run(named) => ("", named),
+            Action::Check(named) => ("check", named),
+            Action::Status(named) => ("status", named),
+            Action::Stop { named, .. } => ("stop", named),
+        };
+        let plugin = self.plugin(named, &options, Some(command))?;
+        if let (None, Some(target), [_, ..]) = (&plugin, &named.target, &named.arguments[..]) {
+            let Invocation { options, action } = self.parse_anew(command, target, named, args)?;
+            return self.talk_about(options, action, Vec::new());
+        }
         match action {
-            Action::Check(file) => {
-                let file = self.application_file(file, &options);
-                check::check(self.name, self.source(file)?, typed_here(options)?)
+            Action::Check(named) => self.check(options, named, plugin),
+            Action::Status(named) => {
+                control::status(self.name, &self.find_daemon(named, plugin, options, command)?)
             }
-            Action::Status(file) => control::status(self.name, &self.find_daemon(file, options)?),
-            Action::Stop { config, now } => {
-                control::stop(self.name, &self.find_daemon(config, options)?, now)
+            Action::Stop { named, now } => {
+                control::stop(self.name, &self.find_daemon(named, plugin, options, command)?, now)
             }
-            Action::Run { .. } => unreachable!("handled by run_application"),
+            Action::Run(_) => unreachable!("handled by run_application"),
         }
     }
 
+    /// A command line whose options come after an application file. They are not the file's, as they would be a
+    /// plugin's: so they are taken as if they came before.
+    fn parse_anew(
+        &self,
+        command: &str,
+        target: &OsString,
+        named: &Named,
+        mut args: Vec<OsString>,
+    ) -> Result<Invocation, Failure> {
+        let misplaced = || advice::misplaced(self.name, Some(command), target, &named.arguments);
+        let Some(place) = args.len().checked_sub(named.arguments.len() + 1) else {
+            return Err(misplaced());
+        };
+        let target = args.remove(place);
+        args.push(target.clone());
+        let invocation = self.parse(args)?;
+        match &invocation.action {
+            Action::Check(again) | Action::Status(again) | Action::Stop { named: again, .. }
+                if again.target.as_ref() == Some(&target) && again.arguments.is_empty() =>
+            {
+                Ok(invocation)
+            }
+            _ => Err(misplaced()),
+        }
+    }
+
+    fn check(
+        &self,
+        options: Options,
+        named: Named,
+        plugin: Option<Arc<dyn Maker>>,
+    ) -> Result<ExitCode, Failure> {
+        if let Some(maker) = plugin {
+            let source = self.plugin_source(maker, &named.arguments, &options, Some("check"))?;
+            return check::check(self.name, source, typed_here(options)?);
+        }
+        let file = self.application_file(named.target, &options);
+        check::check(self.name, self.source(file)?, typed_here(options)?)
+    }
+
     /// The application file that was named or, if there is one, the default file in the rundir.
-    fn application_file(&self, named: Option<PathBuf>, options: &Options) -> Option<PathBuf> {
-        if named.is_some() {
-            return named;
+    fn application_file(&self, named: Option<OsString>, options: &Options) -> Option<PathBuf> {
+        if let Some(named) = named {
+            return Some(named.into());
         }
         let rundir = options.unless_chroot(options.rundir.clone());
         let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
@@ -139,13 +194,25 @@ impl Program {
             .map_err(|e| Failure::Other(e.to_string(), 2))
     }
 
-    /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it.
-    fn find_daemon(&self, file: Option<PathBuf>, options: Options) -> Result<Options, Failure> {
-        let from_file = match self.application_file(file, &options) {
-            Some(file) => {
-                config::load_tables(&file, &self.registry, tables::read).map_err(Failure::Config)?
+    /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it, and a plugin
+    /// says nothing about the daemon.
+    fn find_daemon(
+        &self,
+        named: Named,
+        plugin: Option<Arc<dyn Maker>>,
+        options: Options,
+        command: &str,
+    ) -> Result<Options, Failure> {
+        let from_file = match plugin {
+            Some(maker) => {
+                self.check_options_of(maker, &named.arguments, &options, command)?;
+                Options::default()
             }
-            None => Options::default(),
+            None => match self.application_file(named.target, &options) {
+                Some(file) => config::load_tables(&file, &self.registry, tables::read)
+                    .map_err(Failure::Config)?,
+                None => Options::default(),
+            },
         };
         Ok(typed_here(options)?.or(from_file))
     }
@@ -161,18 +228,4 @@ fn typed_here(options: Options) -> Result<Options, Failure> {
 /// Whether there is a file of that name. One that can't be read is one all the same.
 fn exists(file: &Path) -> bool {
     file.symlink_metadata().map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true)
-}
-
-/// A word after the application file.
-fn misplaced(argument: &OsString, file: Option<&Path>) -> Failure {
-    let file = file.map(|file| file.display().to_string()).unwrap_or_default();
-    let argument = argument.to_string_lossy();
-    let message = if argument.starts_with('-') {
-        format!("{argument} stands after the application file {file}; options stand before it")
-    } else {
-        format!(
-            "there is one application file at a time; {argument:?} is one too many after {file}"
-        )
-    };
-    Failure::Other(message, 2)
 }

@@ -1,32 +1,35 @@
 //! Plugins on the command line: finding the one that was named, running it, listing them all.
 
 use super::failure::Failure;
-use super::{Program, exists, typed_here};
-use crate::config::{self, ConfigError, STANDARD_INPUT, quoted};
-use crate::daemon::{self, Environment, Options, Source};
+use super::{Program, advice, exists};
+use crate::cli::Named;
+use crate::config::{self, ConfigError, STANDARD_INPUT, file_name, quoted};
+use crate::daemon::{Options, Source};
 use crate::plugin::{Found, MakeContext, Maker, SearchPath};
 use crate::service::{Application, BoxError};
+use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 /// The words that are commands, where else a plugin or a file is named.
 const COMMANDS: [&str; 3] = ["check", "status", "stop"];
 
 impl Program {
-    /// The plugin that a word names. `None`: it names an application file.
+    /// The plugin that a command line names, for `command` if there is one. `None`: it names an application file.
     ///
     /// # Errors
     /// If it names neither, or a manifest with mistakes.
     pub(super) fn plugin(
         &self,
-        word: &str,
+        named: &Named,
         options: &Options,
+        command: Option<&str>,
     ) -> Result<Option<Arc<dyn Maker>>, Failure> {
+        let Some(word) = named.target.as_deref().and_then(OsStr::to_str) else { return Ok(None) };
         if let Some(maker) = self.plugins.find(word) {
             return Ok(Some(maker.clone()));
         }
@@ -37,28 +40,63 @@ impl Program {
         let path = self.search_path(rundir);
         match path.find(word, &self.registry) {
             Some(Found { manifest, .. }) => Ok(Some(Arc::new(manifest.map_err(Failure::Config)?))),
-            None => Err(self.neither(word, &path)),
+            None => Err(self.neither(word, &named.arguments, &path, command)),
         }
     }
 
-    /// Runs a plugin with the options that stand behind its name.
-    pub(super) fn run_plugin(
+    /// The application that a plugin makes of the options after its name. `command` is what it is made for, if that
+    /// is not running it.
+    pub(super) fn plugin_source(
         &self,
-        environment: Environment,
-        options: Options,
         maker: Arc<dyn Maker>,
         arguments: &[OsString],
-    ) -> Result<ExitCode, Failure> {
+        options: &Options,
+        command: Option<&str>,
+    ) -> Result<PluginSource, Failure> {
         let name = format!("{} {}", self.name, maker.name());
-        let command = maker.augment(Command::new(name.clone()));
-        let command = command.about(maker.description().to_owned());
+        let clap = maker.augment(Command::new(name.clone()));
+        let clap = clap.about(maker.description().to_owned());
         let words = [name.into()].into_iter().chain(arguments.iter().cloned());
-        let matches = command.try_get_matches_from(words)?;
+        let matches = clap.try_get_matches_from(words).map_err(|e| {
+            let runners = advice::option_before(self.name, command, maker.name(), &e);
+            runners.unwrap_or(Failure::Options(e))
+        })?;
         let here = options.unless_chroot(env::current_dir().ok());
-        let source = PluginSource { maker, matches, cx: MakeContext::new(here) };
-        let options = typed_here(options)?;
-        daemon::run(self.name, environment, options, source)?;
-        Ok(ExitCode::SUCCESS)
+        Ok(PluginSource { maker, matches, cx: MakeContext::new(here) })
+    }
+
+    /// Checks options after a plugin's name that are typed only because the daemon was started with them. Those that
+    /// are required may be missing.
+    pub(super) fn check_options_of(
+        &self,
+        maker: Arc<dyn Maker>,
+        arguments: &[OsString],
+        options: &Options,
+        command: &str,
+    ) -> Result<(), Failure> {
+        match self.plugin_source(maker, arguments, options, Some(command)) {
+            Err(Failure::Options(e)) if e.kind() == ErrorKind::MissingRequiredArgument => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// What to say of an option before a plugin's name that is one of the plugin.
+    pub(super) fn option_of_a_plugin(&self, e: &clap::Error, args: &[OsString]) -> Option<Failure> {
+        let option = advice::unknown_option(e)?;
+        let words = args.iter().skip(1).filter_map(|word| word.to_str());
+        let search_path = self.search_path(None);
+        words.filter(|word| !word.starts_with('-')).find_map(|word| {
+            let maker = match self.plugins.find(word) {
+                Some(maker) => maker.clone(),
+                None => Arc::new(search_path.find(word, &self.registry)?.manifest.ok()?),
+            };
+            let usage = advice::usage_of(&maker.augment(Command::new("")), option)?;
+            let (program, plugin) = (self.name, maker.name());
+            let message = format!(
+                "{option} is an option of the plugin {plugin} and goes after its name: {program} {plugin} {usage}"
+            );
+            Some(Failure::Other(message, 2))
+        })
     }
 
     /// The list of plugins for the help, with what is wrong with some.
@@ -72,11 +110,11 @@ impl Program {
             match manifest {
                 Ok(manifest) if self.is_taken(manifest.name()) => {
                     let name = manifest.name();
-                    let _ = writeln!(troubles, "  {}: {name:?} is built in", file.display());
+                    let _ = writeln!(troubles, "  {}: {name:?} is built in", file_name(&file));
                 }
                 Ok(manifest) => {
                     let (name, description) = (manifest.name(), manifest.description());
-                    let _ = writeln!(list, "  {name:12} {description} ({})", file.display());
+                    let _ = writeln!(list, "  {name:12} {description} ({})", file_name(&file));
                 }
                 Err(e) => drop(writeln!(troubles, "  {}", summary(&e))),
             }
@@ -95,21 +133,36 @@ impl Program {
         COMMANDS.contains(&name) || self.plugins.find(name).is_some()
     }
 
-    fn neither(&self, word: &str, path: &SearchPath) -> Failure {
+    fn neither(
+        &self,
+        word: &str,
+        arguments: &[OsString],
+        path: &SearchPath,
+        command: Option<&str>,
+    ) -> Failure {
+        let known =
+            if command.is_some() { None } else { advice::instead_of(self.name, word, arguments) };
+        if let Some(message) = known {
+            return Failure::Other(message, 2);
+        }
+        if word.ends_with(".toml") {
+            let file = std::path::absolute(word).unwrap_or(word.into());
+            return Failure::Other(format!("there is no application file {}", file_name(&file)), 2);
+        }
         let manifests = path.names();
         let plugins = self.plugins.list().map(|(name, _)| name);
-        let words = plugins.chain(manifests.iter().map(String::as_str)).chain(COMMANDS);
+        // After a command, nobody means another one.
+        let commands = COMMANDS.into_iter().filter(|_| command.is_none());
+        let words = plugins.chain(manifests.iter().map(String::as_str)).chain(commands);
         let near = config::nearest(word, words);
         let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
-        Failure::Other(
-            format!("{} is neither a plugin nor an application file{near}", quoted(word)),
-            2,
-        )
+        let word = quoted(word);
+        Failure::Other(format!("{word} is neither a plugin nor an application file{near}"), 2)
     }
 }
 
 /// An application made by a plugin.
-struct PluginSource {
+pub(super) struct PluginSource {
     maker: Arc<dyn Maker>,
     matches: ArgMatches,
     cx: MakeContext,

@@ -1,7 +1,7 @@
 //! Applications from a file, or built in.
 
 use super::tables;
-use crate::config::{self, Registry, STANDARD_INPUT};
+use crate::config::{self, Registry, STANDARD_INPUT, file_name};
 use crate::daemon::{Options, Source};
 use crate::service::{Application, BoxError};
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ impl Source for FileSource {
     fn origin(&self) -> String {
         match &self.origin {
             Origin::File(file) if file == Path::new(STANDARD_INPUT) => "standard input".into(),
-            Origin::File(file) => file.display().to_string(),
+            Origin::File(file) => file_name(file),
             Origin::BuiltIn(_, program) => {
                 format!("the built-in application, since there is no {program}.toml here")
             }

@@ -1,6 +1,6 @@
 //! The words of a command line: files that are none, and words in the wrong place.
 
-use crate::support::{Sandbox, run, stderr, stdout};
+use crate::support::{Foreground, Sandbox, run, stderr, stdout};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -26,8 +26,12 @@ fn a_file_that_does_not_exist_is_named() {
         );
         assert_eq!(said, expected);
     }
-    let said = refused(&sandbox, &["nowhere.toml"]);
-    assert_eq!(said, "poetryd: \"nowhere.toml\" is neither a plugin nor an application file\n");
+    let file = fs::canonicalize(sandbox.path("")).unwrap().join("nowhere.toml");
+    for arguments in [&["check", "nowhere.toml"][..], &["nowhere.toml"], &["stop", "nowhere.toml"]]
+    {
+        let said = refused(&sandbox, arguments);
+        assert_eq!(said, format!("poetryd: there is no application file {}\n", file.display()));
+    }
 }
 
 #[test]
@@ -52,7 +56,12 @@ fn a_file_named_after_a_command_is_not_taken_for_a_command() {
 fn an_option_after_the_file_is_refused_with_its_right_place() {
     let sandbox = Sandbox::new();
     let said = refused(&sandbox, &["fast.toml", "--nodaemon"]);
-    let expected = "poetryd: --nodaemon stands after the application file fast.toml; options stand before it\n";
+    let expected =
+        "poetryd: --nodaemon goes before the application file: poetryd --nodaemon fast.toml\n";
+    assert_eq!(said, expected);
+    let said = refused(&sandbox, &["fast.toml", "--pidfile", "x.pid"]);
+    let expected =
+        "poetryd: --pidfile goes before the application file: poetryd --pidfile FILE fast.toml\n";
     assert_eq!(said, expected);
 }
 
@@ -67,11 +76,91 @@ fn a_second_file_is_refused() {
 #[test]
 fn options_may_stand_on_either_side_of_a_command() {
     let sandbox = Sandbox::new();
-    for arguments in
-        [["--rundir", ".", "check", "fast.toml"], ["check", "--rundir", ".", "fast.toml"]]
-    {
+    for arguments in [
+        ["--rundir", ".", "check", "fast.toml"],
+        ["check", "--rundir", ".", "fast.toml"],
+        ["check", "fast.toml", "--rundir", "."],
+    ] {
         let output = sandbox.run(&arguments);
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn options_of_a_command_may_stand_after_the_file() {
+    let output = Sandbox::new().run(&["stop", "fast.toml", "--now"]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let sandbox = Sandbox::new();
+    let said = refused(&sandbox, &["check", "fast.toml", "--rundir"]);
+    assert!(said.contains("--rundir"), "{said}");
+    let said = refused(&sandbox, &["check", "fast.toml", "slow.toml"]);
+    let expected = "poetryd: there is one application file at a time; \"slow.toml\" is one too many after fast.toml\n";
+    assert_eq!(said, expected);
+}
+
+/// Words of twistd, systemctl, git and others.
+#[test]
+fn words_of_other_programs_are_answered_with_what_to_type() {
+    let sandbox = Sandbox::new();
+    for (arguments, expected) in [
+        (&["help"][..], "there is no command \"help\"; type: poetryd --help"),
+        (&["version"], "there is no command \"version\"; type: poetryd --version"),
+        (&["run", "fast.toml"], "there is no command \"run\"; type just: poetryd fast.toml"),
+        (&["start"], "there is no command \"start\"; type just: poetryd"),
+        (&["start", "fast.toml"], "there is no command \"start\"; type just: poetryd fast.toml"),
+        (
+            &["restart", "fast.toml"],
+            "there is no command \"restart\"; type: poetryd stop fast.toml && poetryd fast.toml",
+        ),
+        (
+            &["ftp", "--port", "21"],
+            "\"ftp\" is a service of twistd that poetryd does not have; type poetryd --help for those that it has",
+        ),
+    ] {
+        assert_eq!(refused(&sandbox, arguments), format!("poetryd: {expected}\n"));
+    }
+}
+
+#[test]
+fn a_file_called_as_a_word_of_other_programs_is_run() {
+    let sandbox = Sandbox::new();
+    fs::copy(sandbox.path("fast.toml"), sandbox.path("help")).unwrap();
+    Foreground::start(sandbox.poetryd(&["--nodaemon", "help"])).ready().stop();
+}
+
+#[test]
+fn words_are_repeated_without_their_control_characters_and_not_whole() {
+    let sandbox = Sandbox::new();
+    let long = "x".repeat(100_000);
+    for word in ["a\u{1b}[31m\nb", "./a\u{1b}[31m\nb", "a\u{1b}[31m\nb.toml", &long] {
+        for arguments in [&[word][..], &["check", word], &["fast.toml", word]] {
+            let said = refused(&sandbox, arguments);
+            assert_eq!(said.lines().count(), 1, "{said:?}");
+            assert!(!said.contains('\u{1b}') && said.len() < 6000, "{said:?}");
+        }
+    }
+    sandbox.write("a\u{1b}\nb.toml", "nmae = 1\n");
+    let said = refused(&sandbox, &["check", "a\u{1b}\nb.toml"]);
+    assert!(said.starts_with("a\\u{1b}\\nb.toml:1:1: "), "{said:?}");
+}
+
+/// What can't be written must not be taken for what was said; and it is no reason to panic.
+#[test]
+fn a_full_standard_output_is_a_failure() {
+    let sandbox = Sandbox::new();
+    for arguments in
+        [&["--help"][..], &["--version"], &["check", "fast.toml"], &["fastpoetry", "--help"]]
+    {
+        let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+        let mut command = sandbox.poetryd(arguments);
+        let output = command.stdout(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = stderr(&output);
+        let expected =
+            "poetryd: can't write to standard output: No space left on device (os error 28)\n";
+        assert_eq!(said, expected);
+        let status = command.stdout(full()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(1), "{arguments:?}");
     }
 }
 

@@ -90,6 +90,44 @@ fn options_of_the_runner_are_refused_after_the_name() {
 }
 
 #[test]
+fn an_option_in_the_wrong_place_is_answered_with_its_right_one() {
+    let sandbox = Sandbox::new();
+    write_manifest(&sandbox, "night.toml", &manifest("night", "Poems"));
+    for (args, expected) in [
+        (
+            &["fastpoetry", "--nodaemon"][..],
+            "--nodaemon is an option of poetryd and goes before fastpoetry: poetryd --nodaemon fastpoetry",
+        ),
+        (
+            &["night", "--pidfile=x"],
+            "--pidfile is an option of poetryd and goes before night: poetryd --pidfile FILE night",
+        ),
+        (
+            &["stop", "fastpoetry", "--now"],
+            "--now is an option of poetryd and goes before fastpoetry: poetryd stop --now fastpoetry",
+        ),
+        (
+            &["check", "fastpoetry", "-n"],
+            "-n is an option of poetryd and goes before fastpoetry: poetryd check -n fastpoetry",
+        ),
+        (
+            &["--poem", "x", "fastpoetry"],
+            "--poem is an option of the plugin fastpoetry and goes after its name: poetryd fastpoetry --poem FILE",
+        ),
+        (
+            &["-p", "1", "fastpoetry"],
+            "-p is an option of the plugin fastpoetry and goes after its name: poetryd fastpoetry -p PORT",
+        ),
+        (
+            &["--poet", "x", "night"],
+            "--poet is an option of the plugin night and goes after its name: poetryd night --poet TEXT",
+        ),
+    ] {
+        assert_is_refused(&sandbox, args, &format!("poetryd: {expected}\n"));
+    }
+}
+
+#[test]
 fn wrong_options_end_before_any_fork() {
     let sandbox = Sandbox::new();
     for (args, part) in [

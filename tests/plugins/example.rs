@@ -23,6 +23,24 @@ fn the_plugin_of_the_example_describes_its_options() {
 }
 
 #[test]
+fn a_program_of_ones_own_speaks_of_itself_only() {
+    let sandbox = Sandbox::new();
+    for args in
+        [&["--help"][..], &["check", "--help"], &["stop", "--help"], &["visitors", "--help"]]
+    {
+        let help = said(example(&sandbox, args)).to_lowercase();
+        assert!(!help.contains("poem") && !help.contains("poet"), "{help}");
+    }
+    for args in
+        [&["help"][..], &["nothing"], &["visitors", "--nodaemon"], &["--first", "1", "visitors"]]
+    {
+        let output = run(example(&sandbox, args));
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(!stderr(&output).contains("poet"), "{}", stderr(&output));
+    }
+}
+
+#[test]
 fn the_example_counts_its_visitors() {
     let sandbox = Sandbox::new();
     let options = ["--port", "0", "--first", "100", "--greeting", "Number"];

@@ -5,6 +5,7 @@ mod support;
 
 mod built_in;
 mod command_line;
+mod commands;
 mod crowd;
 mod example;
 mod forwarding;
