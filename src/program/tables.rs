@@ -49,14 +49,25 @@ fn read_daemon(daemon: &mut Section<'_>) -> Options {
     if let (Some(_), Some(true)) = (&options.logfile, options.syslog) {
         daemon.mistake("syslog", "syslog: there is a logfile already; choose one of the two");
     }
-    if let Err(e) = Privileges::resolve(None, options.gid.as_deref(), false) {
+    check_identity(daemon, &options);
+    options
+}
+
+/// Looks the user and the group up, together as the daemon will: for two numbers, nothing is looked up. If that fails,
+/// each is looked up alone to find out which of them is wrong.
+fn check_identity(daemon: &mut Section<'_>, options: &Options) {
+    let (uid, gid) = (options.uid.as_deref(), options.gid.as_deref());
+    let Err(together) = Privileges::resolve(uid, gid, false) else { return };
+    let wrong_gid = Privileges::resolve(None, gid, false).err();
+    let wrong_uid = Privileges::resolve(uid, None, false).err();
+    let nothing_wrong_alone = wrong_gid.is_none() && wrong_uid.is_none();
+    if let Some(e) = wrong_gid {
         daemon.mistake("gid", format!("gid: {e}"));
     }
-    match Privileges::resolve(options.uid.as_deref(), None, false) {
-        Ok(_) | Err(IdentityError::NoGroupOfUser(_)) => {} // the command line may say which group
-        Err(e) => daemon.mistake("uid", format!("uid: {e}")),
+    match wrong_uid.or(Some(together).filter(|_| nothing_wrong_alone)) {
+        None | Some(IdentityError::NoGroupOfUser(_)) => {} // the command line may say which group
+        Some(e) => daemon.mistake("uid", format!("uid: {e}")),
     }
-    options
 }
 
 /// A file name; an empty one says that there is to be no file.

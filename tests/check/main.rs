@@ -7,7 +7,7 @@ mod input;
 mod words;
 
 use std::path::Path;
-use support::{Sandbox, fast_toml, run, stderr, stdout};
+use support::{Sandbox, fast_toml, run, stderr, stdout, through};
 
 /// Checks `fast.toml` with a table before its services; returns what the user sees of the mistakes.
 fn mistakes_in(table: &str) -> String {
@@ -267,4 +267,20 @@ fn poems_are_looked_for_in_the_rundir() {
     sandbox.write("fast.toml", &fast_toml("[daemon]\nrundir = \"run\""));
     let output = sandbox.run(&["check", "fast.toml"]);
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+#[test]
+#[ignore = "strace"]
+fn two_numbers_in_a_file_are_not_looked_up() {
+    let sandbox = Sandbox::new();
+    let looks_up = |daemon: &str| {
+        sandbox.write("fast.toml", &fast_toml(daemon));
+        let command = sandbox.poetryd(&["check", "fast.toml"]);
+        let output = run(through(&["strace", "-f", "-e", "trace=file", "-o", "trace"], &command));
+        assert!(output.status.success(), "{}", stderr(&output));
+        let trace = sandbox.read("trace");
+        ["passwd", "/etc/group"].iter().any(|file| trace.contains(file))
+    };
+    assert!(!looks_up("[daemon]\nuid = 65534\ngid = \"65534\""));
+    assert!(looks_up("[daemon]\nuid = 0")); // whose group it is
 }
