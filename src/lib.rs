@@ -53,6 +53,7 @@
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
 //! | [`cli`] | the command line | config, daemon, logging |
 //! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, daemon, logging, plugin, service |
+//! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
 //! | `threads` | whether the process has other threads | nothing; every module may use it |
@@ -71,6 +72,7 @@
 
 #![deny(missing_docs)]
 
+mod chain;
 mod file_id;
 mod program;
 mod sync;

@@ -6,20 +6,21 @@ use super::options::OptionError;
 use super::pid_file::PidFileError;
 use super::place::PlaceError;
 use super::privileges::PrivilegeError;
+use crate::chain::chain;
 use crate::logging::{LogError, LostLines};
 use crate::service::{BoxError, ServiceError, StopErrors};
 use std::io;
 use std::process::ExitCode;
 
-/// Why a daemon did not run, or did not end well.
+/// Why a daemon did not run, or did not end well. The text of an error has all its causes in it.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs)] // each says it itself
 #[non_exhaustive]
 pub enum RunError {
     #[error(transparent)]
     Options(#[from] OptionError),
-    #[error("{0}")]
-    Application(BoxError),
+    #[error("{}", chain(&**.0))]
+    Application(#[source] BoxError),
     #[error(transparent)]
     Launch(#[from] LaunchError),
     #[error(transparent)]
@@ -30,7 +31,7 @@ pub enum RunError {
     Log(#[from] LogError),
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
-    #[error(transparent)]
+    #[error("{}", chain(.0))]
     Service(#[from] ServiceError),
     #[error("while stopping: {0}")]
     Stop(#[from] StopErrors),

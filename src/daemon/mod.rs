@@ -3,7 +3,7 @@
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
 //! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
 //! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
-//! `terminal.rs` and `abandon.rs` throughout.
+//! `terminal.rs`, `abandon.rs` and `panics.rs` throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
@@ -30,6 +30,7 @@ mod detach;
 mod environment;
 mod error;
 mod options;
+mod panics;
 mod pid_file;
 mod place;
 mod privileges;
@@ -175,7 +176,7 @@ fn live(
     let open = move || Logging::open(&log, outside, owner);
     let Some(logging) = abandon::unless_stopped(&given.signals, open)? else { return Ok(()) };
     let logging = logging?;
-    panic::set_hook(Box::new(|panic| error!("{}", panic.to_string().replace('\n', " "))));
+    panic::set_hook(Box::new(panics::log));
     info!("{start}");
 
     let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));

@@ -6,6 +6,7 @@ use super::detach::Report;
 use super::error::RunError;
 use super::readiness::Supervisor;
 use super::signals::{SignalReader, StopRequests, asks_to_stop};
+use crate::chain::chain;
 use crate::logging::Logging;
 use crate::service::ServiceError;
 use nix::sys::signal::Signal;
@@ -145,7 +146,7 @@ impl<'a> Watch<'a> {
     }
 
     fn service_failed(&mut self, failure: ServiceError) {
-        error!("{failure}; shutting down");
+        error!("{}; shutting down", chain(&failure));
         if self.deadline.is_none() {
             self.stop();
         }

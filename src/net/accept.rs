@@ -8,6 +8,7 @@ use super::limit::{Place, Places};
 use super::listener::{Listener, is_transient};
 use super::options::ServerOptions;
 use super::{Connection, Peer, Protocol};
+use crate::chain::chain;
 use crate::service::{BoxError, Context, Workers};
 use futures::FutureExt;
 use socket2::Socket;
@@ -327,5 +328,5 @@ async fn converse(shared: Arc<Shared>, stream: Socket, peer: Peer) -> Option<Soc
         shared.protocol.converse(&mut connection).await?;
         io::Result::Ok(connection.finish())
     };
-    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {e}")).ok()
+    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {}", chain(&e))).ok()
 }

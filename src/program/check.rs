@@ -1,6 +1,7 @@
 //! `poetryd check`: what would be run, and what could not be.
 
 use super::failure::{Failure, complain, say};
+use crate::chain::chain;
 use crate::daemon::{Options, RunError, Source};
 use crate::service::{Files, MultiService, ServicePath};
 use std::process::ExitCode;
@@ -35,7 +36,7 @@ fn check_children(
             (Some(children), _) => problems += check_children(children, &path, files)?,
             (None, Ok(would)) => say(&format!("[{path}] {would}"))?,
             (None, Err(e)) => {
-                complain(&format!("[{path}] {e}"));
+                complain(&format!("[{path}] {}", chain(&*e)));
                 problems += 1;
             }
         }

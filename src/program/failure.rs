@@ -1,5 +1,6 @@
 //! What a program prints, and the exit status that goes with a failure.
 
+use crate::chain::chain;
 use crate::config::{ConfigError, plain};
 use crate::daemon::RunError;
 use std::io::{self, Write};
@@ -71,7 +72,7 @@ impl Failure {
                 ExitCode::from(2)
             }
             Failure::Config(e) => {
-                complain(&format!("{program}: {e}"));
+                complain(&format!("{program}: {}", chain(&e)));
                 ExitCode::from(2)
             }
             Failure::Run(e @ RunError::Said(_)) => e.exit_code(),

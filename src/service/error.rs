@@ -1,6 +1,7 @@
 //! What can go wrong with a service, always with the name of the service that it went wrong with.
 
 use super::{BoxError, ServicePath};
+use crate::chain::chain;
 use std::any::Any;
 use std::fmt;
 
@@ -65,7 +66,7 @@ impl fmt::Display for StopErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, error) in self.0.iter().enumerate() {
             let separator = if i == 0 { "" } else { "; " };
-            write!(f, "{separator}{error}")?;
+            write!(f, "{separator}{}", chain(error))?;
         }
         Ok(())
     }

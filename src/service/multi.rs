@@ -5,6 +5,7 @@ use super::{
     AddError, BoxError, Context, Files, PrivilegedContext, Service, ServiceError, ServicePath,
     Settings, Step, StopErrors,
 };
+use crate::chain::chain;
 use async_trait::async_trait;
 use futures::FutureExt;
 use futures::future::join_all;
@@ -284,7 +285,7 @@ impl Child {
         let close = AssertUnwindSafe(|| self.service.close());
         if let Err(panic) = self.span.in_scope(|| catch_unwind(close)) {
             let error = ServiceError::locate(&self.path, Step::Close, panicked(panic));
-            self.span.in_scope(|| error!("{error}"));
+            self.span.in_scope(|| error!("{}", chain(&error)));
         }
     }
 

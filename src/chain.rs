@@ -1,0 +1,50 @@
+//! An error with its causes, as a text.
+
+use std::error::Error;
+use std::iter::successors;
+
+/// The most causes that are shown: an error could be its own.
+const MOST_CAUSES: usize = 32;
+
+/// The text of an error and of what caused it: `outer: cause: cause of the cause`.
+///
+/// Many errors put their cause into their own text. A cause that is there already is left out.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    for cause in successors(error.source(), |&cause| cause.source()).take(MOST_CAUSES) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("can't open the shop")]
+    struct Outer(#[source] Middle);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no key: {0}")]
+    struct Middle(#[source] std::io::Error);
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("over and over")]
+    struct Endless;
+
+    #[test]
+    fn every_cause_is_there_once() {
+        let error = Outer(Middle(std::io::Error::other("the dog ate it")));
+        assert_eq!(chain(&error), "can't open the shop: no key: the dog ate it");
+    }
+
+    #[test]
+    fn an_error_without_a_cause_is_its_own_text() {
+        assert_eq!(chain(&Endless), "over and over");
+    }
+}
