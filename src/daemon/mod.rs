@@ -3,7 +3,7 @@
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
 //! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
 //! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
-//! `terminal.rs`, `abandon.rs` and `panics.rs` throughout.
+//! `terminal.rs` and `panics.rs` throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
@@ -22,7 +22,6 @@
 //! }
 //! ```
 
-mod abandon;
 mod capabilities;
 mod conductor;
 mod control;
@@ -52,7 +51,7 @@ pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 
-use crate::logging::{Logging, Outside};
+use crate::logging::{EarlyLog, Logging, Outside};
 use crate::service::{Application, BoxError, Resources};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
@@ -114,6 +113,8 @@ pub fn run(
     options: Options,
     mut source: impl Source,
 ) -> Result<(), RunError> {
+    let early_log = EarlyLog::begin(Vec::new())?;
+
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (application, from_source) = source.load().map_err(RunError::Application)?;
     let settings = options.or(from_source).check(program)?;
@@ -133,14 +134,17 @@ pub fn run(
     if settings.detach {
         given.signals.hold();
         match detach::detach()? {
-            Side::Launcher(launcher) => return Ok(launcher.wait(&given.signals)?),
+            Side::Launcher(launcher) => {
+                early_log.forget();
+                return Ok(launcher.wait(&given.signals)?);
+            }
             Side::Daemon(to_launcher) => report = Some(to_launcher),
         }
         given.signals.detached();
         given.signals.let_stop();
     }
     let start = format!("{program} starts with pid {}: {}", std::process::id(), source.origin());
-    let outcome = live(&settings, given, application, &start, &mut report);
+    let outcome = live(&settings, given, early_log, application, &start, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
             Ok(()) => "the daemon was told to stop before it was ready".into(),
@@ -161,6 +165,7 @@ struct Given {
 fn live(
     settings: &Settings,
     given: Given,
+    early_log: EarlyLog,
     application: Application,
     start: &str,
     report: &mut Option<Report>,
@@ -172,10 +177,10 @@ fn live(
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
 
     // 4. Log. From here on, what goes wrong is in the log as well.
-    let (log, owner) = (settings.log.clone(), settings.privileges.owner());
-    let open = move || Logging::open(&log, outside, owner);
-    let Some(logging) = abandon::unless_stopped(&given.signals, open)? else { return Ok(()) };
-    let logging = logging?;
+    let logging = early_log.open(&settings.log, outside, settings.privileges.owner())?;
+    if settings.detach {
+        logging.take_streams()?;
+    }
     panic::set_hook(Box::new(panics::log));
     info!("{start}");
 
@@ -187,7 +192,7 @@ fn live(
     }
 
     // 11. Leave nothing behind, and tell whoever waits for the end how it was.
-    if let Err(lost) = logging.flush(LAST_LINES) {
+    if let Err(lost) = logging.finish(LAST_LINES) {
         outcome = Err(RunError::LogLost { failure: outcome.err().map(Box::new), lost });
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
@@ -225,7 +230,7 @@ fn serve(
 
     // 7. Threads, and every service on them.
     environment::reserve_descriptors();
-    logging.start_thread();
+    logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
     let conductor = Conductor::start(application, resources, workers)?;

@@ -3,8 +3,18 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::cell::RefCell;
+use std::env;
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use std::{env, fs};
+
+/// A file of more bytes is no time zone: the longest of the zone database has 4 KiB.
+const LARGEST_ZONE: u64 = 1 << 20;
 
 /// Local time, with a zone that was loaded once: what `/etc/localtime` says later, or in a chroot, does
 /// not matter.
@@ -13,18 +23,32 @@ pub(super) struct Clock {
     zone: TimeZone,
 }
 
-/// The zone of this machine, as tzset(3) finds it where $TZ is not set. jiff would look at the whole zone
-/// database to find out its name as well, which is a fifth of the time of a start.
-fn local_zone() -> Option<TimeZone> {
-    if env::var_os("TZ").is_some() {
-        return None;
+/// The zone of this machine, or that which $TZ names, as tzset(3) finds it. jiff itself would look at the whole zone
+/// database to find out its name as well, which is a fifth of the time of a start; and it would read whatever file
+/// $TZ names to its end, if it has one.
+fn local_zone() -> TimeZone {
+    let Some(name) = env::var_os("TZ") else {
+        return read_zone(Path::new("/etc/localtime")).unwrap_or_else(|_| TimeZone::system());
+    };
+    let name = name.as_bytes();
+    let name = Path::new(OsStr::from_bytes(name.strip_prefix(b":").unwrap_or(name)));
+    if name.is_absolute() { read_zone(name).unwrap_or(TimeZone::UTC) } else { TimeZone::system() }
+}
+
+fn read_zone(file: &Path) -> io::Result<TimeZone> {
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(file)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("not a regular file"));
     }
-    TimeZone::tzif("localtime", &fs::read("/etc/localtime").ok()?).ok()
+    let mut zone = Vec::new();
+    file.take(LARGEST_ZONE).read_to_end(&mut zone)?;
+    TimeZone::tzif("localtime", &zone).map_err(io::Error::other)
 }
 
 thread_local! {
     /// The second rendered last on this thread, per format.
-    static RENDERED: RefCell<[(u64, String); 2]> = const { RefCell::new([(0, String::new()), (0, String::new())]) };
+    static RENDERED: RefCell<[(u64, String); 3]> = const { RefCell::new([const { (0, String::new()) }; 3]) };
 }
 
 /// How a time is written.
@@ -34,23 +58,33 @@ pub(super) enum TimeFormat {
     Log,
     /// `Nov 22 10:44:11`, as syslog has it (RFC 3164, section 4.1.2)
     Syslog,
+    /// `2026-11-22T10:44:11.123456+00:00` (RFC 3339)
+    Exact,
 }
+
+/// What comes before the fraction of a second.
+const WHOLE_SECONDS: usize = "2026-11-22T10:44:11".len();
 
 impl Clock {
     pub(super) fn system() -> Self {
-        Self { zone: local_zone().unwrap_or_else(TimeZone::system) }
+        Self { zone: local_zone() }
     }
 
-    /// Appends the current time to `line`.
-    pub(super) fn append_now(&self, format: TimeFormat, line: &mut String) {
-        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
+    /// Appends a time to `line`.
+    pub(super) fn append(&self, time: SystemTime, format: TimeFormat, line: &mut String) {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         RENDERED.with_borrow_mut(|cache| {
             let (rendered, text) = &mut cache[format as usize];
-            if *rendered != seconds || text.is_empty() {
-                *rendered = seconds;
-                *text = self.render(seconds, format);
+            if *rendered != since.as_secs() || text.is_empty() {
+                *rendered = since.as_secs();
+                *text = self.render(since.as_secs(), format);
             }
-            line.push_str(text);
+            match (format, text.split_at_checked(WHOLE_SECONDS)) {
+                (TimeFormat::Exact, Some((seconds, offset))) => {
+                    let _ = write!(line, "{seconds}.{:06}{offset}", since.subsec_micros());
+                }
+                _ => line.push_str(text),
+            }
         });
     }
 
@@ -60,6 +94,7 @@ impl Clock {
         let pattern = match format {
             TimeFormat::Log => "%Y-%m-%d %H:%M:%S%z",
             TimeFormat::Syslog => "%b %e %H:%M:%S",
+            TimeFormat::Exact => "%Y-%m-%dT%H:%M:%S%:z",
         };
         timestamp.to_zoned_datetime(self.zone.clone()).strftime(pattern).to_string()
     }

@@ -49,6 +49,11 @@ impl Facts {
         self.fields.clear();
     }
 
+    /// How many bytes of text there are.
+    pub(super) fn length(&self) -> usize {
+        self.text.len()
+    }
+
     pub(super) fn message(&self) -> &str {
         &self.text[self.message.clone()]
     }

@@ -1,22 +1,86 @@
 //! From `tracing` to lines.
 
+use super::early::{EarlyEvent, EarlyEvents};
 use super::facts::{Facts, Field};
 use super::line::{Formatter, Line};
 use super::output::Output;
+use crate::sync::Mutex;
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id};
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-/// Turns events into lines, and spans with a field `path` into the `[path]` of the lines within them.
-pub(super) struct LogLayer {
+/// The log as every thread reaches it: events are kept at first, and become lines once it is open.
+pub(super) struct Log {
+    /// The events so far, until the log is open.
+    early: Mutex<Option<EarlyEvents>>,
+    open: OnceLock<OpenLog>,
+    /// Whether nobody else listens to events: then what the log does not want need not be made.
+    alone: bool,
+}
+
+struct OpenLog {
     level: Level,
     formatter: Formatter,
     output: Arc<Output>,
 }
+
+impl Log {
+    /// A log that keeps events until it is open.
+    pub(super) fn new(alone: bool) -> Self {
+        Self { early: Mutex::new(Some(EarlyEvents::default())), open: OnceLock::new(), alone }
+    }
+
+    /// Opens the log: it begins with the events that were kept.
+    pub(super) fn open(&self, level: Level, formatter: Formatter, output: Arc<Output>) {
+        let mut early = self.early.lock();
+        let log = self.open.get_or_init(|| OpenLog { level, formatter, output });
+        for event in early.take().into_iter().flat_map(|early| early.into_lines(level)) {
+            log.write(&event.line(), &mut String::new());
+        }
+    }
+
+    /// Takes the events that were kept for a log that will not be opened.
+    pub(super) fn give_up(&self, level: Level) -> Vec<EarlyEvent> {
+        let early = self.early.lock().take();
+        early.into_iter().flat_map(|early| early.into_lines(level)).collect()
+    }
+
+    /// Writes a line that is no event: nobody else hears of it.
+    pub(super) fn say(&self, level: Level, message: &str) {
+        if let Some(log) = self.open.get().filter(|log| level <= log.level) {
+            let facts = Facts::of(message, &[]);
+            let line = Line { time: SystemTime::now(), level, path: "-", facts: &facts };
+            log.write(&line, &mut String::new());
+        }
+    }
+
+    fn keep(&self, event: &Event<'_>, path: &str) {
+        let mut facts = Facts::default();
+        event.record(&mut facts);
+        let (time, level, path) = (SystemTime::now(), *event.metadata().level(), path.to_owned());
+        if let Some(early) = &mut *self.early.lock() {
+            early.keep(EarlyEvent { time, level, path, facts });
+        }
+    }
+}
+
+impl OpenLog {
+    fn write(&self, line: &Line<'_>, text: &mut String) {
+        text.clear();
+        self.formatter.write(line, text);
+        self.output.write(text.as_bytes());
+    }
+}
+
+/// Turns events into lines, and spans with a field `path` into the `[path]` of the lines within them.
+pub(super) struct LogLayer(pub(super) Arc<Log>);
 
 /// The `path` of a span.
 struct Path(String);
@@ -34,18 +98,28 @@ thread_local! {
 }
 
 impl LogLayer {
-    pub(super) fn new(level: Level, formatter: Formatter, output: Arc<Output>) -> Self {
-        Self { level, formatter, output }
+    /// Whether an event of this level becomes a line.
+    fn wants(&self, level: &Level) -> bool {
+        self.0.open.get().is_none_or(|log| level <= &log.level)
     }
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
-    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
-        metadata.level() <= &self.level
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        match self.0.open.get() {
+            None => Interest::sometimes(), // to be asked again, when the level is known
+            Some(log) if !self.0.alone || metadata.level() <= &log.level => Interest::always(),
+            Some(_) => Interest::never(),
+        }
     }
 
-    fn max_level_hint(&self) -> Option<tracing::level_filters::LevelFilter> {
-        Some(self.level.into())
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        !self.0.alone || self.wants(metadata.level())
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let level = self.0.open.get().filter(|_| self.0.alone).map(|log| log.level.into());
+        Some(level.unwrap_or(LevelFilter::TRACE))
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
@@ -58,29 +132,35 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
-        let write = |path: &str| {
-            DRAFT.with(|draft| match draft.try_borrow_mut() {
-                Ok(mut draft) => self.write(event, path, &mut draft),
-                // Writing this line has caused another: only then is there a need for more memory.
-                Err(_) => self.write(event, path, &mut Draft::default()),
-            });
-        };
+        if !self.wants(event.metadata().level()) {
+            return; // somebody else does
+        }
         for span in cx.event_scope(event).into_iter().flatten() {
             if let Some(Path(path)) = span.extensions().get() {
-                return write(path);
+                return self.hear(event, path);
             }
         }
-        write("-");
+        self.hear(event, "-");
     }
 }
 
 impl LogLayer {
-    fn write(&self, event: &Event<'_>, path: &str, draft: &mut Draft) {
+    fn hear(&self, event: &Event<'_>, path: &str) {
+        let Some(log) = self.0.open.get() else { return self.0.keep(event, path) };
+        DRAFT.with(|draft| match draft.try_borrow_mut() {
+            Ok(mut draft) => log.write_event(event, path, &mut draft),
+            // Writing this line has caused another: only then is there a need for more memory.
+            Err(_) => log.write_event(event, path, &mut Draft::default()),
+        });
+    }
+}
+
+impl OpenLog {
+    fn write_event(&self, event: &Event<'_>, path: &str, draft: &mut Draft) {
         let Draft { facts, line } = draft;
         facts.clear();
         event.record(facts);
-        line.clear();
-        self.formatter.write(&Line { level: *event.metadata().level(), path, facts }, line);
-        self.output.write(line.as_bytes());
+        let (time, level) = (SystemTime::now(), *event.metadata().level());
+        self.write(&Line { time, level, path, facts }, line);
     }
 }

@@ -3,6 +3,7 @@
 use super::clock::{Clock, TimeFormat};
 use super::facts::{Facts, Field};
 use std::fmt::Write as _;
+use std::time::SystemTime;
 use tracing::Level;
 
 /// How lines are written.
@@ -33,6 +34,7 @@ impl Style {
 
 /// What one line says.
 pub(super) struct Line<'a> {
+    pub(super) time: SystemTime,
     pub(super) level: Level,
     pub(super) path: &'a str,
     pub(super) facts: &'a Facts,
@@ -62,7 +64,7 @@ impl Formatter {
             Style::Journal => drop(write!(out, "<{priority}>")),
             Style::Syslog(tag) => {
                 let _ = write!(out, "<{}>", FACILITY | priority);
-                self.clock.append_now(TimeFormat::Syslog, out);
+                self.clock.append(line.time, TimeFormat::Syslog, out);
                 out.push(' ');
                 out.push_str(tag);
             }
@@ -76,7 +78,7 @@ impl Formatter {
 
     fn write_text(&self, line: &Line<'_>, out: &mut String) {
         if let Style::Plain = self.style {
-            self.clock.append_now(TimeFormat::Log, out);
+            self.clock.append(line.time, TimeFormat::Log, out);
             out.push(' ');
         }
         out.push('[');
@@ -101,7 +103,7 @@ impl Formatter {
         out.push('{');
         if let Style::Plain = self.style {
             out.push_str("\"time\":\"");
-            self.clock.append_now(TimeFormat::Log, out);
+            self.clock.append(line.time, TimeFormat::Exact, out);
             out.push_str("\",");
         }
         let level = line.level.as_str().to_ascii_lowercase();

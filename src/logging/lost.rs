@@ -19,6 +19,11 @@ pub enum LostLines {
     Stuck,
 }
 
+/// The length of the first line, its newline included.
+pub(super) fn first_line(lines: &[u8]) -> usize {
+    lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |at| at + 1)
+}
+
 pub(super) fn count_lines(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte == b'\n').count()
 }

@@ -9,16 +9,22 @@
 //! are dropped, and their number is logged.
 
 mod clock;
+mod early;
 mod facts;
 mod layer;
 mod line;
 mod lost;
 mod output;
+mod records;
 mod rotating;
+mod sink;
 mod standard_output;
+mod stream;
+mod streams;
 mod syslog;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 pub use line::Format;
 pub use lost::LostLines;
@@ -26,18 +32,21 @@ pub use rotating::Rotation;
 pub use syslog::SyslogError;
 
 use crate::file_id::FileId;
-use layer::LogLayer;
+use layer::{Log, LogLayer};
 use line::{Formatter, Style};
 use output::Output;
 use rotating::RotatingFile;
+use sink::Sink;
 use standard_output::StandardOutput;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use streams::Streams;
 use syslog::Syslog;
 use tracing::Level;
-use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry};
 
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,55 +111,128 @@ impl Outside {
     }
 }
 
-/// The open log. Lines reach it through `tracing`; this handle is for rotating and flushing it.
-#[derive(Clone)]
-pub struct Logging {
-    output: Arc<Output>,
-    target: Target,
+/// A listener of the program's own to its events, beside the log.
+pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The log of a process before it is known where it goes: events are kept, with their times, until it is
+/// [opened](Self::open). If it is dropped before, those that are important are printed to standard error.
+pub struct EarlyLog {
+    log: Arc<Log>,
+    /// Whether it hears the records of the `log` crate.
+    records: bool,
+    /// Whether what was kept is to be printed.
+    waiting: bool,
 }
 
-impl Logging {
-    /// Opens the log and makes it the one that all of `tracing` goes to.
+impl EarlyLog {
+    /// Hears all events of `tracing` and all records of the `log` crate from now on; so do the `layers`.
+    ///
+    /// # Errors
+    /// If the program has set up `tracing` on its own.
+    pub fn begin(layers: Vec<BoxedLayer>) -> Result<Self, LogError> {
+        let log = Arc::new(Log::new(layers.is_empty()));
+        let layer = LogLayer(log.clone());
+        let set = if layers.is_empty() {
+            tracing::subscriber::set_global_default(Registry::default().with(layer))
+        } else {
+            tracing::subscriber::set_global_default(Registry::default().with(layers).with(layer))
+        };
+        set.map_err(|_| LogError::Twice)?;
+        Ok(Self { log, records: records::take(), waiting: true })
+    }
+
+    /// Opens the log.
     ///
     /// `owner` is the user and group that will do the writing: a regular file is given to them.
     ///
     /// # Errors
-    /// If the file can't be written, or logging has been set up before.
+    /// If the file can't be written, or there is no system log.
     pub fn open(
+        mut self,
         options: &LogOptions,
         outside: Outside,
         owner: Option<(u32, u32)>,
-    ) -> Result<Self, LogError> {
+    ) -> Result<Logging, LogError> {
         let Outside { clock, syslog } = outside;
-        let (sink, style) = match (&options.target, syslog) {
-            (Target::File(path), _) => {
-                let file = RotatingFile::open(path, options.rotation, owner);
-                let file = file.map_err(|source| LogError::File { file: path.clone(), source })?;
-                (output::Sink::File(file), Style::Plain)
-            }
-            (Target::Syslog(name), Some(syslog)) => {
-                (output::Sink::Syslog(syslog), Style::syslog(name))
-            }
-            (Target::Syslog(name), None) => {
-                (output::Sink::Syslog(Syslog::connect()?), Style::syslog(name))
-            }
-            (Target::Stdout, _) if stdout_is_the_journal() => {
-                (output::Sink::Stdout(StandardOutput::default()), Style::Journal)
-            }
-            (Target::Stdout, _) => (output::Sink::Stdout(StandardOutput::default()), Style::Plain),
-        };
+        let (sink, style) = open_sink(options, syslog, owner)?;
         let formatter = Formatter::new(options.format, style, clock);
         let output = Arc::new(Output::new(sink, formatter.clone()));
-        let layer = LogLayer::new(options.level, formatter, output.clone());
-        tracing::subscriber::set_global_default(Registry::default().with(layer))
-            .map_err(|_| LogError::Twice)?;
-        Ok(Self { output, target: options.target.clone() })
+        self.log.open(options.level, formatter, output.clone());
+        if self.records {
+            records::limit(options.level);
+        }
+        self.waiting = false;
+        let streams = Arc::new(Streams::new(self.log.clone(), output.clone()));
+        Ok(Logging { output, streams, target: options.target.clone() })
+    }
+
+    /// Forgets what was kept: another process has it, too.
+    pub fn forget(mut self) {
+        self.waiting = false;
+    }
+}
+
+impl Drop for EarlyLog {
+    fn drop(&mut self) {
+        if !self.waiting {
+            return;
+        }
+        let formatter = Formatter::new(Format::Text, Style::Plain, clock::Clock::system());
+        for event in self.log.give_up(Level::INFO) {
+            let mut line = String::new();
+            formatter.write(&event.line(), &mut line);
+            let _ = std::io::stderr().write_all(line.as_bytes());
+        }
+    }
+}
+
+fn open_sink(
+    options: &LogOptions,
+    syslog: Option<Syslog>,
+    owner: Option<(u32, u32)>,
+) -> Result<(Sink, Style), LogError> {
+    Ok(match (&options.target, syslog) {
+        (Target::File(path), _) => {
+            let file = RotatingFile::open(path, options.rotation, owner);
+            let file = file.map_err(|source| LogError::File { file: path.clone(), source })?;
+            (Sink::File(file), Style::Plain)
+        }
+        (Target::Syslog(name), Some(syslog)) => (Sink::Syslog(syslog), Style::syslog(name)),
+        (Target::Syslog(name), None) => (Sink::Syslog(Syslog::connect()?), Style::syslog(name)),
+        (Target::Stdout, _) if stdout_is_the_journal() => {
+            (Sink::Stdout(StandardOutput::default()), Style::Journal)
+        }
+        (Target::Stdout, _) => (Sink::Stdout(StandardOutput::default()), Style::Plain),
+    })
+}
+
+/// The open log. Lines reach it through `tracing`; this handle is for rotating and flushing it.
+#[derive(Clone)]
+pub struct Logging {
+    output: Arc<Output>,
+    streams: Arc<Streams>,
+    target: Target,
+}
+
+impl Logging {
+    /// Brings what is written to standard output and standard error into the log: for a daemon, where both would
+    /// lead nowhere. To be called before there are threads.
+    ///
+    /// # Errors
+    /// If the system refuses it.
+    pub fn take_streams(&self) -> std::io::Result<()> {
+        self.streams.take()
     }
 
     /// From now on a thread does the writing. Called when privileges have been dropped for good: a thread
     /// keeps those that it was started with.
-    pub fn start_thread(&self) {
+    ///
+    /// # Errors
+    /// If the system refuses what is needed for standard output and standard error.
+    pub fn start_thread(&self) -> std::io::Result<()> {
+        self.streams.start_threads()?;
         self.output.start_thread();
+        Ok(())
     }
 
     /// Whether the log goes to a file of its own.
@@ -164,11 +246,13 @@ impl Logging {
         self.output.rotate();
     }
 
-    /// Whether what is logged is seen on standard error as well: a terminal, or the journal.
+    /// Whether what is logged is seen on standard error as well, or the other way round: both are a terminal, or the
+    /// journal, or standard error [leads to the log](Self::take_streams).
     pub fn goes_to_stderr(&self) -> bool {
         let out = FileId::of_descriptor(std::io::stdout());
         let err = FileId::of_descriptor(std::io::stderr());
-        self.target == Target::Stdout && out.is_ok_and(|out| err.is_ok_and(|err| out == err))
+        let same = out.is_ok_and(|out| err.is_ok_and(|err| out == err));
+        self.streams.are_taken() || (self.target == Target::Stdout && same)
     }
 
     /// Waits until everything logged before this call has been written, or `limit` is over.
@@ -177,6 +261,15 @@ impl Logging {
     /// If lines are lost of which the log itself does not say so.
     pub fn flush(&self, limit: Duration) -> Result<(), LostLines> {
         self.output.flush(limit)
+    }
+
+    /// The same at the end of the process: with what has been written to the streams that were taken.
+    ///
+    /// # Errors
+    /// If lines are lost of which the log itself does not say so.
+    pub fn finish(&self, limit: Duration) -> Result<(), LostLines> {
+        self.streams.end();
+        self.flush(limit)
     }
 }
 

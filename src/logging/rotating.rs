@@ -1,11 +1,13 @@
 //! A log file that is rotated by size or on request, and reopened when someone else has moved it.
 
-use super::lost::{Lost, count_lines};
+use super::lost::{Lost, count_lines, first_line};
+use super::stream::Stream;
 use crate::file_id::FileId;
 use nix::unistd::geteuid;
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -37,6 +39,8 @@ pub(super) struct RotatingFile {
     rotation: Rotation,
     /// The file's length; `None` for what is not a regular file and only written to.
     length: Option<u64>,
+    /// The streams that lead to the file as well.
+    led: &'static [Stream],
     retry_at: Option<Instant>,
     /// What to say about the last failed rotation.
     problem: Option<String>,
@@ -53,11 +57,25 @@ impl RotatingFile {
         // Relative names must mean the same file for ever, whatever directory the process moves to.
         let path = std::path::absolute(path)?;
         let (file, length) = open_for_append(&path, owner)?;
-        Ok(Self { path, file, owner, rotation, length, retry_at: None, problem: None })
+        Ok(Self { path, file, owner, rotation, length, led: &[], retry_at: None, problem: None })
+    }
+
+    /// Makes these streams lead to the file, now and after each rotation. Returns whether it is a regular one: no
+    /// others are taken.
+    pub(super) fn lead(&mut self, streams: &'static [Stream]) -> io::Result<bool> {
+        if self.length.is_none() {
+            return Ok(false);
+        }
+        self.led = streams;
+        self.led.iter().try_for_each(|stream| stream.lead_to(&self.file))?;
+        Ok(true)
     }
 
     /// Writes whole lines, rotating where the size demands it. A regular file never has a part of a line.
     pub(super) fn write_lines(&mut self, mut lines: &[u8]) -> Result<(), Lost> {
+        if !self.led.is_empty() && self.length.is_some() {
+            self.length = self.file.metadata().map(|now| now.len()).ok().or(self.length);
+        }
         let mut lost = None;
         while !lines.is_empty() {
             let fitting = match self.fitting(lines) {
@@ -132,7 +150,11 @@ impl RotatingFile {
     fn rotate(&mut self) {
         let moved = if self.is_file_of_name() { self.move_on() } else { self.reopen() };
         match moved {
-            Ok(()) => self.retry_at = None,
+            Ok(()) => {
+                self.retry_at = None;
+                // The descriptors are open, so it can't fail.
+                self.led.iter().for_each(|stream| _ = stream.lead_to(&self.file));
+            }
             Err(e) => self.cant_rotate(&format!("can't rotate the log: {e}")),
         }
     }
@@ -145,6 +167,11 @@ impl RotatingFile {
         fs::rename(&new, &self.path)?;
         (self.file, self.length) = opened;
         Ok(())
+    }
+
+    /// The open file, to be waited for.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     fn is_file_of_name(&self) -> bool {
@@ -217,9 +244,4 @@ fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, 
         }
     }
     Ok((file, Some(metadata.len())))
-}
-
-/// The length of the first line, its newline included.
-fn first_line(lines: &[u8]) -> usize {
-    lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |at| at + 1)
 }

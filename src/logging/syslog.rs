@@ -2,6 +2,7 @@
 
 use super::lost::{Lost, count_lines};
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
@@ -30,6 +31,11 @@ impl Syslog {
             Ok(socket)
         };
         connect().map(|socket| Self { socket }).map_err(SyslogError)
+    }
+
+    /// The socket, to be waited for.
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {

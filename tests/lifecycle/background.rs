@@ -94,13 +94,14 @@ fn it_outlives_its_terminal() {
 }
 
 #[test]
-fn its_standard_streams_are_on_dev_null() {
+fn its_standard_input_is_empty_and_what_it_prints_goes_to_the_log() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.background(&["fast.toml"]);
-    for fd in ["0", "1", "2"] {
-        let link = fs::read_link(format!("/proc/{}/fd/{fd}", daemon.pid)).unwrap();
-        assert_eq!(link, PathBuf::from("/dev/null"), "descriptor {fd}");
-    }
+    let [input, output, error] =
+        [0, 1, 2].map(|fd| fs::read_link(format!("/proc/{}/fd/{fd}", daemon.pid)).unwrap());
+    assert_eq!(input, PathBuf::from("/dev/null"));
+    assert!(output.to_str().unwrap().starts_with("pipe:"), "{output:?}");
+    assert_eq!(error, sandbox.path("poetryd.log").canonicalize().unwrap());
 }
 
 #[test]
@@ -146,7 +147,8 @@ fn it_keeps_no_descriptor_that_its_parent_left_open() {
     reader.read_to_end(&mut Vec::new()).unwrap(); // would wait for ever if the daemon had the pipe
 
     // The launcher may end a moment before the daemon has closed its end of the pipe between them.
-    let expected = ["null", "null", "null", "poetryd.log", "poetryd.pid"];
+    // Standard error is the log; standard output is a pipe, which the daemon reads itself.
+    let expected = ["null", "pipe:", "pipe:", "poetryd.log", "poetryd.log", "poetryd.pid"];
     until("nothing else is open", || open_files(daemon.pid) == expected);
 }
 
@@ -156,6 +158,7 @@ fn open_files(pid: Pid) -> Vec<String> {
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
         .map(|link| link.file_name().unwrap().to_str().unwrap().to_owned())
+        .map(|name| name.split_once('[').map_or(name.clone(), |(kind, _)| kind.to_owned()))
         .filter(|name| !name.starts_with("socket:") && !name.starts_with("anon_inode:"))
         .collect();
     files.sort();

@@ -7,6 +7,7 @@ mod errors;
 mod muse;
 #[path = "../support/mod.rs"]
 mod support;
+mod words;
 
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -27,7 +28,20 @@ const TESTS: &[Test] = &tests![
     errors::a_stop_that_fails_shows_the_whole_chain,
     errors::an_application_that_cant_be_made_shows_the_whole_chain,
     errors::a_panic_has_its_backtrace_in_the_log_if_rust_backtrace_asks_for_it,
+    words::an_event_while_the_application_is_made_comes_first_in_the_log,
+    words::an_event_while_the_application_cant_be_made_is_at_the_terminal,
+    words::records_of_the_log_crate_are_in_the_log_if_its_level_lets_them,
+    words::the_panics_of_tasks_and_threads_are_in_the_log_with_their_service,
+    words::what_is_printed_comes_into_the_log_line_by_line_to_the_last_without_an_end,
+    words::a_line_of_more_than_64_kib_is_split,
+    words::what_a_child_writes_is_in_the_log,
+    words::after_a_rotation_standard_error_is_the_new_file,
+    words::of_20_aborts_every_last_word_is_in_the_log,
+    words::a_child_that_keeps_standard_output_does_not_keep_the_daemon_from_its_end,
 ];
+
+/// Those that need root, run by `--ignored`.
+const IGNORED: &[Test] = &tests![words::with_syslog_both_streams_go_to_syslog];
 
 fn main() -> ExitCode {
     if std::env::var_os("MUSE").is_some() {
@@ -36,7 +50,9 @@ fn main() -> ExitCode {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
     let chosen = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter));
     let (mut passed, mut failed) = (0, 0);
-    for (name, test) in TESTS.iter().filter(|(name, _)| chosen(name)) {
+    let ignored = std::env::args().any(|argument| argument == "--ignored");
+    let tests = if ignored { IGNORED } else { TESTS };
+    for (name, test) in tests.iter().filter(|(name, _)| chosen(name)) {
         let ok = catch_unwind(test).is_ok();
         println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
         *if ok { &mut passed } else { &mut failed } += 1;

@@ -1,10 +1,12 @@
 //! The program, and what it can be asked to do.
 
+use crate::support::command;
 use anyhow::{Context as _, anyhow};
 use poetryd::daemon::Environment;
 use poetryd::service::{Application, BoxError, Context, PrivilegedContext, Service};
 use poetryd::{Program, async_trait};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// What the program is asked for.
@@ -32,6 +34,11 @@ fn application() -> Result<Application, BoxError> {
     if is_asked("fail to make") {
         return Err(trouble());
     }
+    tracing::warn!("the muse is tired");
+    tracing::debug!("yawning");
+    if is_asked("warn and fail to make") {
+        return Err("asleep".into());
+    }
     let mut application = Application::new("muse");
     application.add("clio", Clio)?;
     Ok(application)
@@ -42,6 +49,9 @@ struct Clio;
 #[async_trait]
 impl Service for Clio {
     fn privileged_start(&mut self, _: &PrivilegedContext) -> Result<(), BoxError> {
+        if is_asked("print") {
+            println!("before there are threads");
+        }
         Ok(())
     }
 
@@ -50,6 +60,36 @@ impl Service for Clio {
             "fail to start" => return Err(trouble()),
             "fail" => drop(cx.spawn(async { Err(trouble()) })),
             "panic" => drop(cx.spawn(async { panic!("out of paper") })),
+            "panic in tasks" => {
+                let span = tracing::Span::current();
+                tokio::spawn(async { panic!("in a task") });
+                std::thread::spawn(move || span.in_scope(|| panic!("in a thread")));
+            }
+            "record" => {
+                log::warn!(target: "library", "a record");
+                log::debug!("a small record");
+            }
+            "print" => {
+                println!("one");
+                println!("two\u{1b}");
+                print!("three");
+            }
+            "print at length" => println!("{}", "x".repeat(150_000)),
+            "run a child" => {
+                command("sh").args(["-c", "echo out; echo err >&2"]).status()?;
+            }
+            "leave a child" => drop(command("sleep").arg("60").spawn()?),
+            "complain" => drop(cx.spawn(async {
+                for number in 0.. {
+                    eprintln!("complaint {number}");
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+                Ok(())
+            })),
+            "abort" => drop(cx.spawn(async {
+                eprint!("the last words");
+                std::process::abort()
+            })),
             _ => {}
         }
         Ok(())

@@ -10,7 +10,12 @@ fn line(
     fields: &[(&'static str, Field<&str>)],
 ) -> String {
     let mut out = String::new();
-    let line = Line { level, path: "night.fast", facts: &Facts::of(message, fields) };
+    let line = Line {
+        time: SystemTime::now(),
+        level,
+        path: "night.fast",
+        facts: &Facts::of(message, fields),
+    };
     formatter(format, Style::Journal).write(&line, &mut out);
     out
 }
@@ -42,7 +47,12 @@ fn digits_as_0(text: &str) -> String {
 #[test]
 fn a_text_line_has_time_path_and_message() {
     let mut out = String::new();
-    let line = Line { level: Level::INFO, path: "-", facts: &Facts::of("hello", &[]) };
+    let line = Line {
+        time: SystemTime::now(),
+        level: Level::INFO,
+        path: "-",
+        facts: &Facts::of("hello", &[]),
+    };
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
     let (time, rest) = out.split_at("2026-11-22 10:44:11+0000".len());
     assert_eq!(digits_as_0(&time.replace('-', "+")), "0000+00+00 00:00:00+0000");
@@ -52,7 +62,12 @@ fn a_text_line_has_time_path_and_message() {
 #[test]
 fn the_time_is_now() {
     let mut out = String::new();
-    let line = Line { level: Level::INFO, path: "-", facts: &Facts::of("hello", &[]) };
+    let line = Line {
+        time: SystemTime::now(),
+        level: Level::INFO,
+        path: "-",
+        facts: &Facts::of("hello", &[]),
+    };
     let before = jiff::Timestamp::now().as_second();
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
     let after = jiff::Timestamp::now().as_second();
@@ -77,7 +92,12 @@ fn a_journal_line_has_a_priority_and_no_time() {
 #[test]
 fn a_syslog_line_has_the_head_that_syslog_expects() {
     let mut out = String::new();
-    let line = Line { level: Level::WARN, path: "-", facts: &Facts::of("x", &[]) };
+    let line = Line {
+        time: SystemTime::now(),
+        level: Level::WARN,
+        path: "-",
+        facts: &Facts::of("x", &[]),
+    };
     formatter(Format::Text, Style::syslog("odes")).write(&line, &mut out);
     // LOG_DAEMON and LOG_WARNING; the time is "Nov 22 10:44:11" or "Nov  2 10:44:11".
     let rest = out.strip_prefix("<28>").unwrap();
@@ -98,10 +118,17 @@ fn a_json_line_has_every_fact_in_a_field_of_its_own() {
 #[test]
 fn a_json_line_outside_the_journal_has_the_time_too() {
     let mut out = String::new();
-    let line = Line { level: Level::ERROR, path: "-", facts: &Facts::of("x", &[]) };
+    let line = Line {
+        time: SystemTime::now(),
+        level: Level::ERROR,
+        path: "-",
+        facts: &Facts::of("x", &[]),
+    };
     formatter(Format::Json, Style::Plain).write(&line, &mut out);
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!(value["time"].as_str().unwrap().len(), "2026-11-22 10:44:11+0000".len());
+    let time = value["time"].as_str().unwrap();
+    assert_eq!(digits_as_0(&time.replace('-', "+")), "0000+00+00T00:00:00.000000+00:00");
+    assert!(time.parse::<jiff::Timestamp>().is_ok(), "not as in RFC 3339: {time}");
     assert_eq!((&value["level"], &value["service"]), (&"error".into(), &"-".into()));
 }
 

@@ -11,6 +11,7 @@ use super::rotating::named_after;
 use super::rotating::{RotatingFile, Rotation};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 use tempfile::TempDir;
 use tracing::Level;
 
@@ -19,11 +20,11 @@ fn formatter(format: Format, style: Style) -> Formatter {
 }
 
 /// A directory with a log in it.
-struct Log {
+struct LogFile {
     directory: TempDir,
 }
 
-impl Log {
+impl LogFile {
     fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }

@@ -12,7 +12,7 @@ fn line(letter: char, length: usize) -> String {
 
 #[test]
 fn a_file_may_be_as_long_as_the_limit_and_not_a_byte_longer() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 3);
     write(&mut file, &line('a', 60));
     write(&mut file, &line('b', 40));
@@ -25,7 +25,7 @@ fn a_file_may_be_as_long_as_the_limit_and_not_a_byte_longer() {
 
 #[test]
 fn the_limit_holds_within_a_batch_too() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 10);
     let batch = [line('a', 50), line('b', 50), line('c', 51), line('d', 50)].concat();
     write(&mut file, &batch);
@@ -34,7 +34,7 @@ fn the_limit_holds_within_a_batch_too() {
 
 #[test]
 fn what_an_earlier_run_wrote_counts() {
-    let log = Log::new();
+    let log = LogFile::new();
     fs::write(log.path(), line('a', 60)).unwrap();
     let mut file = log.open(100, 3);
     write(&mut file, &line('b', 41));
@@ -43,7 +43,7 @@ fn what_an_earlier_run_wrote_counts() {
 
 #[test]
 fn a_line_longer_than_the_limit_is_whole_and_alone() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 5);
     write(&mut file, &(line('a', 10) + &line('b', 250) + &line('c', 10)));
     assert_eq!(log.files(), [line('c', 10), line('b', 250), line('a', 10)]);
@@ -51,7 +51,7 @@ fn a_line_longer_than_the_limit_is_whole_and_alone() {
 
 #[test]
 fn a_long_line_in_an_empty_file_is_no_reason_to_rotate_before() {
-    let log = Log::new();
+    let log = LogFile::new();
     write(&mut log.open(100, 5), &line('a', 250));
     assert_eq!(log.files(), [line('a', 250)]);
 }
@@ -59,7 +59,7 @@ fn a_long_line_in_an_empty_file_is_no_reason_to_rotate_before() {
 #[test]
 fn only_so_many_are_kept_and_the_first_is_the_newest() {
     for keep in [1, 2, 3] {
-        let log = Log::new();
+        let log = LogFile::new();
         let mut file = log.open(10, keep);
         for letter in "abcdef".chars() {
             write(&mut file, &line(letter, 10));
@@ -73,7 +73,7 @@ fn only_so_many_are_kept_and_the_first_is_the_newest() {
 #[test]
 fn every_line_is_in_one_file_in_order() {
     for (rotate_at, batch) in [(1, 1), (10, 3), (64, 7), (100, 200), (4096, 33), (100_000, 100)] {
-        let log = Log::new();
+        let log = LogFile::new();
         let mut file = log.open(rotate_at, 250);
         let lines: Vec<String> =
             (0..200).map(|n| format!("{n} {}\n", "x".repeat(n * 7 % 90))).collect();
@@ -93,7 +93,7 @@ fn every_line_is_in_one_file_in_order() {
 
 #[test]
 fn on_request_the_file_is_moved_on() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 3);
     write(&mut file, "before\n");
     file.rotate_or_reopen();
@@ -103,7 +103,7 @@ fn on_request_the_file_is_moved_on() {
 
 #[test]
 fn on_request_a_new_file_takes_the_place_of_one_that_was_moved_away() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 3);
     write(&mut file, "before\n");
     let elsewhere = log.directory.path().join("elsewhere");
@@ -117,7 +117,7 @@ fn on_request_a_new_file_takes_the_place_of_one_that_was_moved_away() {
 
 #[test]
 fn on_request_the_file_that_somebody_put_in_its_place_is_used() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 3);
     write(&mut file, "before\n");
     fs::rename(log.path(), log.directory.path().join("elsewhere")).unwrap();
@@ -130,8 +130,8 @@ fn on_request_the_file_that_somebody_put_in_its_place_is_used() {
 }
 
 /// A log that can't be rotated: a directory stands where the rotated file should.
-fn blocked() -> (Log, RotatingFile) {
-    let log = Log::new();
+fn blocked() -> (LogFile, RotatingFile) {
+    let log = LogFile::new();
     fs::create_dir(named_after(&log.path(), 1)).unwrap();
     let file = log.open(10, 1);
     (log, file)
@@ -168,7 +168,7 @@ fn after_a_failed_rotation_a_request_tries_again() {
 
 #[test]
 fn a_file_whose_place_is_lost_goes_on_being_written() {
-    let log = Log::new();
+    let log = LogFile::new();
     let mut file = log.open(100, 3);
     let elsewhere = log.directory.path().join("elsewhere");
     fs::rename(log.path(), &elsewhere).unwrap();
@@ -189,7 +189,7 @@ fn lines_that_can_t_be_written_are_counted() {
 
 #[test]
 fn what_is_not_a_regular_file_is_never_rotated() {
-    let log = Log::new();
+    let log = LogFile::new();
     symlink("/dev/null", log.path()).unwrap();
     let mut file = log.open(10, 3);
     write(&mut file, &line('a', 100));

@@ -1,7 +1,8 @@
 //! From `tracing` to the file, directly and through the thread.
 
-use super::super::layer::LogLayer;
-use super::super::output::{Output, Sink};
+use super::super::layer::{Log, LogLayer};
+use super::super::output::Output;
+use super::super::sink::Sink;
 use super::*;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
@@ -15,7 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 /// Bounds a hang.
 const LIMIT: Duration = Duration::from_secs(30);
 
-impl Log {
+impl LogFile {
     fn output(&self, rotate_at: u64) -> Arc<Output> {
         let sink = Sink::File(self.open(rotate_at, 1000));
         Arc::new(Output::new(sink, formatter(Format::Text, Style::Journal)))
@@ -23,7 +24,9 @@ impl Log {
 
     /// What is logged by `log` at `level` and above.
     fn logged(&self, level: Level, format: Format, log: impl FnOnce()) -> String {
-        let layer = LogLayer::new(level, formatter(format, Style::Journal), self.output(1_000_000));
+        let open = Log::new(true);
+        open.open(level, formatter(format, Style::Journal), self.output(1_000_000));
+        let layer = LogLayer(Arc::new(open));
         tracing::subscriber::with_default(Registry::default().with(layer), log);
         fs::read_to_string(self.path()).unwrap()
     }
@@ -31,7 +34,7 @@ impl Log {
 
 #[test]
 fn lines_carry_the_path_of_the_service_that_says_them() {
-    let lines = Log::new().logged(Level::INFO, Format::Text, || {
+    let lines = LogFile::new().logged(Level::INFO, Format::Text, || {
         info!("outside");
         error_span!("service", path = "night.fast").in_scope(|| {
             info!("inside");
@@ -46,7 +49,7 @@ fn lines_carry_the_path_of_the_service_that_says_them() {
 
 #[test]
 fn what_is_below_the_level_is_not_logged_and_the_path_is_kept_at_any_level() {
-    let lines = Log::new().logged(Level::WARN, Format::Text, || {
+    let lines = LogFile::new().logged(Level::WARN, Format::Text, || {
         error_span!("service", path = "fast").in_scope(|| {
             debug!("unimportant");
             info!("not important enough");
@@ -58,7 +61,7 @@ fn what_is_below_the_level_is_not_logged_and_the_path_is_kept_at_any_level() {
 
 #[test]
 fn numbers_and_truths_are_such_in_json() {
-    let lines = Log::new().logged(Level::INFO, Format::Json, || {
+    let lines = LogFile::new().logged(Level::INFO, Format::Json, || {
         info!(n = 7u64, less = -7i64, yes = true, text = "7", peer = %"a b", "x");
     });
     let line: serde_json::Value = serde_json::from_str(lines.strip_prefix("<6>").unwrap()).unwrap();
@@ -68,8 +71,8 @@ fn numbers_and_truths_are_such_in_json() {
 
 #[test]
 fn fractions_are_numbers_in_json_where_json_has_them() {
-    let lines =
-        Log::new().logged(Level::INFO, Format::Json, || info!(half = 0.5, none = f64::NAN, "x"));
+    let lines = LogFile::new()
+        .logged(Level::INFO, Format::Json, || info!(half = 0.5, none = f64::NAN, "x"));
     let line: serde_json::Value = serde_json::from_str(lines.strip_prefix("<6>").unwrap()).unwrap();
     assert_eq!((&line["half"], &line["none"]), (&0.5.into(), &"NaN".into()));
 }
@@ -84,13 +87,13 @@ fn a_line_may_cause_another() {
             f.write_str("outer")
         }
     }
-    let lines = Log::new().logged(Level::INFO, Format::Text, || info!("{Talkative}"));
+    let lines = LogFile::new().logged(Level::INFO, Format::Text, || info!("{Talkative}"));
     assert!(lines.contains("] outer\n"), "{lines}");
 }
 
 #[test]
 fn before_there_is_a_thread_lines_are_written_at_once() {
-    let log = Log::new();
+    let log = LogFile::new();
     let output = log.output(1_000_000);
     output.write(b"one\n");
     assert_eq!(log.files(), ["one\n"]);
@@ -102,7 +105,7 @@ fn before_there_is_a_thread_lines_are_written_at_once() {
 
 #[test]
 fn after_a_flush_everything_that_all_threads_wrote_is_in_the_file() {
-    let log = Log::new();
+    let log = LogFile::new();
     let output = log.output(10_000);
     output.write(b"first\n");
     output.start_thread();
@@ -128,7 +131,7 @@ fn after_a_flush_everything_that_all_threads_wrote_is_in_the_file() {
 
 #[test]
 fn a_rotation_comes_after_the_lines_before_it_and_before_those_after() {
-    let log = Log::new();
+    let log = LogFile::new();
     let output = log.output(1_000_000);
     output.start_thread();
     for n in 0..100 {
@@ -145,7 +148,7 @@ fn a_rotation_comes_after_the_lines_before_it_and_before_those_after() {
 /// Lines that wait when the rotation is asked for belong into the old file.
 #[test]
 fn a_rotation_keeps_its_place_among_waiting_lines() {
-    let log = Log::new();
+    let log = LogFile::new();
     let output = log.output(100_000_000);
     output.start_thread();
     for n in 0..20_000 {
@@ -159,7 +162,7 @@ fn a_rotation_keeps_its_place_among_waiting_lines() {
 
 #[test]
 fn lines_that_were_lost_are_counted_in_the_log() {
-    let log = Log::new();
+    let log = LogFile::new();
     // A file that may not grow takes no line; in its place comes one that does.
     let full = memfd_create("full", MFdFlags::MFD_ALLOW_SEALING).unwrap();
     fcntl(&full, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).unwrap();

@@ -1,0 +1,40 @@
+//! Where lines end up.
+
+use super::lost::Lost;
+use super::rotating::RotatingFile;
+use super::standard_output::StandardOutput;
+use super::syslog::Syslog;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::io;
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+/// Where lines end up.
+pub(super) enum Sink {
+    Stdout(StandardOutput),
+    File(RotatingFile),
+    Syslog(Syslog),
+}
+
+impl Sink {
+    /// Waits until a line can be written without waiting, for a time at most.
+    pub(super) fn wait_until_ready(&self, timeout: Duration) -> bool {
+        let standard_output = io::stdout();
+        let fd = match self {
+            Sink::Stdout(_) => standard_output.as_fd(),
+            Sink::File(file) => file.as_fd(),
+            Sink::Syslog(syslog) => syslog.as_fd(),
+        };
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        // Where it can't be waited for, the write will say why.
+        poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], timeout) != Ok(0)
+    }
+
+    pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {
+        match self {
+            Sink::Stdout(stdout) => stdout.write_lines(lines),
+            Sink::File(file) => file.write_lines(lines),
+            Sink::Syslog(syslog) => syslog.write_lines(lines),
+        }
+    }
+}

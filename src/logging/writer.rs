@@ -1,0 +1,261 @@
+//! Writes lines in batches, and counts what is lost: directly at first, on the log's thread later.
+
+use super::facts::Facts;
+use super::line::{Formatter, Line};
+use super::lost::{Lost, LostLines, count_lines, first_line};
+use super::sink::Sink;
+use crate::sync::{Condvar, Mutex};
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
+use tracing::Level;
+use tracing_appender::non_blocking::ErrorCounter;
+
+/// How many bytes are collected before they are written. A batch ends earlier when no line is waiting.
+const BATCH: usize = 64 * 1024;
+
+/// How long the thread rests after a write, unless somebody waits for it, so that the next write has more
+/// than one line. Without it, under load, each line costs a write and a change of threads: a quarter of all
+/// CPU time.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How many bytes are kept for the thread, while there is none and the log can't be written.
+const MOST_KEPT: usize = 1 << 20;
+
+/// The first byte of what is sent to the thread but is not a line. No line starts with it.
+pub(super) const COMMAND: u8 = 0;
+/// The commands: each is followed by a number.
+pub(super) const ROTATE: u8 = b'r';
+pub(super) const BARRIER: u8 = b'b';
+
+/// What the writer is told past the channel.
+#[derive(Default)]
+pub(super) struct Shared {
+    /// How many rotations have been asked for.
+    pub(super) rotations_asked: AtomicU64,
+    /// The number of a rotation whose command may have been dropped by the channel.
+    pub(super) rotate_soon: AtomicU64,
+    pub(super) barriers: Mutex<Barriers>,
+    pub(super) barrier_asked: Condvar,
+    pub(super) barrier_reached: Condvar,
+    /// How many lines were lost before they came to the channel.
+    pub(super) lost_before: AtomicUsize,
+    /// What the channel could not take, once there is a channel.
+    pub(super) dropped: OnceLock<ErrorCounter>,
+    /// How many commands went into the channel: it counts those that it drops as lines.
+    pub(super) commands_sent: AtomicUsize,
+    /// How many lines are lost without a word in the log, as far as the writer knows.
+    pub(super) unreported: AtomicUsize,
+}
+
+/// How many barriers have been asked for, and how many of them the writer has come to.
+#[derive(Default)]
+pub(super) struct Barriers {
+    pub(super) asked: u64,
+    pub(super) reached: u64,
+}
+
+impl Shared {
+    /// How many lines and commands the channel could not take.
+    pub(super) fn dropped(&self) -> usize {
+        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
+        dropped + self.lost_before.load(Ordering::Acquire)
+    }
+
+    pub(super) fn unreported(&self) -> Result<(), LostLines> {
+        match self.unreported.load(Ordering::Acquire) {
+            0 => Ok(()),
+            lines => Err(LostLines::Unwritten(lines)),
+        }
+    }
+}
+
+/// Writes lines in batches, and says how many were lost. Its `Write` never fails: tracing-appender would
+/// drop the error, and the line with it.
+pub(super) struct Writer {
+    pub(super) sink: Sink,
+    batch: Vec<u8>,
+    formatter: Formatter,
+    shared: Arc<Shared>,
+    commands_seen: usize,
+    rotations_done: u64,
+    lost: LostCount,
+}
+
+#[derive(Default)]
+struct LostCount {
+    /// Lines that could not be written, and why not, the last time.
+    unwritten: usize,
+    why: Option<io::Error>,
+    /// How many of the lines that the channel could not take have been reported.
+    dropped_reported: usize,
+}
+
+impl Writer {
+    pub(super) fn new(sink: Sink, formatter: Formatter, shared: Arc<Shared>) -> Self {
+        let (batch, lost) = (Vec::new(), LostCount::default());
+        Self { sink, batch, formatter, shared, commands_seen: 0, rotations_done: 0, lost }
+    }
+
+    /// Takes a line or a command while there is no thread: nobody else can wait for the log then, and signals are
+    /// not honoured yet. So what can't be written at once is kept for the thread.
+    pub(super) fn write_directly(&mut self, line: &[u8]) {
+        if line.first() == Some(&COMMAND) {
+            let _ = self.write_all(line);
+        } else if self.batch.len() < MOST_KEPT {
+            self.batch.extend_from_slice(line);
+        } else {
+            self.lost.unwritten += count_lines(line);
+            self.lost.why = Some(io::ErrorKind::WouldBlock.into());
+        }
+        self.write_until(Instant::now());
+    }
+
+    /// Writes what was kept, as far as it can be written until then.
+    pub(super) fn write_until(&mut self, deadline: Instant) {
+        let mut batch = std::mem::take(&mut self.batch);
+        let mut written = 0;
+        let is_ready =
+            |sink: &Sink| sink.wait_until_ready(deadline.saturating_duration_since(Instant::now()));
+        while written < batch.len() && is_ready(&self.sink) {
+            let end = written + first_line(&batch[written..]);
+            self.write_lines(&batch[written..end]);
+            written = end;
+        }
+        batch.drain(..written);
+        if batch.is_empty() && is_ready(&self.sink) {
+            self.report_lost();
+        } else {
+            self.count_unreported(count_lines(&batch));
+        }
+        self.batch = batch;
+    }
+
+    fn command(&mut self, what: u8, number: u64) {
+        self.commands_seen += 1;
+        self.write_batch();
+        match what {
+            ROTATE => self.rotate(number),
+            _ => {
+                let mut barriers = self.shared.barriers.lock();
+                barriers.reached = barriers.reached.max(number);
+                self.shared.barrier_reached.notify_all();
+            }
+        }
+    }
+
+    /// Rotates, unless this request has been honoured already.
+    fn rotate(&mut self, request: u64) {
+        if request <= self.rotations_done {
+            return;
+        }
+        self.rotations_done = request;
+        if let Sink::File(file) = &mut self.sink {
+            file.rotate_or_reopen();
+        }
+        self.say_rotation_problem();
+    }
+
+    fn write_batch(&mut self) {
+        let mut batch = std::mem::take(&mut self.batch);
+        if !batch.is_empty() {
+            self.write_lines(&batch);
+        }
+        self.report_lost();
+        batch.clear();
+        self.batch = batch; // its memory is used again
+    }
+
+    fn write_lines(&mut self, lines: &[u8]) {
+        if let Err(Lost { lines, why }) = self.sink.write_lines(lines) {
+            self.lost.unwritten += lines;
+            self.lost.why = Some(why);
+        }
+        self.say_rotation_problem();
+    }
+
+    /// Says how many lines were lost, as soon as that line itself can be written.
+    fn report_lost(&mut self) {
+        let dropped = self.dropped_by_channel();
+        if dropped > self.lost.dropped_reported {
+            let lines = dropped - self.lost.dropped_reported;
+            let why = "they came faster than they could be written";
+            if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
+                self.lost.dropped_reported = dropped;
+            }
+        }
+        if let Some(why) = &self.lost.why {
+            let lines = self.lost.unwritten;
+            if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
+                (self.lost.unwritten, self.lost.why) = (0, None);
+            }
+        }
+        self.count_unreported(0);
+    }
+
+    /// Counts what is lost without a word in the log, besides the lines that are kept.
+    fn count_unreported(&self, kept: usize) {
+        let dropped = self.dropped_by_channel().saturating_sub(self.lost.dropped_reported);
+        self.shared.unreported.store(kept + self.lost.unwritten + dropped, Ordering::Release);
+    }
+
+    /// How many lines the channel could not take. Commands that are still in it count as dropped for a
+    /// moment, and make this number smaller than it will be.
+    fn dropped_by_channel(&self) -> usize {
+        let unseen = self.shared.commands_sent.load(Ordering::Acquire) - self.commands_seen;
+        self.shared.dropped().saturating_sub(unseen)
+    }
+
+    /// Lets lines collect in the channel.
+    fn pause(&self) {
+        let nobody_waits = |barriers: &mut Barriers| barriers.reached == barriers.asked;
+        let barriers = self.shared.barriers.lock();
+        drop(self.shared.barrier_asked.wait_timeout_while(barriers, PAUSE, nobody_waits));
+    }
+
+    fn say_rotation_problem(&mut self) {
+        let Sink::File(file) = &mut self.sink else { return };
+        if let Some(problem) = file.take_problem() {
+            let _ = self.say(&problem);
+        }
+    }
+
+    fn say(&mut self, message: &str) -> Result<(), Lost> {
+        let mut line = String::new();
+        let facts = Facts::of(message, &[]);
+        self.formatter.write(
+            &Line { time: SystemTime::now(), level: Level::WARN, path: "-", facts: &facts },
+            &mut line,
+        );
+        self.sink.write_lines(line.as_bytes())
+    }
+}
+
+impl Write for Writer {
+    /// Called by the thread for each line or command in the channel.
+    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
+        if let [COMMAND, what, number @ ..] = line {
+            let number = number.try_into().map_or(0, u64::from_le_bytes);
+            self.command(*what, number);
+            return Ok(());
+        }
+        self.batch.extend_from_slice(line);
+        if self.batch.len() >= BATCH {
+            self.write_batch();
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.write_all(line).map(|()| line.len())
+    }
+
+    /// Called by the thread when the channel is empty.
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_batch();
+        self.rotate(self.shared.rotate_soon.load(Ordering::Acquire));
+        self.pause();
+        Ok(())
+    }
+}
