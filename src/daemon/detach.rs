@@ -97,15 +97,21 @@ impl Launcher {
                 passed_on = interrupts;
             }
             match (said, interrupts) {
-                (Said { ready: true, .. }, 0) => return Ok(()),
+                (Said { ready: true, text, .. }, 0) => {
+                    if !text.is_empty() {
+                        let _ = writeln!(io::stderr(), "{text}");
+                    }
+                    return Ok(());
+                }
                 (Said { ready: true, pid: Some(daemon), .. }, _) => {
                     // It was just ready; its end is no longer to be heard through the pipe.
                     process::wait_for_end(daemon.as_raw().unsigned_abs())?;
                     return Err(LaunchError::Interrupted);
                 }
-                (Said { failure, .. }, 0) if ended => {
-                    return Err(failure.map_or(LaunchError::Died, LaunchError::Daemon));
+                (Said { failed: true, text, .. }, 0) if ended => {
+                    return Err(LaunchError::Daemon(text));
                 }
+                (_, 0) if ended => return Err(LaunchError::Died),
                 _ if ended => return Err(LaunchError::Interrupted),
                 _ => {}
             }
@@ -128,11 +134,12 @@ fn pass_on(interrupt: usize, daemon: Pid) {
     let _ = kill(daemon, signal); // it may have ended by itself
 }
 
-/// The daemon's report so far: its pid in a line, then `ready`, or `failed` and an error to the end.
+/// The daemon's report so far: its pid in a line, then `ready` or `failed` in a line, and a text to the end.
 struct Said {
     pid: Option<Pid>,
     ready: bool,
-    failure: Option<String>,
+    failed: bool,
+    text: String,
 }
 
 const READY: &str = "ready";
@@ -142,19 +149,21 @@ impl Said {
     fn parse(heard: &[u8]) -> Self {
         let text = String::from_utf8_lossy(heard);
         let (pid, rest) = text.split_once('\n').unwrap_or(("", ""));
-        let (word, failure) = rest.split_once('\n').unwrap_or((rest, ""));
+        let (word, text) = rest.split_once('\n').unwrap_or((rest, ""));
         Self {
             pid: pid.parse().ok().map(Pid::from_raw),
             ready: word == READY,
-            failure: (word == FAILED).then(|| failure.to_owned()),
+            failed: word == FAILED,
+            text: text.to_owned(),
         }
     }
 }
 
 impl Report {
-    /// The daemon serves: the launching process may return to the prompt.
-    pub(super) fn ready(mut self) {
-        self.send(&format!("{READY}\n"));
+    /// The daemon serves: the launching process may return to the prompt, with a word about what is wrong
+    /// nevertheless.
+    pub(super) fn ready(mut self, problem: Option<&str>) {
+        self.send(&format!("{READY}\n{}", problem.unwrap_or_default()));
     }
 
     /// The daemon has failed, and left nothing behind. Called last: the launching process waits for the

@@ -51,7 +51,7 @@ pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 
-use crate::logging::{EarlyLog, Logging, Outside};
+use crate::logging::{EarlyLog, Logging, LostLines, Outside};
 use crate::service::{Application, BoxError, Resources};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
@@ -59,6 +59,7 @@ use detach::{Report, Side};
 use pid_file::PidFile;
 use readiness::Supervisor;
 use signals::Signals;
+use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -171,7 +172,7 @@ fn live(
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
     // 3. The place to live in. What lies outside a new root is reached before.
-    let outside = Outside::reach(&settings.log.target)?;
+    let outside = Outside::reach(&settings.log)?;
     settings.place.enter()?;
     given.signals.hold(); // from here on there is something to clean up
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
@@ -193,7 +194,7 @@ fn live(
 
     // 11. Leave nothing behind, and tell whoever waits for the end how it was.
     if let Err(lost) = logging.finish(LAST_LINES) {
-        outcome = Err(RunError::LogLost { failure: outcome.err().map(Box::new), lost });
+        outcome = without_last_lines(&logging, lost, outcome);
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
     if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
@@ -205,6 +206,21 @@ fn live(
         e if logging.goes_to_stderr() => RunError::Said(Box::new(e)),
         e => e,
     })
+}
+
+/// Says that the end of the log is lost, where somebody may hear it. That is a failure, unless the log goes to standard
+/// output, which is not the daemon's own.
+fn without_last_lines(
+    logging: &Logging,
+    lost: LostLines,
+    outcome: Result<(), RunError>,
+) -> Result<(), RunError> {
+    logging.tell_syslog(&lost.to_string());
+    if logging.is_standard_output() {
+        let _ = writeln!(std::io::stderr(), "{lost}");
+        return outcome;
+    }
+    Err(RunError::LogLost { failure: outcome.err().map(Box::new), lost })
 }
 
 /// Steps 5 to 10.

@@ -187,6 +187,7 @@ impl Options {
             },
             pid_file,
             log: LogOptions {
+                name: self.prefix.clone().unwrap_or(program.into()),
                 target,
                 level: self.log_level.unwrap_or(Level::INFO),
                 format: self.log_format.unwrap_or(Format::Text),
@@ -213,7 +214,7 @@ impl Options {
         let stdout = Path::new("-");
         match (self.syslog.unwrap_or(false), &self.logfile) {
             (true, Some(_)) => Err(OptionError::TwoLogs),
-            (true, None) => Ok(Target::Syslog(self.prefix.clone().unwrap_or(program.into()))),
+            (true, None) => Ok(Target::Syslog),
             (false, Some(file)) if file == stdout && detach => Err(OptionError::StdoutOfDaemon),
             (false, Some(file)) if file == stdout => Ok(Target::Stdout),
             (false, Some(file)) => Ok(Target::File(file.clone())),

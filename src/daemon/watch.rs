@@ -7,9 +7,10 @@ use super::error::RunError;
 use super::readiness::Supervisor;
 use super::signals::{SignalReader, StopRequests, asks_to_stop};
 use crate::chain::chain;
-use crate::logging::Logging;
+use crate::logging::{Logging, LostLines};
 use crate::service::ServiceError;
 use nix::sys::signal::Signal;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -137,10 +138,14 @@ impl<'a> Watch<'a> {
             return; // told to stop at the last moment of the start
         }
         info!("ready");
-        // Whoever is told so may look into the log next. A log that can't be written is no reason to wait.
-        let _ = self.logging.flush(LOG_OF_START);
-        if let Some(report) = report.take() {
-            report.ready();
+        // Whoever is told so may look into the log next. A log that can't be written is no reason to wait, but to
+        // be said where somebody sees it.
+        let lost = self.logging.flush(LOG_OF_START).err();
+        let lost = lost.filter(|lost| *lost != LostLines::Stuck).map(|lost| lost.to_string());
+        match (report.take(), lost) {
+            (Some(report), lost) => report.ready(lost.as_deref()),
+            (None, Some(lost)) => _ = writeln!(io::stderr(), "{lost}"),
+            (None, None) => {}
         }
         self.supervisor.ready("serving");
     }

@@ -32,8 +32,10 @@ pub use rotating::Rotation;
 pub use syslog::SyslogError;
 
 use crate::file_id::FileId;
+use crate::sync::Mutex;
+use facts::Facts;
 use layer::{Log, LogLayer};
-use line::{Formatter, Style};
+use line::{Formatter, Line, Style};
 use output::Output;
 use rotating::RotatingFile;
 use sink::Sink;
@@ -41,7 +43,7 @@ use standard_output::StandardOutput;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use streams::Streams;
 use syslog::Syslog;
 use tracing::Level;
@@ -55,13 +57,15 @@ pub enum Target {
     Stdout,
     /// A file. Regular files are rotated; others (`/dev/null`, a FIFO) are only written to.
     File(PathBuf),
-    /// The system's log, under this name.
-    Syslog(String),
+    /// The system's log.
+    Syslog,
 }
 
 /// How the log is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogOptions {
+    /// The program's name, for syslog.
+    pub name: String,
     /// Where it goes.
     pub target: Target,
     /// The least important level that is logged.
@@ -98,14 +102,16 @@ pub struct Outside {
 }
 
 impl Outside {
-    /// Loads the time zone, and connects to syslog if the log is to go there.
+    /// Loads the time zone, and connects to syslog. For a log file, that is where the loss of its last lines is
+    /// said, if there is a syslog.
     ///
     /// # Errors
-    /// If there is no system log.
-    pub fn reach(target: &Target) -> Result<Self, LogError> {
-        let syslog = match target {
-            Target::Syslog(_) => Some(Syslog::connect()?),
-            Target::Stdout | Target::File(_) => None,
+    /// If the log is to go there, and there is none.
+    pub fn reach(options: &LogOptions) -> Result<Self, LogError> {
+        let syslog = match options.target {
+            Target::Syslog => Some(Syslog::connect()?),
+            Target::File(_) => Syslog::connect().ok(),
+            Target::Stdout => None,
         };
         Ok(Self { clock: clock::Clock::system(), syslog })
     }
@@ -154,7 +160,11 @@ impl EarlyLog {
         owner: Option<(u32, u32)>,
     ) -> Result<Logging, LogError> {
         let Outside { clock, syslog } = outside;
-        let (sink, style) = open_sink(options, syslog, owner)?;
+        let (own_syslog, fallback) =
+            if options.target == Target::Syslog { (syslog, None) } else { (None, syslog) };
+        let (sink, style) = open_sink(options, own_syslog, owner)?;
+        let in_syslog = Formatter::new(options.format, Style::syslog(&options.name), clock.clone());
+        let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
         let formatter = Formatter::new(options.format, style, clock);
         let output = Arc::new(Output::new(sink, formatter.clone()));
         self.log.open(options.level, formatter, output.clone());
@@ -163,7 +173,7 @@ impl EarlyLog {
         }
         self.waiting = false;
         let streams = Arc::new(Streams::new(self.log.clone(), output.clone()));
-        Ok(Logging { output, streams, target: options.target.clone() })
+        Ok(Logging { output, streams, target: options.target.clone(), fallback })
     }
 
     /// Forgets what was kept: another process has it, too.
@@ -197,8 +207,10 @@ fn open_sink(
             let file = file.map_err(|source| LogError::File { file: path.clone(), source })?;
             (Sink::File(file), Style::Plain)
         }
-        (Target::Syslog(name), Some(syslog)) => (Sink::Syslog(syslog), Style::syslog(name)),
-        (Target::Syslog(name), None) => (Sink::Syslog(Syslog::connect()?), Style::syslog(name)),
+        (Target::Syslog, syslog) => {
+            let syslog = syslog.map_or_else(Syslog::connect, Ok)?;
+            (Sink::Syslog(syslog), Style::syslog(&options.name))
+        }
         (Target::Stdout, _) if stdout_is_the_journal() => {
             (Sink::Stdout(StandardOutput::default()), Style::Journal)
         }
@@ -212,6 +224,8 @@ pub struct Logging {
     output: Arc<Output>,
     streams: Arc<Streams>,
     target: Target,
+    /// Where to say what a log file can't take.
+    fallback: Option<Arc<Mutex<(Syslog, Formatter)>>>,
 }
 
 impl Logging {
@@ -238,6 +252,22 @@ impl Logging {
     /// Whether the log goes to a file of its own.
     pub fn is_file(&self) -> bool {
         matches!(self.target, Target::File(_))
+    }
+
+    /// Whether the log goes to standard output.
+    pub fn is_standard_output(&self) -> bool {
+        self.target == Target::Stdout
+    }
+
+    /// Says something about a log file in the system's log, if there is one.
+    pub fn tell_syslog(&self, error: &str) {
+        let Some(fallback) = &self.fallback else { return };
+        let (syslog, formatter) = &mut *fallback.lock();
+        let facts = Facts::of(error, &[]);
+        let mut line = String::new();
+        let (time, level) = (SystemTime::now(), Level::ERROR);
+        formatter.write(&Line { time, level, path: "-", facts: &facts }, &mut line);
+        let _ = syslog.write_lines(line.as_bytes());
     }
 
     /// Asks for a rotation of the log file; or, if someone has moved the file away, for a new one in its

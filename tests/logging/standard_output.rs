@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::fstat;
 use nix::unistd::Pid;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read, pipe};
+use std::io::{BufRead, BufReader, Read, Write, pipe};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -167,4 +167,18 @@ fn a_standard_output_on_a_full_disk_has_whole_lines_and_the_number_of_those_lost
     stop(child, &guard);
     let lines = log_lines(&sandbox.path("log"));
     assert_eq!(peers(&lines).len() + said_to_be_lost(&lines), FETCHES, "{}", lines.join("\n"));
+}
+
+#[test]
+fn a_full_standard_output_does_not_keep_a_start_from_being_stopped() {
+    let sandbox = Sandbox::new();
+    let (reader, mut writer) = pipe().unwrap();
+    fcntl(&reader, FcntlArg::F_SETPIPE_SZ(4096)).unwrap();
+    writer.write_all(&[b'x'; 4096]).unwrap();
+    let (child, guard) = start(sandbox.poetryd(&["--nodaemon", "fast.toml"]), writer);
+    until("the pid file", || {
+        fs::read_to_string(sandbox.path("poetryd.pid")).is_ok_and(|pid| pid.ends_with('\n'))
+    });
+    let said = stop(child, &guard);
+    assert!(said.contains("lines are lost"), "{said:?}");
 }

@@ -1,6 +1,7 @@
 //! `--syslog`: one datagram per line to `/dev/log`, in the form of syslog(3).
 
-use crate::support::{Background, LIMIT, NOBODY, Sandbox, address_in, run, stderr, through};
+use crate::support::{Background, LIMIT, NOBODY, Sandbox, address_in, run, stderr, through, until};
+use crate::trouble::SmallDisk;
 use crate::{fetch_from, said_to_be_lost};
 use nix::sys::signal::Signal;
 use nix::unistd::Pid;
@@ -149,5 +150,24 @@ fn without_syslogd_it_serves_and_a_new_one_is_told_how_many_lines_were_lost() {
     let packets = packets_until(&syslog, "ends, with everything stopped");
     let sent = packets.iter().filter(|packet| packet.contains("sending")).count();
     assert_eq!(sent + said_to_be_lost(&packets), FETCHES, "{}", packets.join("\n"));
+    daemon.wait();
+}
+
+#[test]
+#[ignore = "root"]
+fn how_many_lines_a_full_disk_costs_at_a_stop_is_said_in_syslog() {
+    let sandbox = Sandbox::new();
+    let syslog = syslogd(&sandbox);
+    let disk = SmallDisk::mount(&sandbox.path("log"));
+    let arguments = ["--logfile", "log/poetryd.log", "--prefix", "muse", "fast.toml"];
+    let output = run(with_own_dev(&sandbox, &sandbox.poetryd(&arguments)));
+    assert!(output.status.success(), "{}", stderr(&output));
+    let daemon = Background::of(&sandbox.path("poetryd.pid"));
+    until("ready", || sandbox.read("log/poetryd.log").contains("] ready\n"));
+    disk.fill_with_log(address_in(&sandbox.read("log/poetryd.log"), "fast"));
+    daemon.signal(Signal::SIGTERM);
+    let packets = packets_until(&syslog, "log lines are lost");
+    let [packet] = &packets[..] else { panic!("{packets:?}") };
+    assert!(packet.starts_with("<27>") && packet.contains(" muse["), "{packet:?}");
     daemon.wait();
 }

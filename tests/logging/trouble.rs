@@ -110,6 +110,12 @@ impl SmallDisk {
         while ballast.write(&[0; 4096]).is_ok_and(|written| written > 0) {}
     }
 
+    /// The same, with no room in the last block of the log either.
+    pub fn fill_with_log(&self, address: SocketAddr) {
+        self.fill();
+        (0..100).for_each(|_| _ = fetch_from(address));
+    }
+
     pub fn make_room(&self) {
         fs::remove_file(self.0.join("ballast")).unwrap();
     }
@@ -160,4 +166,36 @@ fn on_a_full_disk_the_daemon_serves_and_later_says_exactly_how_many_lines_were_l
 #[ignore = "root"]
 fn on_a_full_disk_the_number_is_exact_with_a_log_that_rotates_too() {
     lost_lines_are_counted("rotate-at = \"4kB\"\nkeep = 1000");
+}
+
+/// What is said about lines that no line in the log can tell of.
+const LOST_LINES: &str = "log lines are lost: they could not be written";
+
+#[test]
+#[ignore = "root"]
+fn a_start_on_a_full_disk_says_at_the_terminal_that_lines_are_lost() {
+    let sandbox = Sandbox::new();
+    let disk = SmallDisk::mount(&sandbox.path("log"));
+    disk.fill();
+    let output = sandbox.run(&["--logfile", "log/poetryd.log", "fast.toml"]);
+    assert!(output.status.success(), "{}", output.status);
+    assert!(stderr(&output).contains(LOST_LINES), "{:?}", stderr(&output));
+    stop(&Background::of(&sandbox.path("poetryd.pid")));
+}
+
+#[test]
+#[ignore = "root"]
+fn a_stop_on_a_full_disk_is_a_failure() {
+    let sandbox = Sandbox::new();
+    let disk = SmallDisk::mount(&sandbox.path("log"));
+    let command = sandbox.poetryd(&["--nodaemon", "--logfile", "log/poetryd.log", "fast.toml"]);
+    let daemon = thread::spawn(move || run(command));
+    until("ready", || log_text(&sandbox.path("log")).contains("] ready\n"));
+    disk.fill_with_log(address_in(&log_text(&sandbox.path("log")), "fast"));
+    let guard = Background::of(&sandbox.path("poetryd.pid"));
+    guard.signal(Signal::SIGTERM);
+    let output = daemon.join().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.starts_with("poetryd: the last ") && said.contains(LOST_LINES), "{said:?}");
 }
