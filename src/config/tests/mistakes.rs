@@ -245,7 +245,7 @@ fn control_characters_are_escaped_wherever_they_are() {
         listener("port = 0").replace("poem = \"ecstasy\"", &format!("poem = \"{escape}\"")),
         listener("port = 0").replace("protocol = \"fast\"", &format!("protocol = \"{escape}\"")),
         listener("port = 0").replace("127.0.0.1", escape),
-        format!("[services.ecstasy]\nkind = \"poem\"\nfile = \"a\u{1b}\u{7}.txt\"\n"),
+        "[services.ecstasy]\nkind = \"poem\"\nfile = \"a\u{1b}\u{7}.txt\"\n".to_owned(),
     ] {
         let report = wrong(&text);
         let raw = report.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
