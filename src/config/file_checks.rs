@@ -1,5 +1,6 @@
 //! What is checked across a whole file: the services that others name, and the addresses that they share.
 
+use super::circles::{Outgoing, circles, reaches};
 use super::diagnostic::{Diagnostics, nearest};
 use super::shown::quoted;
 use crate::service::ServicePath;
@@ -15,6 +16,7 @@ pub(super) struct FileChecks {
     pub(super) references: Vec<Reference>,
     /// By transport and port.
     listeners: HashMap<(&'static str, u16), Vec<(SocketAddr, ServicePath)>>,
+    pub(super) outgoing: Vec<Outgoing>,
 }
 
 /// A key whose value is the name of another service.
@@ -44,8 +46,8 @@ pub(super) enum Offer {
 
 impl FileChecks {
     pub(super) fn new(diagnostics: Diagnostics) -> Self {
-        let (services, references, listeners) = Default::default();
-        Self { diagnostics, services, references, listeners }
+        let (services, references, listeners, outgoing) = Default::default();
+        Self { diagnostics, services, references, listeners, outgoing }
     }
 
     /// Notes that a service listens on an address, unless another does already: which, is the error.
@@ -108,6 +110,38 @@ impl FileChecks {
                 }
             }
         }
+    }
+
+    /// Checks that no connection to another service of the file leads back to where it came from.
+    pub(super) fn check_circles(&mut self) {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        let services: Vec<Vec<ServicePath>> = outgoing.iter().map(|o| self.reached_by(o)).collect();
+        for circle in circles(&outgoing, &services) {
+            let Some((first, others)) = circle.split_first() else { continue };
+            let Outgoing { key, to, span, .. } = &outgoing[*first];
+            let others: Vec<&str> = others.iter().map(|o| outgoing[*o].from.as_str()).collect();
+            let way = match &others[..] {
+                [] => "is where this service itself listens".into(),
+                others => format!("leads to {}, and back here", others.join(", then to ")),
+            };
+            let message =
+                format!("{key}: {to} {way}; each connection would make another one, without end");
+            self.diagnostics.wrong(span.clone(), message);
+        }
+    }
+
+    fn reached_by(&self, outgoing: &Outgoing) -> Vec<ServicePath> {
+        let mut services = Vec::new();
+        for target in outgoing.addresses() {
+            for (listener, service) in
+                self.listeners.get(&("TCP", target.port())).into_iter().flatten()
+            {
+                if reaches(target, *listener) && !services.contains(service) {
+                    services.push(service.clone());
+                }
+            }
+        }
+        services
     }
 
     /// What to say of the service that was probably meant: the one of the most similar name within reach,

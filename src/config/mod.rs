@@ -38,6 +38,7 @@
 //! ```
 
 mod any_protocol;
+mod circles;
 mod diagnostic;
 mod file_checks;
 mod kind;
@@ -185,6 +186,7 @@ fn read_application<T>(
     let document = document.get_ref();
     let result = Section::read_file(document, "the application", protocols, &mut checks, read);
     checks.check_references();
+    checks.check_circles();
     checks.diagnostics.into_error(name, text).map_or(Ok(result), Err)
 }
 

@@ -1,6 +1,7 @@
 //! One table of a file, read key by key.
 
 use super::any_protocol::AnyProtocol;
+use super::circles::Outgoing;
 use super::diagnostic::{nearest, suggestion};
 use super::file_checks::{FileChecks, Offer, Reference};
 use super::shown::{plain, quoted};
@@ -8,6 +9,7 @@ use super::value::{Value, describe};
 use crate::service::ServicePath;
 use std::any::TypeId;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::Range;
 use toml::Spanned;
@@ -167,6 +169,14 @@ impl<'a> Section<'a> {
         addresses: impl IntoIterator<Item = SocketAddr>,
     ) {
         self.takes("UDP", key, addresses);
+    }
+
+    /// Notes that the service connects its clients with the server at `address`, `HOST:PORT`, if that could be read:
+    /// it must not lead back to the service itself.
+    pub fn connects_to(&mut self, key: &'static str, address: Option<&impl Display>) {
+        let Some(to) = address.map(ToString::to_string) else { return };
+        let (from, span) = (self.path.clone(), self.span_of(key));
+        self.checks.outgoing.push(Outgoing { from, key, span, to });
     }
 
     fn takes(

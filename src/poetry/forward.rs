@@ -43,6 +43,7 @@ impl ProtocolKind for ForwardSettings {
         let connect_timeout = section.optional("connect-timeout", read::seconds_above_0);
         let idle_timeout = section.optional("idle-timeout", read::seconds_above_0);
         let default = Self::new(to?);
+        section.connects_to("to", Some(&default.to));
         Some(Self {
             connect_timeout: connect_timeout.unwrap_or(default.connect_timeout),
             idle_timeout: idle_timeout.unwrap_or(default.idle_timeout),

@@ -33,6 +33,7 @@ impl ProtocolKind for ProxySettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let default = Patience::default();
         let upstream = section.required("upstream", address);
+        section.connects_to("upstream", upstream.as_ref());
         let ttl = section.optional("ttl", read::seconds);
         let patience = Patience {
             connect_timeout: section

@@ -270,6 +270,20 @@ fn poems_are_looked_for_in_the_rundir() {
 }
 
 #[test]
+fn a_forwarder_to_itself_is_refused_by_check_and_at_the_start() {
+    let sandbox = Sandbox::new();
+    let toml = "[services.loop]\nkind = \"tcp\"\nport = 10005\nprotocol = \"forward\"\nto = \"localhost:10005\"\n";
+    sandbox.write("loop.toml", toml);
+    for arguments in [&["check", "loop.toml"][..], &["loop.toml"], &["--nodaemon", "loop.toml"]] {
+        let output = sandbox.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = stderr(&output);
+        let expected = "loop.toml:5:6: to: localhost:10005 is where this service itself listens; ";
+        assert!(said.starts_with(expected), "{said}");
+    }
+}
+
+#[test]
 #[ignore = "strace"]
 fn two_numbers_in_a_file_are_not_looked_up() {
     let sandbox = Sandbox::new();

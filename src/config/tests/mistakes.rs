@@ -132,6 +132,65 @@ mistakes! {
     ),
 }
 
+/// A service at this address that connects its clients with another.
+fn forward(name: &str, interface: &str, port: u16, to: &str) -> String {
+    format!(
+        "[services.{name}]\nkind = \"tcp\"\ninterface = \"{interface}\"\nport = {port}\nprotocol = \"forward\"\nto = \"{to}\"\n"
+    )
+}
+
+// Circles.
+mistakes! {
+    forward_to_itself: &forward("a", "127.0.0.1", 10001, "localhost:10001"),
+    proxy_of_itself:
+        "[services.a]\nkind = \"tcp\"\ninterface = \"*\"\nport = 10001\nprotocol = \"proxy\"\nupstream = \"127.0.0.1:10001\"\n",
+    forwards_in_a_circle: &[
+        forward("start", "127.0.0.1", 10000, "127.0.0.1:10001"),
+        forward("a", "127.0.0.1", 10001, "127.0.0.1:10002"),
+        forward("b", "0.0.0.0", 10002, "127.0.0.2:10003"),
+        forward("c", "127.0.0.2", 10003, "0.0.0.0:10001"),
+    ].concat(),
+    two_circles: &[
+        forward("a", "::1", 10001, "[::1]:10001"),
+        forward("b", "127.0.0.1", 10002, "127.0.0.1:10003"),
+        forward("c", "127.0.0.1", 10003, "127.0.0.1:10002"),
+    ].concat(),
+}
+
+#[test]
+fn connections_that_lead_elsewhere_are_no_circle() {
+    for text in [
+        forward("a", "127.0.0.1", 10001, "127.0.0.1:10002"),
+        forward("a", "127.0.0.1", 10001, "127.0.0.2:10001"),
+        forward("a", "127.0.0.1", 10001, "[::1]:10001"),
+        forward("a", "127.0.0.1", 10001, "10001.example.org:10001"),
+        forward("a", "127.0.0.1", 0, "127.0.0.1:10001"),
+        forward("a", "127.0.0.1", 10001, "127.0.0.1:10000")
+            + &forward("b", "127.0.0.1", 10002, "127.0.0.1:10001")
+            + &listener("port = 10000"),
+        forward("a", "127.0.0.1", 10001, "127.0.0.1:10003")
+            + &forward("b", "127.0.0.1", 10002, "127.0.0.1:10003")
+            + &forward("c", "127.0.0.1", 10003, "127.0.0.1:10004"),
+    ] {
+        application(&text).map(drop).unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// A chain as long as a file can have must not take long, nor overflow the stack.
+#[test]
+fn a_long_chain_is_followed_to_its_end() {
+    let chain = |last: u16| -> String {
+        let link = |port: u16| {
+            let to = format!("127.0.0.1:{}", if port == 6000 { last } else { port + 1 });
+            forward(&format!("s{port}"), "127.0.0.1", port, &to)
+        };
+        (1..=6000).map(link).collect()
+    };
+    application(&chain(6001)).map(drop).unwrap_or_else(|e| panic!("{e}"));
+    let report = wrong(&chain(1));
+    assert_eq!(report.matches("fast.toml:").count(), 1, "{report}");
+}
+
 // The place.
 mistakes! {
     after_tabs: "[services.ecstasy]\n\tkind = \"poem\"\n\tfile\t=\t7\n",
