@@ -15,20 +15,24 @@ pub(super) struct Outgoing {
     pub(super) to: String,
 }
 
-impl Outgoing {
-    /// The addresses that can be known without asking anybody: a name other than `localhost` has none.
-    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
-        let local = self.to.strip_prefix("localhost:").and_then(|port| port.parse().ok());
-        match local {
-            Some(port) => {
-                vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]
-            }
-            None => self.to.parse().into_iter().collect(),
-        }
+/// Whether whoever connects to `to`, written `HOST:PORT`, comes to one of these listening sockets, as far as that can
+/// be known without asking anybody: a name other than `localhost` leads nowhere.
+pub fn leads_to(to: &str, listeners: impl IntoIterator<Item = SocketAddr>) -> bool {
+    let targets = addresses(to);
+    let is_reached = |listener| targets.iter().any(|target| reaches(*target, listener));
+    listeners.into_iter().any(is_reached)
+}
+
+/// The addresses that can be known without asking anybody: a name other than `localhost` has none.
+pub(super) fn addresses(written: &str) -> Vec<SocketAddr> {
+    let local = written.strip_prefix("localhost:").and_then(|port| port.parse().ok());
+    match local {
+        Some(port) => vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()],
+        None => written.parse().into_iter().collect(),
     }
 }
 
-/// Whether who connects to `target` comes to a socket that listens on `listener`. Which other addresses than those
+/// Whether whoever connects to `target` comes to a socket that listens on `listener`. Which other addresses than those
 /// of the loopback interface are this machine's is not looked up.
 pub(super) fn reaches(target: SocketAddr, listener: SocketAddr) -> bool {
     let (to, at) = (target.ip(), listener.ip());

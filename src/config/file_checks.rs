@@ -1,6 +1,6 @@
 //! What is checked across a whole file: the services that others name, and the addresses that they share.
 
-use super::circles::{Outgoing, circles, reaches};
+use super::circles::{Outgoing, addresses, circles, reaches};
 use super::diagnostic::{Diagnostics, nearest};
 use super::shown::quoted;
 use crate::service::ServicePath;
@@ -132,7 +132,7 @@ impl FileChecks {
 
     fn reached_by(&self, outgoing: &Outgoing) -> Vec<ServicePath> {
         let mut services = Vec::new();
-        for target in outgoing.addresses() {
+        for target in addresses(&outgoing.to) {
             for (listener, service) in
                 self.listeners.get(&("TCP", target.port())).into_iter().flatten()
             {

@@ -56,6 +56,7 @@ mod tree;
 mod value;
 
 pub use any_protocol::AnyProtocol;
+pub use circles::leads_to;
 pub use diagnostic::{ConfigError, Diagnostic, nearest};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;

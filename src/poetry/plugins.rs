@@ -5,7 +5,7 @@ use super::{
     DEFAULT_PORT, FastPoetry, ForwardSettings, Pace, Poem, PoemHandle, PoetryProxy, PortForward,
     ProxySettings, SlowPoetry, TransformPoetry, TransformSettings,
 };
-use crate::config::read::parse_seconds;
+use crate::config::{leads_to, read::parse_seconds};
 use crate::net::{Interface, Protocol, TcpServer};
 use crate::plugin::{MakeContext, Plugins, ServiceMaker};
 use crate::service::{AddError, Application, BoxError, Context};
@@ -37,6 +37,17 @@ impl Listen {
         make_protocol: impl Fn(&Context) -> Result<P, BoxError> + Send + 'static,
     ) -> Result<TcpServer, BoxError> {
         Ok(TcpServer::new(Interface::resolve(&self.iface)?, self.port, make_protocol))
+    }
+
+    /// Refuses an address to connect to that leads back here.
+    fn refuse_circle(&self, to: &Address) -> Result<(), BoxError> {
+        if leads_to(&to.to_string(), Interface::resolve(&self.iface)?.addresses(self.port)) {
+            return Err(format!(
+                "{to} is where this plugin itself listens; each connection would make another one, without end"
+            )
+            .into());
+        }
+        Ok(())
     }
 }
 
@@ -162,6 +173,7 @@ impl ServiceMaker for Proxy {
         _: &MakeContext,
     ) -> Result<Application, BoxError> {
         let ProxyOptions { upstream, listen, ttl } = options;
+        listen.refuse_circle(&upstream)?;
         let settings = ProxySettings { upstream, ttl, patience: Default::default() };
         let mut application = Application::new(Self::NAME);
         application
@@ -217,6 +229,7 @@ impl ServiceMaker for Forward {
         options: ForwardOptions,
         _: &MakeContext,
     ) -> Result<Application, BoxError> {
+        options.listen.refuse_circle(&options.to)?;
         let settings = ForwardSettings::new(options.to);
         let mut application = Application::new(Self::NAME);
         let server = options.listen.server(move |_| Ok(PortForward::new(settings.clone())))?;

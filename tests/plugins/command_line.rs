@@ -150,6 +150,8 @@ fn wrong_options_end_before_any_fork() {
         (&["transform", "--poem", "poetry/ecstasy.txt"], "--poem"),
         (&["portforward", "--port", "0"], "--to"),
         (&["portforward", "--to", "nowhere"], "nowhere"),
+        (&["portforward", "--port", "10005", "--to", "localhost:10005"], "this plugin itself"),
+        (&["proxy", "10005", "--port", "10005", "--iface", "*"], "this plugin itself"),
     ] {
         assert_is_refused(&sandbox, args, part);
         assert_is_refused(&sandbox, &[&["--nodaemon"], args].concat(), part);
