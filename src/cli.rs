@@ -71,14 +71,7 @@ pub fn parse(
     args: impl IntoIterator<Item = OsString>,
 ) -> Result<Invocation, clap::Error> {
     let args: Vec<OsString> = args.into_iter().collect();
-    let usage = format!(
-        "{name} [OPTIONS] [CONFIG]\n       \
-         {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \
-         {name} [OPTIONS] check|status|stop [CONFIG]\n       \
-         {name} [OPTIONS] check|status|stop PLUGIN [ITS OPTIONS]"
-    );
-    let command = CommandLine::command().name(name).version(version).about(about);
-    let command = command.override_usage(usage);
+    let command = command_of(name, version, about);
     let matches = command.clone().try_get_matches_from(&args).or_else(|e| match e.kind() {
         ErrorKind::DisplayHelp => {
             let given = command.clone().disable_help_flag(true).ignore_errors(true);
@@ -93,12 +86,30 @@ pub fn parse(
     let CommandLine { options, word } = CommandLine::from_arg_matches(&matches)?;
     let action = match word {
         None => Action::Run(Named::default()),
-        Some(Word::Check { words }) => Action::Check(words.into()),
-        Some(Word::Status { words }) => Action::Status(words.into()),
-        Some(Word::Stop { words, now }) => Action::Stop { named: words.into(), now },
+        Some(Word::Check(named)) => Action::Check(named.words.into()),
+        Some(Word::Status(named)) => Action::Status(named.words.into()),
+        Some(Word::Stop { named, now }) => Action::Stop { named: named.words.into(), now },
         Some(Word::Target(words)) => Action::Run(words.into()),
     };
     Ok(Invocation { options: options.into(), action })
+}
+
+/// The command line of a program, whose help speaks of the program by its name.
+fn command_of(name: &'static str, version: &'static str, about: &'static str) -> Command {
+    let usage = format!(
+        "{name} [OPTIONS] [CONFIG]\n       \
+         {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \
+         {name} [OPTIONS] check|status|stop [CONFIG]\n       \
+         {name} [OPTIONS] check|status|stop PLUGIN [ITS OPTIONS]"
+    );
+    let command = CommandLine::command().name(name).version(version).about(about);
+    command.override_usage(usage).mut_args(|arg| match arg.get_help() {
+        Some(help) => {
+            let help = help.to_string().replace("NAME.", &format!("{name}."));
+            arg.help(help)
+        }
+        None => arg,
+    })
 }
 
 /// The options and commands of the runner, to tell which are which.
@@ -129,25 +140,26 @@ struct CommandLine {
 #[derive(Subcommand)]
 enum Word {
     /// Check an application and the files that it needs, and say what it would run
-    Check {
-        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
-        words: Vec<OsString>,
-    },
+    Check(Words),
     /// Say whether the daemon is running, and with which pid
-    Status {
-        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
-        words: Vec<OsString>,
-    },
+    Status(Words),
     /// Stop the running daemon, and wait for its end
     Stop {
-        #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
-        words: Vec<OsString>,
+        #[command(flatten)]
+        named: Words,
         /// Kill it, without finishing anything
         #[arg(long)]
         now: bool,
     },
     #[command(external_subcommand)]
     Target(Vec<OsString>),
+}
+
+#[derive(Args)]
+struct Words {
+    /// The application file, or a plugin and its options
+    #[arg(value_name = "CONFIG|PLUGIN", trailing_var_arg = true)]
+    words: Vec<OsString>,
 }
 
 /// The options of the runner; the long names are those of the `[daemon]` table, and twistd's.

@@ -60,9 +60,12 @@ impl Failure {
     pub(super) fn report(self, program: &str) -> ExitCode {
         match self {
             Failure::Options(e) => {
-                let printed = e.print();
-                if let (Err(e), false) = (printed, e.use_stderr()) {
-                    return unwritten(&e).report(program);
+                match e.print() {
+                    // Whoever reads the help through `head` has seen enough.
+                    Err(cut) if !e.use_stderr() && cut.kind() != io::ErrorKind::BrokenPipe => {
+                        return unwritten(&cut).report(program);
+                    }
+                    _ => {}
                 }
                 ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
             }

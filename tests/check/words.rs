@@ -165,6 +165,15 @@ fn a_full_standard_output_is_a_failure() {
 }
 
 #[test]
+fn help_that_nobody_reads_to_its_end_is_no_failure() {
+    let mut command = Sandbox::new().poetryd(&["--help"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
 fn wrong_options_are_refused() {
     let sandbox = Sandbox::new();
     for (arguments, expected) in [

@@ -30,6 +30,11 @@ fn a_program_of_ones_own_speaks_of_itself_only() {
     {
         let help = said(example(&sandbox, args)).to_lowercase();
         assert!(!help.contains("poem") && !help.contains("poet"), "{help}");
+        assert_eq!(
+            help.contains("counterd.log in the rundir"),
+            !args.contains(&"visitors"),
+            "{help}"
+        );
     }
     for args in
         [&["help"][..], &["nothing"], &["visitors", "--nodaemon"], &["--first", "1", "visitors"]]
