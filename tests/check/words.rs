@@ -166,7 +166,8 @@ fn a_full_standard_output_is_a_failure() {
 
 #[test]
 fn help_that_nobody_reads_to_its_end_is_no_failure() {
-    let mut command = Sandbox::new().poetryd(&["--help"]);
+    let sandbox = Sandbox::new();
+    let mut command = sandbox.poetryd(&["--help"]);
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let output = command.stdout(writer).output().unwrap();
