@@ -2,8 +2,8 @@
 
 use crate::config::read::{parse_octal, parse_seconds};
 use crate::daemon::{MAX_WORKERS, Options, READY_FDS};
-use crate::logging::Format;
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use crate::logging::{Facility, Format};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{
     Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
@@ -177,6 +177,9 @@ struct RunnerOptions {
     /// The name that syslog shows
     #[arg(long, global = true, value_name = "NAME")]
     prefix: Option<String>,
+    /// The facility that syslog sorts by [default: daemon]
+    #[arg(long, global = true, value_name = "FACILITY", value_parser = facility())]
+    facility: Option<Facility>,
     /// The pid file; '' is none [default: NAME.pid in the rundir]
     #[arg(long, global = true, value_name = "FILE", value_parser = file_or_none())]
     pidfile: Option<PathBuf>,
@@ -238,6 +241,7 @@ impl From<RunnerOptions> for Options {
             logfile: given.logfile,
             syslog: flag(given.syslog),
             prefix: given.prefix,
+            facility: given.facility,
             pidfile: given.pidfile,
             rundir: given.rundir,
             chroot: given.chroot,
@@ -266,6 +270,14 @@ impl From<RunnerOptions> for Options {
 
 fn umask(text: &str) -> Result<u32, &'static str> {
     parse_octal(text).ok_or("expected octal digits, from 000 to 777")
+}
+
+fn facility() -> impl TypedValueParser<Value = Facility> {
+    let names = PossibleValuesParser::new(Facility::NAMES.map(|(name, _)| name));
+    names.map(|name| {
+        let named = Facility::NAMES.iter().find(|(known, _)| *known == name);
+        named.map_or(Facility::Daemon, |(_, facility)| *facility)
+    })
 }
 
 /// Unlike clap's own parser for paths, this one takes an empty name.

@@ -2,7 +2,7 @@
 
 use super::place::Place;
 use super::privileges::{IdentityError, Privileges};
-use crate::logging::{Format, LogOptions, Rotation, Target};
+use crate::logging::{Facility, Format, LogOptions, Period, Rotation, Target};
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -37,6 +37,8 @@ pub struct Options {
     pub syslog: Option<bool>,
     /// The name in syslog.
     pub prefix: Option<String>,
+    /// The facility in syslog.
+    pub facility: Option<Facility>,
     /// The pid file; an empty name is none.
     pub pidfile: Option<PathBuf>,
     /// The directory to run in.
@@ -66,6 +68,10 @@ pub struct Options {
     pub rotate_at: Option<u64>,
     /// How many rotated log files are kept.
     pub keep: Option<usize>,
+    /// The period after which the log file is rotated, whatever its size.
+    pub rotate_every: Option<Period>,
+    /// The permissions of the log file.
+    pub log_mode: Option<u32>,
 }
 
 /// Options that can't be.
@@ -120,6 +126,7 @@ impl Options {
             syslog: log.syslog,
             nodaemon: self.nodaemon.or(others.nodaemon),
             prefix: self.prefix.or(others.prefix),
+            facility: self.facility.or(others.facility),
             pidfile: self.pidfile.or(others.pidfile),
             rundir: self.rundir.or(others.rundir),
             chroot: self.chroot.or(others.chroot),
@@ -134,6 +141,8 @@ impl Options {
             log_format: self.log_format.or(others.log_format),
             rotate_at: self.rotate_at.or(others.rotate_at),
             keep: self.keep.or(others.keep),
+            rotate_every: self.rotate_every.or(others.rotate_every),
+            log_mode: self.log_mode.or(others.log_mode),
         }
     }
 
@@ -187,6 +196,8 @@ impl Options {
             },
             pid_file,
             log: LogOptions {
+                facility: self.facility.unwrap_or(Facility::Daemon),
+                mode: self.log_mode,
                 name: self.prefix.clone().unwrap_or(program.into()),
                 target,
                 level: self.log_level.unwrap_or(Level::INFO),
@@ -194,6 +205,7 @@ impl Options {
                 rotation: Rotation {
                     rotate_at: self.rotate_at.unwrap_or(rotation.rotate_at),
                     keep: self.keep.unwrap_or(rotation.keep),
+                    every: self.rotate_every,
                 },
             },
             privileges,

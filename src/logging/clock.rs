@@ -1,7 +1,8 @@
 //! The time of a log line, rendered once per second.
 
-use jiff::Timestamp;
+use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
 use std::cell::RefCell;
 use std::env;
 use std::ffi::OsStr;
@@ -11,7 +12,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A file of more bytes is no time zone: the longest of the zone database has 4 KiB.
 const LARGEST_ZONE: u64 = 1 << 20;
@@ -46,6 +47,17 @@ fn read_zone(file: &Path) -> io::Result<TimeZone> {
     TimeZone::tzif("localtime", &zone).map_err(io::Error::other)
 }
 
+/// What a log file is for, where it is rotated by the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From Monday to Sunday.
+    Week,
+    /// A month.
+    Month,
+}
+
 thread_local! {
     /// The second rendered last on this thread, per format.
     static RENDERED: RefCell<[(u64, String); 3]> = const { RefCell::new([const { (0, String::new()) }; 3]) };
@@ -66,6 +78,11 @@ pub(super) enum TimeFormat {
 const WHOLE_SECONDS: usize = "2026-11-22T10:44:11".len();
 
 impl Clock {
+    #[cfg(test)]
+    pub(super) fn utc() -> Self {
+        Self { zone: TimeZone::UTC }
+    }
+
     pub(super) fn system() -> Self {
         Self { zone: local_zone() }
     }
@@ -86,6 +103,22 @@ impl Clock {
                 _ => line.push_str(text),
             }
         });
+    }
+
+    /// When the period that a time is in ends, in local time. `None`: beyond the end of all calendars.
+    pub(super) fn end_of(&self, period: Period, time: SystemTime) -> Option<SystemTime> {
+        let time = Timestamp::try_from(time).ok()?.to_zoned_datetime(self.zone.clone());
+        let is_first = |day: &ZonedDateTime| match period {
+            Period::Day => true,
+            Period::Week => day.weekday() == Weekday::Monday,
+            Period::Month => day.day() == 1,
+        };
+        let mut day = time.tomorrow().ok()?;
+        while !is_first(&day) {
+            day = day.tomorrow().ok()?;
+        }
+        let end = day.start_of_day().ok()?.timestamp().as_second();
+        UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(end).ok()?))
     }
 
     fn render(&self, seconds: u64, format: TimeFormat) -> String {

@@ -1,6 +1,7 @@
 //! What a log line looks like.
 
 use super::clock::{Clock, TimeFormat};
+use super::facility::Facility;
 use super::facts::{Facts, Field};
 use std::fmt::Write as _;
 use std::time::SystemTime;
@@ -22,13 +23,13 @@ pub(super) enum Style {
     Plain,
     /// A priority, as sd-daemon(3) describes it; the journal has its own timestamps.
     Journal,
-    /// The head of a syslog packet, ending in this tag.
-    Syslog(String),
+    /// The head of a syslog packet, with this facility and ending in this tag.
+    Syslog(Facility, String),
 }
 
 impl Style {
-    pub(super) fn syslog(name: &str) -> Self {
-        Style::Syslog(format!("{name}[{}]: ", std::process::id()))
+    pub(super) fn syslog(facility: Facility, name: &str) -> Self {
+        Style::Syslog(facility, format!("{name}[{}]: ", std::process::id()))
     }
 }
 
@@ -48,9 +49,6 @@ pub(super) struct Formatter {
     clock: Clock,
 }
 
-/// LOG_DAEMON of syslog(3).
-const FACILITY: u8 = 3 << 3;
-
 impl Formatter {
     pub(super) fn new(format: Format, style: Style, clock: Clock) -> Self {
         Self { format, style, clock }
@@ -62,8 +60,8 @@ impl Formatter {
         match &self.style {
             Style::Plain => {}
             Style::Journal => drop(write!(out, "<{priority}>")),
-            Style::Syslog(tag) => {
-                let _ = write!(out, "<{}>", FACILITY | priority);
+            Style::Syslog(facility, tag) => {
+                let _ = write!(out, "<{}>", ((*facility as u8) << 3) | priority);
                 self.clock.append(line.time, TimeFormat::Syslog, out);
                 out.push(' ');
                 out.push_str(tag);

@@ -10,6 +10,7 @@
 
 mod clock;
 mod early;
+mod facility;
 mod facts;
 mod layer;
 mod line;
@@ -26,6 +27,8 @@ mod syslog;
 mod tests;
 mod writer;
 
+pub use clock::Period;
+pub use facility::Facility;
 pub use line::Format;
 pub use lost::LostLines;
 pub use rotating::Rotation;
@@ -33,11 +36,12 @@ pub use syslog::SyslogError;
 
 use crate::file_id::FileId;
 use crate::sync::Mutex;
+use clock::Clock;
 use facts::Facts;
 use layer::{Log, LogLayer};
 use line::{Formatter, Line, Style};
 use output::Output;
-use rotating::RotatingFile;
+use rotating::{FileSettings, RotatingFile};
 use sink::Sink;
 use standard_output::StandardOutput;
 use std::io::Write;
@@ -66,12 +70,16 @@ pub enum Target {
 pub struct LogOptions {
     /// The program's name, for syslog.
     pub name: String,
+    /// What kind of program it is, for syslog.
+    pub facility: Facility,
     /// Where it goes.
     pub target: Target,
     /// The least important level that is logged.
     pub level: Level,
     /// Text or JSON.
     pub format: Format,
+    /// The permissions of a file. `None`: those that it has; a new one has those that the umask leaves of 666.
+    pub mode: Option<u32>,
     /// When a file is rotated.
     pub rotation: Rotation,
 }
@@ -97,7 +105,7 @@ pub enum LogError {
 
 /// What has to be reached before the process enters a chroot: the time zone, and the system's log.
 pub struct Outside {
-    clock: clock::Clock,
+    clock: Clock,
     syslog: Option<Syslog>,
 }
 
@@ -113,7 +121,7 @@ impl Outside {
             Target::File(_) => Syslog::connect().ok(),
             Target::Stdout => None,
         };
-        Ok(Self { clock: clock::Clock::system(), syslog })
+        Ok(Self { clock: Clock::system(), syslog })
     }
 }
 
@@ -162,8 +170,9 @@ impl EarlyLog {
         let Outside { clock, syslog } = outside;
         let (own_syslog, fallback) =
             if options.target == Target::Syslog { (syslog, None) } else { (None, syslog) };
-        let (sink, style) = open_sink(options, own_syslog, owner)?;
-        let in_syslog = Formatter::new(options.format, Style::syslog(&options.name), clock.clone());
+        let (sink, style) = open_sink(options, own_syslog, owner, &clock)?;
+        let in_syslog = Style::syslog(options.facility, &options.name);
+        let in_syslog = Formatter::new(options.format, in_syslog, clock.clone());
         let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
         let formatter = Formatter::new(options.format, style, clock);
         let output = Arc::new(Output::new(sink, formatter.clone()));
@@ -187,7 +196,7 @@ impl Drop for EarlyLog {
         if !self.waiting {
             return;
         }
-        let formatter = Formatter::new(Format::Text, Style::Plain, clock::Clock::system());
+        let formatter = Formatter::new(Format::Text, Style::Plain, Clock::system());
         for event in self.log.give_up(Level::INFO) {
             let mut line = String::new();
             formatter.write(&event.line(), &mut line);
@@ -200,16 +209,19 @@ fn open_sink(
     options: &LogOptions,
     syslog: Option<Syslog>,
     owner: Option<(u32, u32)>,
+    clock: &Clock,
 ) -> Result<(Sink, Style), LogError> {
     Ok(match (&options.target, syslog) {
         (Target::File(path), _) => {
-            let file = RotatingFile::open(path, options.rotation, owner);
+            let (rotation, mode, clock) = (options.rotation, options.mode, clock.clone());
+            let settings = FileSettings { rotation, mode, owner, clock };
+            let file = RotatingFile::open(path, settings);
             let file = file.map_err(|source| LogError::File { file: path.clone(), source })?;
             (Sink::File(file), Style::Plain)
         }
         (Target::Syslog, syslog) => {
             let syslog = syslog.map_or_else(Syslog::connect, Ok)?;
-            (Sink::Syslog(syslog), Style::syslog(&options.name))
+            (Sink::Syslog(syslog), Style::syslog(options.facility, &options.name))
         }
         (Target::Stdout, _) if stdout_is_the_journal() => {
             (Sink::Stdout(StandardOutput::default()), Style::Journal)

@@ -62,7 +62,8 @@ impl Output {
 
     pub(super) fn start_thread(&self) {
         let mut direct = self.direct.lock(); // until there is a channel
-        let Some(writer) = direct.take() else { return };
+        let Some(mut writer) = direct.take() else { return };
+        writer.begin();
         let (channel, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(WAITING_LINES)
             .thread_name("log")

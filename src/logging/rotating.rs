@@ -1,5 +1,6 @@
 //! A log file that is rotated by size or on request, and reopened when someone else has moved it.
 
+use super::clock::{Clock, Period};
 use super::lost::{Lost, count_lines, first_line};
 use super::stream::Stream;
 use crate::file_id::FileId;
@@ -8,9 +9,10 @@ use std::fmt::Display;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// When a rotation failed, how long until the next attempt.
 const RETRY: Duration = Duration::from_secs(10);
@@ -22,21 +24,34 @@ pub struct Rotation {
     pub rotate_at: u64,
     /// How many rotated files are kept.
     pub keep: usize,
+    /// A file is rotated when this period is over, too: with the first line after it.
+    pub every: Option<Period>,
 }
 
 impl Default for Rotation {
     /// At 1,000,000 bytes, as twistd does; ten files are kept.
     fn default() -> Self {
-        Self { rotate_at: 1_000_000, keep: 10 }
+        Self { rotate_at: 1_000_000, keep: 10, every: None }
     }
+}
+
+/// What is asked of a log file.
+pub(super) struct FileSettings {
+    pub(super) rotation: Rotation,
+    /// Its permissions, if they are to be others than it has.
+    pub(super) mode: Option<u32>,
+    /// The user and group that will write to it.
+    pub(super) owner: Option<(u32, u32)>,
+    pub(super) clock: Clock,
 }
 
 /// A log file. It never stops: when it can't be rotated it goes on growing, and says so.
 pub(super) struct RotatingFile {
     path: PathBuf,
     file: File,
-    owner: Option<(u32, u32)>,
-    rotation: Rotation,
+    settings: FileSettings,
+    /// When the period ends that the file is for.
+    period_end: Option<SystemTime>,
     /// The file's length; `None` for what is not a regular file and only written to.
     length: Option<u64>,
     /// The streams that lead to the file as well.
@@ -49,15 +64,19 @@ pub(super) struct RotatingFile {
 impl RotatingFile {
     /// Opens the file. With an `owner`, one user and group opens what another will write: a regular file is
     /// then given to the owner, and must not be a link that the owner could have set.
-    pub(super) fn open(
-        path: &Path,
-        rotation: Rotation,
-        owner: Option<(u32, u32)>,
-    ) -> io::Result<Self> {
+    pub(super) fn open(path: &Path, settings: FileSettings) -> io::Result<Self> {
         // Relative names must mean the same file for ever, whatever directory the process moves to.
         let path = std::path::absolute(path)?;
-        let (file, length) = open_for_append(&path, owner)?;
-        Ok(Self { path, file, owner, rotation, length, led: &[], retry_at: None, problem: None })
+        let (file, length) = open_for_append(&path, settings.owner)?;
+        if let (Some(mode), Some(_)) = (settings.mode, length) {
+            set_mode(&file, mode)?;
+        }
+        // What an earlier run wrote may be of an earlier period.
+        let written = file.metadata()?.modified().ok().filter(|_| length > Some(0));
+        let (period_end, led, retry_at, problem) = (None, &[][..], None, None);
+        let mut log = Self { path, file, settings, period_end, length, led, retry_at, problem };
+        log.begin_period(written.unwrap_or_else(SystemTime::now));
+        Ok(log)
     }
 
     /// Makes these streams lead to the file, now and after each rotation. Returns whether it is a regular one: no
@@ -76,6 +95,7 @@ impl RotatingFile {
         if !self.led.is_empty() && self.length.is_some() {
             self.length = self.file.metadata().map(|now| now.len()).ok().or(self.length);
         }
+        self.end_period();
         let mut lost = None;
         while !lines.is_empty() {
             let fitting = match self.fitting(lines) {
@@ -103,6 +123,46 @@ impl RotatingFile {
         }
     }
 
+    /// Removes rotated files beyond those that are to be kept: there were to be more of them in an earlier run.
+    pub(super) fn remove_surplus(&mut self) {
+        if self.length.is_none() {
+            return;
+        }
+        for (number, file) in rotated_files(&self.path) {
+            if number > self.settings.rotation.keep
+                && let Err(e) = fs::remove_file(&file)
+            {
+                let file = file.display();
+                self.problem = Some(format!("can't remove {file}, a log file too many: {e}"));
+            }
+        }
+    }
+
+    fn begin_period(&mut self, time: SystemTime) {
+        let settings = &self.settings;
+        self.period_end =
+            settings.rotation.every.and_then(|period| settings.clock.end_of(period, time));
+    }
+
+    /// Rotates, if the period is over that the file is for.
+    fn end_period(&mut self) {
+        let now = SystemTime::now();
+        if self.length.is_none() || self.waits() || self.period_end.is_none_or(|end| now < end) {
+            return;
+        }
+        if self.length > Some(0) {
+            self.rotate();
+        }
+        if !self.waits() {
+            self.begin_period(now);
+        }
+    }
+
+    /// Whether a rotation has failed so lately that it is not tried again.
+    fn waits(&self) -> bool {
+        self.retry_at.is_some_and(|at| Instant::now() < at)
+    }
+
     /// What went wrong with the last rotation, once.
     pub(super) fn take_problem(&mut self) -> Option<String> {
         self.problem.take()
@@ -111,9 +171,8 @@ impl RotatingFile {
     /// How many bytes of whole lines can be written before the next rotation.
     fn fitting(&self, lines: &[u8]) -> usize {
         let Some(length) = self.length else { return lines.len() };
-        let waiting = self.retry_at.is_some_and(|at| Instant::now() < at);
-        let room = self.rotation.rotate_at.saturating_sub(length);
-        if waiting || lines.len() as u64 <= room {
+        let room = self.settings.rotation.rotate_at.saturating_sub(length);
+        if self.waits() || lines.len() as u64 <= room {
             return lines.len();
         }
         let room = usize::try_from(room).unwrap_or(usize::MAX).min(lines.len());
@@ -162,10 +221,16 @@ impl RotatingFile {
     /// The new file is opened before anything is moved: where that fails, nothing has happened.
     fn move_on(&mut self) -> io::Result<()> {
         let new = named_after(&self.path, "new");
-        let opened = open_for_append(&new, self.owner)?;
+        let opened = open_for_append(&new, self.settings.owner)?;
+        let alike = make_alike(&opened.0, &self.file);
         self.move_files().inspect_err(|_| drop(fs::remove_file(&new)))?;
         fs::rename(&new, &self.path)?;
         (self.file, self.length) = opened;
+        if let Err(e) = alike {
+            let problem = "the new log file does not have the mode, owner and group of the old one";
+            self.problem = Some(format!("{problem}: {e}"));
+        }
+        self.remove_surplus();
         Ok(())
     }
 
@@ -184,7 +249,7 @@ impl RotatingFile {
     /// The file itself to `.1`, `.1` to `.2`, and so on to the first free number; from the highest down.
     /// The last is moved over: that is how only so many are kept.
     fn move_files(&self) -> io::Result<()> {
-        let keep = self.rotation.keep;
+        let keep = self.settings.rotation.keep;
         let free =
             (1..keep).find(|number| !named_after(&self.path, number).exists()).unwrap_or(keep);
         for number in (1..free).rev() {
@@ -194,7 +259,7 @@ impl RotatingFile {
     }
 
     fn reopen(&mut self) -> io::Result<()> {
-        (self.file, self.length) = open_for_append(&self.path, self.owner)?;
+        (self.file, self.length) = open_for_append(&self.path, self.settings.owner)?;
         Ok(())
     }
 
@@ -211,6 +276,39 @@ pub(super) fn named_after(path: &Path, suffix: impl Display) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{suffix}"));
     name.into()
+}
+
+/// The rotated files of a log, with their numbers.
+fn rotated_files(path: &Path) -> Vec<(usize, PathBuf)> {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return Vec::new();
+    };
+    let number = |entry: fs::DirEntry| {
+        let file = entry.file_name();
+        let suffix = file.as_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b".")?;
+        let number: usize = str::from_utf8(suffix).ok()?.parse().ok()?;
+        let path = named_after(path, number);
+        (path.file_name() == Some(&file)).then_some((number, path))
+    };
+    fs::read_dir(directory).into_iter().flatten().flatten().filter_map(number).collect()
+}
+
+/// Gives a file the owner, group and mode of another.
+fn make_alike(new: &File, old: &File) -> io::Result<()> {
+    let (new_now, old) = (new.metadata()?, old.metadata()?);
+    let owned = if (new_now.uid(), new_now.gid()) == (old.uid(), old.gid()) {
+        Ok(())
+    } else {
+        fchown(new, Some(old.uid()), Some(old.gid()))
+    };
+    set_mode(new, old.mode() & 0o777).and(owned)
+}
+
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    if file.metadata()?.mode() & 0o7777 == mode {
+        return Ok(()); // whoever may write need not be the owner
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 /// Opens a file, and says how long it is if it is a regular one.
@@ -233,10 +331,15 @@ fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, 
     if !metadata.is_file() {
         return Ok((file, None));
     }
+    if metadata.nlink() > 1 {
+        // A second name could be that of a file which somebody wants to have overwritten, or given away.
+        return Err(io::Error::other(format!(
+            "it has {} names (hard links), and may be something else; name a file that has one",
+            metadata.nlink()
+        )));
+    }
     if let Some((uid, gid)) = owner
         && (metadata.uid(), metadata.gid()) != (uid, gid)
-        // A second link could belong to a file that somebody wants to have given to this user.
-        && metadata.nlink() == 1
     {
         let given = fchown(&file, Some(uid), Some(gid));
         if geteuid().is_root() {

@@ -98,6 +98,14 @@ impl Writer {
         Self { sink, batch, formatter, shared, commands_seen: 0, rotations_done: 0, lost }
     }
 
+    /// What is left to be done before the first line of the thread.
+    pub(super) fn begin(&mut self) {
+        if let Sink::File(file) = &mut self.sink {
+            file.remove_surplus();
+        }
+        self.say_rotation_problem();
+    }
+
     /// Takes a line or a command while there is no thread: nobody else can wait for the log then, and signals are
     /// not honoured yet. So what can't be written at once is kept for the thread.
     pub(super) fn write_directly(&mut self, line: &[u8]) {

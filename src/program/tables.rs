@@ -2,7 +2,7 @@
 
 use crate::config::{Section, Value, read};
 use crate::daemon::{IdentityError, MAX_WORKERS, Options, Privileges, READY_FDS};
-use crate::logging::Format;
+use crate::logging::{Facility, Format, Period};
 use std::path::PathBuf;
 use tracing::Level;
 
@@ -14,6 +14,9 @@ const LEVELS: &[(&str, Level)] = &[
     ("trace", Level::TRACE),
 ];
 
+const PERIODS: &[(&str, Period)] =
+    &[("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
+
 const FORMATS: &[(&str, Format)] = &[("text", Format::Text), ("json", Format::Json)];
 
 /// Reads both tables. Names of users and groups are looked up, so that a wrong one is found at its place.
@@ -23,6 +26,8 @@ pub(super) fn read(top: &mut Section<'_>) -> Options {
         options.log_level = log.optional("level", read::one_of(LEVELS));
         options.log_format = log.optional("format", read::one_of(FORMATS));
         options.rotate_at = log.optional("rotate-at", rotation_size);
+        options.rotate_every = log.optional("rotate-every", read::one_of(PERIODS));
+        options.log_mode = log.optional("mode", read::octal);
         options.keep = log.optional("keep", read::integer(1..=10_000));
     });
     options
@@ -34,6 +39,7 @@ fn read_daemon(daemon: &mut Section<'_>) -> Options {
         logfile: daemon.optional("logfile", read::path),
         syslog: daemon.optional("syslog", read::boolean),
         prefix: daemon.optional("prefix", read::word),
+        facility: daemon.optional("facility", read::one_of(&Facility::NAMES)),
         pidfile: daemon.optional("pidfile", path_or_none),
         rundir: daemon.optional("rundir", read::path),
         chroot: daemon.optional("chroot", read::path),

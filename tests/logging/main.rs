@@ -1,10 +1,11 @@
 //! The log: what its lines look like, and which of them there are.
 //!
 //! In `rotation.rs`: the log as a row of files. In `trouble.rs`: a log that can't be rotated or written.
-//! In `device.rs`: a log that is no regular file. In `standard_output.rs`: a log that is a stream, among
+//! In `files.rs`: whose its files are. In `device.rs`: a log that is no regular file. In `standard_output.rs`: a log that is a stream, among
 //! them the journal. In `syslog.rs`: `--syslog`.
 
 mod device;
+mod files;
 mod rotation;
 mod standard_output;
 #[path = "../support/mod.rs"]

@@ -171,3 +171,15 @@ fn how_many_lines_a_full_disk_costs_at_a_stop_is_said_in_syslog() {
     assert!(packet.starts_with("<27>") && packet.contains(" muse["), "{packet:?}");
     daemon.wait();
 }
+
+#[test]
+#[ignore = "root"]
+fn the_facility_is_the_one_that_was_asked_for() {
+    let sandbox = Sandbox::new();
+    let syslog = syslogd(&sandbox);
+    let (output, packets) =
+        start(&sandbox, &syslog, &["--syslog", "--facility", "local3", "fast.toml"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let _daemon = Background::of(&sandbox.path("poetryd.pid"));
+    assert!(packets.iter().all(|packet| packet.starts_with("<158>")), "{packets:?}");
+}

@@ -1,5 +1,6 @@
 //! The format of lines.
 
+use super::super::facility::Facility;
 use super::*;
 
 /// One line, in a style without the time.
@@ -98,7 +99,7 @@ fn a_syslog_line_has_the_head_that_syslog_expects() {
         path: "-",
         facts: &Facts::of("x", &[]),
     };
-    formatter(Format::Text, Style::syslog("odes")).write(&line, &mut out);
+    formatter(Format::Text, Style::syslog(Facility::Daemon, "odes")).write(&line, &mut out);
     // LOG_DAEMON and LOG_WARNING; the time is "Nov 22 10:44:11" or "Nov  2 10:44:11".
     let rest = out.strip_prefix("<28>").unwrap();
     let (time, rest) = rest.split_at("Nov 22 10:44:11".len());

@@ -8,7 +8,7 @@ use super::clock::Clock;
 use super::facts::{Facts, Field};
 use super::line::{Format, Formatter, Line, Style};
 use super::rotating::named_after;
-use super::rotating::{RotatingFile, Rotation};
+use super::rotating::{FileSettings, RotatingFile, Rotation};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,6 +17,10 @@ use tracing::Level;
 
 fn formatter(format: Format, style: Style) -> Formatter {
     Formatter::new(format, style, Clock::system())
+}
+
+fn settings(rotation: Rotation) -> FileSettings {
+    FileSettings { rotation, mode: None, owner: None, clock: Clock::system() }
 }
 
 /// A directory with a log in it.
@@ -34,7 +38,8 @@ impl LogFile {
     }
 
     fn open(&self, rotate_at: u64, keep: usize) -> RotatingFile {
-        RotatingFile::open(&self.path(), Rotation { rotate_at, keep }, None).unwrap()
+        let rotation = Rotation { rotate_at, keep, every: None };
+        RotatingFile::open(&self.path(), settings(rotation)).unwrap()
     }
 
     /// The log and its rotated files, the newest first.

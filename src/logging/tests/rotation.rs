@@ -1,7 +1,9 @@
 //! Rotation by size and on request, and what happens when it is impossible.
 
+use super::super::clock::Period;
 use super::*;
 use std::os::unix::fs::symlink;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// `length` bytes, newline included.
 fn line(letter: char, length: usize) -> String {
@@ -89,6 +91,42 @@ fn every_line_is_in_one_file_in_order() {
         let written: String = files.into_iter().rev().collect();
         assert!(written == lines.concat(), "rotating at {rotate_at}, in batches of {batch}");
     }
+}
+
+#[test]
+fn a_file_of_an_earlier_period_is_rotated_with_the_first_line_and_one_of_this_is_not() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    for (period, longest) in [(Period::Day, 25), (Period::Week, 8 * 24), (Period::Month, 32 * 24)] {
+        let log = LogFile::new();
+        let rotation = Rotation { every: Some(period), ..Rotation::default() };
+        let open = || RotatingFile::open(&log.path(), settings(rotation)).unwrap();
+        write(&mut open(), "old\n");
+        write(&mut open(), "of this period\n");
+        let file = fs::File::options().append(true).open(log.path()).unwrap();
+        file.set_modified(SystemTime::now() - longest * HOUR).unwrap();
+        let mut file = open();
+        write(&mut file, "new\n");
+        write(&mut file, "of this period\n");
+        assert_eq!(log.files(), ["new\nof this period\n", "old\nof this period\n"], "{period:?}");
+    }
+}
+
+#[test]
+fn a_period_ends_at_midnight_of_its_last_day() {
+    let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let time = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_second() as u64;
+    let clock = Clock::utc();
+    let sunday = UNIX_EPOCH + Duration::from_secs(time("2026-11-29T23:59:59Z"));
+    for (period, end) in [
+        (Period::Day, "2026-11-30T00:00:00Z"),
+        (Period::Week, "2026-11-30T00:00:00Z"),
+        (Period::Month, "2026-12-01T00:00:00Z"),
+    ] {
+        assert_eq!(seconds(clock.end_of(period, sunday).unwrap()), time(end), "{period:?}");
+    }
+    let monday = UNIX_EPOCH + Duration::from_secs(time("2026-11-30T00:00:00Z"));
+    let end = clock.end_of(Period::Week, monday).unwrap();
+    assert_eq!(seconds(end), time("2026-12-07T00:00:00Z"));
 }
 
 #[test]
@@ -182,7 +220,8 @@ fn a_file_whose_place_is_lost_goes_on_being_written() {
 
 #[test]
 fn lines_that_can_t_be_written_are_counted() {
-    let mut file = RotatingFile::open(Path::new("/dev/full"), Rotation::default(), None).unwrap();
+    let mut file =
+        RotatingFile::open(Path::new("/dev/full"), settings(Rotation::default())).unwrap();
     let lost = file.write_lines(b"one\ntwo\nthree\n").err().unwrap();
     assert_eq!((lost.lines, lost.why.kind()), (3, std::io::ErrorKind::StorageFull));
 }
@@ -202,6 +241,6 @@ fn what_is_not_a_regular_file_is_never_rotated() {
 #[test]
 fn a_log_that_can_t_be_opened_is_an_error() {
     let rotation = Rotation::default();
-    assert!(RotatingFile::open(Path::new("/"), rotation, None).is_err());
-    assert!(RotatingFile::open(Path::new("/nowhere/test.log"), rotation, None).is_err());
+    assert!(RotatingFile::open(Path::new("/"), settings(rotation)).is_err());
+    assert!(RotatingFile::open(Path::new("/nowhere/test.log"), settings(rotation)).is_err());
 }
