@@ -34,6 +34,7 @@ mod pid_file;
 mod place;
 mod privileges;
 mod process;
+mod program_info;
 mod readiness;
 mod signals;
 mod strays;
@@ -50,6 +51,7 @@ pub use options::{OptionError, Options, Settings};
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
+pub use program_info::ProgramInfo;
 
 use crate::logging::{EarlyLog, Logging, LostLines, Outside};
 use crate::service::{Application, BoxError, Resources};
@@ -99,7 +101,7 @@ where
     }
 }
 
-/// Runs a program called `program` as a daemon, from the check of its options to the removal of its pid
+/// Runs a program, of which its name is enough, as a daemon, from the check of its options to the removal of its pid
 /// file. What `options` say goes before what the source says.
 ///
 /// In the daemon this returns when it has been told to stop and has stopped. In the launching process,
@@ -109,16 +111,17 @@ where
 /// Whatever keeps the daemon from running or from stopping cleanly, in the daemon as well as in the
 /// launching process. Nothing is left behind then: no pid file, no socket, no process.
 pub fn run(
-    program: &str,
+    program: impl Into<ProgramInfo>,
     mut environment: Environment,
     options: Options,
     mut source: impl Source,
 ) -> Result<(), RunError> {
-    let early_log = EarlyLog::begin(Vec::new())?;
+    let ProgramInfo { name, version, layers, own_subscriber } = program.into();
+    let early_log = if own_subscriber { EarlyLog::of_program() } else { EarlyLog::begin(layers)? };
 
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (application, from_source) = source.load().map_err(RunError::Application)?;
-    let settings = options.or(from_source).check(program)?;
+    let settings = options.or(from_source).decide_for(&name, own_subscriber)?;
     if settings.detach && std::process::id() == 1 {
         return Err(OptionError::FirstProcess.into());
     }
@@ -144,7 +147,9 @@ pub fn run(
         given.signals.detached();
         given.signals.let_stop();
     }
-    let start = format!("{program} starts with pid {}: {}", std::process::id(), source.origin());
+    let version = version.map(|version| format!(" {version}")).unwrap_or_default();
+    let pid = std::process::id();
+    let start = format!("{name}{version} starts with pid {pid}: {}", source.origin());
     let outcome = live(&settings, given, early_log, application, &start, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {

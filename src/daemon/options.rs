@@ -97,6 +97,9 @@ pub enum OptionError {
         "--ready-fd {0}: descriptor {0} is not open; whoever starts the program leaves it open for it"
     )]
     NoReadyDescriptor(RawFd),
+    /// The program keeps its log itself.
+    #[error("{0} has no effect here: this program keeps its log itself; leave it out")]
+    OwnLog(&'static str),
     /// A wrong user or group.
     #[error(transparent)]
     Identity(#[from] IdentityError),
@@ -171,6 +174,35 @@ impl Options {
     pub fn check(self, program: &str) -> Result<Settings, OptionError> {
         let inside_root = self.chroot.is_some();
         self.with_whole_names(inside_root).decide(program)
+    }
+
+    /// [`check`](Self::check), for a program that may keep its log itself.
+    pub(super) fn decide_for(self, program: &str, own_log: bool) -> Result<Settings, OptionError> {
+        if let Some(option) = self.log_option().filter(|_| own_log) {
+            return Err(OptionError::OwnLog(option));
+        }
+        let mut settings = self.check(program)?;
+        if own_log {
+            settings.log.target = Target::Program;
+        }
+        Ok(settings)
+    }
+
+    /// An option about the log that somebody has given.
+    fn log_option(&self) -> Option<&'static str> {
+        let given = [
+            (self.logfile.is_some(), "--logfile"),
+            (self.syslog.is_some(), "--syslog"),
+            (self.prefix.is_some(), "--prefix"),
+            (self.facility.is_some(), "--facility"),
+            (self.log_level.is_some(), "--log-level"),
+            (self.log_format.is_some(), "--log-format"),
+            (self.rotate_at.is_some(), "rotate-at"),
+            (self.rotate_every.is_some(), "rotate-every"),
+            (self.keep.is_some(), "keep"),
+            (self.log_mode.is_some(), "mode"),
+        ];
+        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, option)| option)
     }
 
     fn decide(self, program: &str) -> Result<Settings, OptionError> {

@@ -63,6 +63,8 @@ pub enum Target {
     File(PathBuf),
     /// The system's log.
     Syslog,
+    /// Wherever the program's own subscriber of `tracing` brings it.
+    Program,
 }
 
 /// How the log is kept.
@@ -99,7 +101,9 @@ pub enum LogError {
     #[error(transparent)]
     Syslog(#[from] SyslogError),
     /// The program has set up `tracing` on its own.
-    #[error("logging has been set up already")]
+    #[error(
+        "logging has been set up already: a program that keeps its log itself says so with own_subscriber()"
+    )]
     Twice,
 }
 
@@ -119,7 +123,7 @@ impl Outside {
         let syslog = match options.target {
             Target::Syslog => Some(Syslog::connect()?),
             Target::File(_) => Syslog::connect().ok(),
-            Target::Stdout => None,
+            Target::Stdout | Target::Program => None,
         };
         Ok(Self { clock: Clock::system(), syslog })
     }
@@ -153,6 +157,11 @@ impl EarlyLog {
         };
         set.map_err(|_| LogError::Twice)?;
         Ok(Self { log, records: records::take(), waiting: true })
+    }
+
+    /// A log that the program keeps itself: nothing is heard here.
+    pub fn of_program() -> Self {
+        Self { log: Arc::new(Log::new(true)), records: false, waiting: false }
     }
 
     /// Opens the log.
@@ -223,6 +232,7 @@ fn open_sink(
             let syslog = syslog.map_or_else(Syslog::connect, Ok)?;
             (Sink::Syslog(syslog), Style::syslog(options.facility, &options.name))
         }
+        (Target::Program, _) => (Sink::Nowhere, Style::Plain),
         (Target::Stdout, _) if stdout_is_the_journal() => {
             (Sink::Stdout(StandardOutput::default()), Style::Journal)
         }
@@ -242,12 +252,12 @@ pub struct Logging {
 
 impl Logging {
     /// Brings what is written to standard output and standard error into the log: for a daemon, where both would
-    /// lead nowhere. To be called before there are threads.
+    /// lead nowhere. To be called before there are threads. A program that keeps its log itself keeps them, too.
     ///
     /// # Errors
     /// If the system refuses it.
     pub fn take_streams(&self) -> std::io::Result<()> {
-        self.streams.take()
+        if self.target == Target::Program { Ok(()) } else { self.streams.take() }
     }
 
     /// From now on a thread does the writing. Called when privileges have been dropped for good: a thread
@@ -257,7 +267,9 @@ impl Logging {
     /// If the system refuses what is needed for standard output and standard error.
     pub fn start_thread(&self) -> std::io::Result<()> {
         self.streams.start_threads()?;
-        self.output.start_thread();
+        if self.target != Target::Program {
+            self.output.start_thread();
+        }
         Ok(())
     }
 

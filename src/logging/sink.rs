@@ -14,6 +14,8 @@ pub(super) enum Sink {
     Stdout(StandardOutput),
     File(RotatingFile),
     Syslog(Syslog),
+    /// The log is kept by the program.
+    Nowhere,
 }
 
 impl Sink {
@@ -24,6 +26,7 @@ impl Sink {
             Sink::Stdout(_) => standard_output.as_fd(),
             Sink::File(file) => file.as_fd(),
             Sink::Syslog(syslog) => syslog.as_fd(),
+            Sink::Nowhere => return true,
         };
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         // Where it can't be waited for, the write will say why.
@@ -35,6 +38,7 @@ impl Sink {
             Sink::Stdout(stdout) => stdout.write_lines(lines),
             Sink::File(file) => file.write_lines(lines),
             Sink::Syslog(syslog) => syslog.write_lines(lines),
+            Sink::Nowhere => Ok(()),
         }
     }
 }

@@ -13,7 +13,8 @@ mod tables;
 
 use crate::cli::{self, Action, Invocation, Named};
 use crate::config::{self, Registry};
-use crate::daemon::{self, Environment, Options};
+use crate::daemon::{self, Environment, Options, ProgramInfo};
+use crate::logging::BoxedLayer;
 use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
 use failure::Failure;
@@ -24,6 +25,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use tracing_subscriber::Layer;
 
 /// A daemon's whole program. The name is that of its default files: `NAME.toml`, `NAME.pid`, `NAME.log`.
 pub struct Program {
@@ -33,13 +35,16 @@ pub struct Program {
     registry: Arc<Registry>,
     plugins: Plugins,
     built_in: Option<BuiltIn>,
+    layers: Vec<BoxedLayer>,
+    own_subscriber: bool,
 }
 
 impl Program {
     /// A program with the kinds of service that every registry knows.
     pub fn new(name: &'static str, version: &'static str, about: &'static str) -> Self {
         let (registry, plugins) = (Arc::default(), Plugins::new());
-        Self { name, version, about, registry, plugins, built_in: None }
+        let (layers, own_subscriber) = (Vec::new(), false);
+        Self { name, version, about, registry, plugins, built_in: None, layers, own_subscriber }
     }
 
     /// Sets the kinds and protocols that application files may name.
@@ -63,21 +68,47 @@ impl Program {
         self
     }
 
+    /// Adds a listener to the events of `tracing`, beside the log; see [`ProgramInfo::layers`].
+    pub fn layer(
+        mut self,
+        layer: impl Layer<tracing_subscriber::Registry> + Send + Sync + 'static,
+    ) -> Self {
+        self.layers.push(Box::new(layer));
+        self
+    }
+
+    /// Says that the program has a subscriber of `tracing` of its own, which it sets before [`run`](Self::run): there
+    /// is no log beside that, and options which ask for one are refused.
+    pub fn own_subscriber(mut self) -> Self {
+        self.own_subscriber = true;
+        self
+    }
+
+    /// What the daemon needs to know. The layers are taken.
+    fn info(&mut self) -> ProgramInfo {
+        let layers = std::mem::take(&mut self.layers);
+        let info = ProgramInfo::new(self.name).version(self.version).layers(layers);
+        if self.own_subscriber { info.own_subscriber() } else { info }
+    }
+
     /// Does what the command line says and returns the exit status; whatever failed has been printed to
     /// standard error. `args` begin with the program's own name, as [`std::env::args_os`] does.
     pub fn run(
-        self,
+        mut self,
         environment: Environment,
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
         let args: Vec<OsString> = args.into_iter().collect();
-        let done = self.parse(args.clone()).and_then(|Invocation { options, action }| {
-            if let Action::Run(named) = action {
-                return self.run_application(environment, options, named);
+        let done = match self.parse(args.clone()) {
+            Ok(Invocation { options, action: Action::Run(named) }) => {
+                self.run_application(environment, options, named)
             }
-            environment.release();
-            self.talk_about(options, action, args)
-        });
+            Ok(Invocation { options, action }) => {
+                environment.release();
+                self.talk_about(options, action, args)
+            }
+            Err(mistake) => Err(mistake),
+        };
         done.unwrap_or_else(|failure| failure.report(self.name))
     }
 
@@ -88,14 +119,14 @@ impl Program {
     }
 
     fn run_application(
-        &self,
+        &mut self,
         environment: Environment,
         options: Options,
         named: Named,
     ) -> Result<ExitCode, Failure> {
         if let Some(maker) = self.plugin(&named, &options, None)? {
             let source = self.plugin_source(maker, &named.arguments, &options, None)?;
-            daemon::run(self.name, environment, typed_here(options)?, source)?;
+            daemon::run(self.info(), environment, typed_here(options)?, source)?;
             return Ok(ExitCode::SUCCESS);
         }
         if let Some(target) = &named.target
@@ -105,7 +136,7 @@ impl Program {
         }
         let file = self.application_file(named.target, &options);
         let (source, options) = (self.source(file)?, typed_here(options)?);
-        daemon::run(self.name, environment, options, source)?;
+        daemon::run(self.info(), environment, options, source)?;
         Ok(ExitCode::SUCCESS)
     }
 

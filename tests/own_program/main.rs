@@ -4,6 +4,7 @@
 //! with one service, which does what `MUSE` names.
 
 mod errors;
+mod listeners;
 mod muse;
 #[path = "../support/mod.rs"]
 mod support;
@@ -28,6 +29,10 @@ const TESTS: &[Test] = &tests![
     errors::a_stop_that_fails_shows_the_whole_chain,
     errors::an_application_that_cant_be_made_shows_the_whole_chain,
     errors::a_panic_has_its_backtrace_in_the_log_if_rust_backtrace_asks_for_it,
+    listeners::a_layer_hears_all_events_and_the_log_is_as_without_it,
+    listeners::a_program_with_a_subscriber_of_its_own_keeps_it,
+    listeners::with_a_subscriber_of_its_own_a_program_refuses_options_about_the_log,
+    listeners::a_subscriber_that_nobody_told_of_is_an_error,
     words::an_event_while_the_application_is_made_comes_first_in_the_log,
     words::an_event_while_the_application_cant_be_made_is_at_the_terminal,
     words::records_of_the_log_crate_are_in_the_log_if_its_level_lets_them,

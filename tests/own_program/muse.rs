@@ -5,9 +5,12 @@ use anyhow::{Context as _, anyhow};
 use poetryd::daemon::Environment;
 use poetryd::service::{Application, BoxError, Context, PrivilegedContext, Service};
 use poetryd::{Program, async_trait};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::{self, SubscriberExt};
 
 /// What the program is asked for.
 fn asked() -> String {
@@ -21,7 +24,28 @@ fn is_asked(what: &str) -> bool {
 pub fn main() -> ExitCode {
     let environment = Environment::claim();
     let program = Program::new("muse", "1.2.3", "Says what it is asked to say");
-    program.built_in(application).run(environment, std::env::args_os())
+    let mut program = program.built_in(application);
+    if is_asked("listen") {
+        program = program.layer(Listener);
+    }
+    if asked().starts_with("subscribe") {
+        let own = tracing_subscriber::registry().with(Listener);
+        tracing::subscriber::set_global_default(own).unwrap();
+    }
+    if is_asked("subscribe") {
+        program = program.own_subscriber();
+    }
+    program.run(environment, std::env::args_os())
+}
+
+/// Writes the level of each event to the file `heard`.
+struct Listener;
+
+impl<S: tracing::Subscriber> Layer<S> for Listener {
+    fn on_event(&self, event: &tracing::Event<'_>, _: layer::Context<'_, S>) {
+        let file = std::fs::File::options().append(true).create(true).open("heard");
+        writeln!(file.unwrap(), "{}", event.metadata().level()).unwrap();
+    }
 }
 
 /// An error with two causes.
