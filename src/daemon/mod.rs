@@ -203,7 +203,7 @@ fn live(
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
     if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
-        warn!("can't remove the pid file, nor empty it: {e}");
+        warn!("can't write what is left of the pid file: {e}");
         let _ = logging.flush(LAST_WARNING);
     }
     outcome.map_err(|e| match e {

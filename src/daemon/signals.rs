@@ -41,7 +41,9 @@ impl Signals {
     /// Sets all handlers to their defaults and unblocks all signals, since both the mask and ignored signals are
     /// inherited across exec; and gets ready for those that a daemon understands.
     pub(super) fn claim() -> Self {
-        let mut hangup_ignored = false;
+        // An ignored SIGHUP is ignored throughout.
+        let hangup = set(Signal::SIGHUP, SigHandler::SigIgn);
+        let hangup_ignored = matches!(hangup, Some(SigHandler::SigIgn));
         for signal_to_reset in Signal::iterator() {
             let keep = [
                 Signal::SIGKILL,
@@ -50,18 +52,14 @@ impl Signals {
                 Signal::SIGSEGV,
                 Signal::SIGBUS,
             ];
-            if !keep.contains(&signal_to_reset) {
-                let before = set(signal_to_reset, SigHandler::SigDfl);
-                let was_ignored = matches!(before, Some(SigHandler::SigIgn));
-                hangup_ignored |= was_ignored && signal_to_reset == Signal::SIGHUP;
+            let stays_ignored = hangup_ignored && signal_to_reset == Signal::SIGHUP;
+            if !stays_ignored && !keep.contains(&signal_to_reset) {
+                set(signal_to_reset, SigHandler::SigDfl);
             }
         }
         // A log that has reached the limit of a file's size is to be an error of the write, and the lost lines to
         // be counted; not the end of the daemon.
         set(Signal::SIGXFSZ, SigHandler::SigIgn);
-        if hangup_ignored {
-            set(Signal::SIGHUP, SigHandler::SigIgn);
-        }
         let signals = Self { terminal: Terminal::open(), hangup_ignored };
         signals.let_stop();
         signals
@@ -226,8 +224,10 @@ extern "C" fn end(signal: libc::c_int) {
 
 /// Ends the process where the terminal has hung up.
 extern "C" fn hang_up(signal: libc::c_int) {
+    let error = Errno::last(); // of whatever is interrupted
     if terminal::has_hung_up() {
         end(signal);
     }
     HANGUP_CAME.store(true, Ordering::Relaxed);
+    error.set();
 }

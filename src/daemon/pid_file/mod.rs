@@ -101,14 +101,18 @@ impl PidFile {
     /// stale. The lock is given up last. If the daemon has failed, whoever waits for its end learns why.
     pub(super) fn remove(mut self, failure: Option<&str>) -> io::Result<()> {
         self.removed = true;
-        let told = |file: &File| failure.map_or(Ok(()), |failure| outcome::write(file, failure));
-        if self.lose_name() {
-            return told(&self.file);
+        let has_name = !self.lose_name();
+        let mut outcome = Ok(());
+        if let Some(failure) = failure {
+            outcome = outcome::write(&self.file, failure);
+            if has_name && outcome.is_ok() {
+                outcome::wait_until_read(&self.file);
+            }
         }
-        if told(&self.file).is_ok() && failure.is_some() {
-            outcome::wait_until_read(&self.file);
+        if has_name {
+            self.file.set_len(0)?;
         }
-        self.file.set_len(0)
+        outcome
     }
 
     /// Whether the file has its name no more.
