@@ -3,7 +3,7 @@
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
 //! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
 //! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
-//! `terminal.rs` and `panics.rs` throughout.
+//! `terminal.rs`, `panics.rs` and `abandon.rs` throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
@@ -22,6 +22,7 @@
 //! }
 //! ```
 
+mod abandon;
 mod capabilities;
 mod conductor;
 mod control;
@@ -183,7 +184,10 @@ fn live(
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
 
     // 4. Log. From here on, what goes wrong is in the log as well.
-    let logging = early_log.open(&settings.log, outside, settings.privileges.owner())?;
+    let (log, owner) = (settings.log.clone(), settings.privileges.owner());
+    let open = move || early_log.open(&log, outside, owner);
+    let Some(logging) = abandon::unless_stopped(&given.signals, open)? else { return Ok(()) };
+    let logging = logging?;
     if settings.detach {
         logging.take_streams()?;
     }

@@ -117,6 +117,11 @@ impl Signals {
     pub(super) fn reader(&self) -> io::Result<SignalReader> {
         SignalReader::of(&self.held())
     }
+
+    /// A reader for those alone that ask for a stop. The others go on waiting.
+    pub(super) fn stop_reader(&self) -> io::Result<SignalReader> {
+        SignalReader::of(&STOP.into_iter().collect())
+    }
 }
 
 impl SignalReader {

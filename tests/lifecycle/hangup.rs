@@ -1,7 +1,7 @@
 //! SIGHUP, and terminals that are closed.
 
 use crate::early::wait_for_reader;
-use crate::launch::{Launch, assert_nothing_left};
+use crate::launch::{Launch, assert_nothing_left, processes_in};
 use crate::support::{Background, Sandbox, run, stderr, through, until};
 use crate::terminal::Terminal;
 use nix::sys::signal::Signal;
@@ -43,7 +43,8 @@ fn so_does_one_that_a_shell_has_started() {
     let shell = ["sh", "-c", "\"$0\" \"$@\"; exit"];
     let mut daemon = start(&sandbox, &terminal, through(&shell, &sandbox.poetryd(&NODAEMON)));
     drop(terminal);
-    daemon.wait();
+    daemon.wait(); // for the shell, which does not wait for the daemon
+    until("the daemon's end", || processes_in(&sandbox.path("")).is_empty());
     assert_nothing_left(&sandbox);
     let log = sandbox.read("poetryd.log");
     assert!(log.contains("received SIGHUP, shutting down"), "{log}");
