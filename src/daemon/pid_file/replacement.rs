@@ -8,8 +8,9 @@ use super::holder::{self, Holder};
 use super::lock;
 use crate::daemon::signals::sleep_until_stopped;
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -31,13 +32,27 @@ pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
         return Ok(None);
     }
     refuse_other_files(&old)?;
-    let directory = path.parent().unwrap_or(Path::new("/"));
-    let new = tempfile::Builder::new().prefix(&hidden(path, ".")).tempfile_in(directory);
-    let new = new.map_err(|e| in_the_way(&e))?;
-    if !lock::take(new.as_file())? {
-        return Err(io::Error::other("somebody has locked a file that was just made"));
+    let new = path.with_file_name(hidden(path, ".new"));
+    let replaced = take_new(&new).and_then(|file| fs::rename(&new, path).map(|()| file));
+    if replaced.is_err() {
+        let _ = fs::remove_file(&new); // what is to be said is why there is no pid file
     }
-    Ok(Some(new.persist(path).map_err(|e| in_the_way(&e.error))?))
+    replaced.map(Some).map_err(|e| in_the_way(&e))
+}
+
+/// Makes a file, taken by this process. Only who has the turn does that, so one that is there already was left behind.
+fn take_new(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let options = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).to_owned();
+    let file = options.open(path)?;
+    if lock::take(&file)? {
+        Ok(file)
+    } else {
+        Err(io::Error::other("somebody has locked a file that was just made"))
+    }
 }
 
 /// Waits until no other start replaces this pid file. The turn ends when the file is closed.
