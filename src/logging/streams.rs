@@ -16,6 +16,7 @@ use std::fs::File;
 use std::io::{self, PipeReader, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 use tracing::Level;
@@ -80,14 +81,19 @@ impl Streams {
                 *state = State::Pipes(vec![self.pipe(Stream::Output)?]);
             }
             State::Memory(memory) => {
-                let mut text = Vec::new();
-                memory.rewind()?;
-                memory.take(MOST_AT_ONCE).read_to_end(&mut text)?;
-                for line in String::from_utf8_lossy(&text).lines() {
-                    self.log.say(Level::INFO, &format!("output: {line}"));
-                }
+                self.say_all_of(memory)?;
                 *state = State::Pipes(vec![self.pipe(Stream::Output)?, self.pipe(Stream::Error)?]);
             }
+        }
+        Ok(())
+    }
+
+    fn say_all_of(&self, memory: &mut File) -> io::Result<()> {
+        let mut text = Vec::new();
+        memory.rewind()?;
+        memory.take(MOST_AT_ONCE).read_to_end(&mut text)?;
+        for line in String::from_utf8_lossy(&text).lines() {
+            self.log.say(Level::INFO, &format!("output: {line}"));
         }
         Ok(())
     }
@@ -105,10 +111,28 @@ impl Streams {
 
     /// Brings what has been written so far into the log.
     pub(super) fn end(&self) {
-        let _ = io::stdout().flush(); // a line without an end, which is in this process's memory
-        if let State::Pipes(pipes) = &*self.state.lock() {
-            pipes.iter().for_each(|pipe| pipe.end());
+        let mut state = self.state.lock();
+        if !matches!(*state, State::NotTaken) {
+            flush_standard_output();
         }
+        match &mut *state {
+            State::NotTaken | State::File => {}
+            State::Memory(memory) => _ = self.say_all_of(memory), // else it stays unsaid
+            State::Pipes(pipes) => pipes.iter().for_each(|pipe| pipe.end()),
+        }
+    }
+}
+
+/// Writes what this process has printed of a line without an end. On another thread, since somebody who holds
+/// standard output's lock must not keep the process from its end.
+fn flush_standard_output() {
+    let (done, flushed) = mpsc::channel();
+    let flush = move || {
+        let _ = io::stdout().flush();
+        let _ = done.send(());
+    };
+    if thread::Builder::new().name("flush".into()).spawn(flush).is_ok() {
+        let _ = flushed.recv_timeout(LOG_TIMEOUT);
     }
 }
 

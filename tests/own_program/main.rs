@@ -38,6 +38,7 @@ const TESTS: &[Test] = &tests![
     words::records_of_the_log_crate_are_in_the_log_if_its_level_lets_them,
     words::the_panics_of_tasks_and_threads_are_in_the_log_with_their_service,
     words::what_is_printed_comes_into_the_log_line_by_line_to_the_last_without_an_end,
+    words::who_keeps_standard_output_locked_does_not_keep_the_daemon_from_its_end,
     words::a_line_of_more_than_64_kib_is_split,
     words::what_a_child_writes_is_in_the_log,
     words::after_a_rotation_standard_error_is_the_new_file,

@@ -98,6 +98,7 @@ impl Service for Clio {
                 println!("two\u{1b}");
                 print!("three");
             }
+            "lock" => std::mem::forget(std::io::stdout().lock()),
             "print at length" => println!("{}", "x".repeat(150_000)),
             "run a child" => {
                 command("sh").args(["-c", "echo out; echo err >&2"]).status()?;

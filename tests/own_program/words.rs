@@ -59,6 +59,12 @@ pub fn what_is_printed_comes_into_the_log_line_by_line_to_the_last_without_an_en
     assert_eq!(messages(&log, "stdout: "), expected, "{log}");
 }
 
+pub fn who_keeps_standard_output_locked_does_not_keep_the_daemon_from_its_end() {
+    let sandbox = Sandbox::new();
+    let log = stop(&sandbox, &start(&sandbox, "lock"));
+    assert!(log.contains("ends, with everything stopped"), "{log}");
+}
+
 pub fn a_line_of_more_than_64_kib_is_split() {
     let sandbox = Sandbox::new();
     let log = stop(&sandbox, &start(&sandbox, "print at length"));

@@ -77,6 +77,24 @@ fn fractions_are_numbers_in_json_where_json_has_them() {
     assert_eq!((&line["half"], &line["none"]), (&0.5.into(), &"NaN".into()));
 }
 
+#[test]
+fn early_events_are_kept_as_far_as_there_is_room_and_those_lost_are_counted() {
+    let file = LogFile::new();
+    let log = Arc::new(Log::new(true));
+    tracing::subscriber::with_default(Registry::default().with(LogLayer(log.clone())), || {
+        (0..900).for_each(|n| debug!("detail {n}"));
+        (0..1500).for_each(|n| info!("event {n}"));
+        log.open(Level::INFO, formatter(Format::Text, Style::Journal), file.output(1_000_000));
+        info!("late");
+    });
+    let text = fs::read_to_string(file.path()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1002);
+    assert_eq!((lines[0], lines[999]), ("<6>[-] event 0", "<6>[-] event 999"));
+    let lost = "<4>[-] warning: 500 events were lost: they came before the log was open";
+    assert_eq!(lines[1000..], [lost, "<6>[-] late"]);
+}
+
 /// An error may log while it is being displayed.
 #[test]
 fn a_line_may_cause_another() {
