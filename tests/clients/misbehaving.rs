@@ -1,7 +1,8 @@
 //! Clients that don't do what clients should.
 
 use crate::support::{
-    ECSTASY, Foreground, LIMIT, Sandbox, connect, fetch, open_descriptors, receive, until,
+    ECSTASY, Foreground, LIMIT, Sandbox, connect, fast_toml, fetch, open_descriptors, receive,
+    until,
 };
 use socket2::SockRef;
 use std::fs::{self, File};
@@ -42,6 +43,8 @@ impl Served {
     }
 
     fn start(sandbox: Sandbox, poem: Vec<u8>) -> Self {
+        // However long a client goes on sending.
+        sandbox.write("fast.toml", &fast_toml("linger-timeout = 600"));
         let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
         command.stderr(File::create(sandbox.path("stderr")).unwrap());
         let daemon = Foreground::start(command).ready();

@@ -14,7 +14,7 @@ fn refused(address: SocketAddr) -> bool {
 #[test]
 fn two_hundred_clients_in_the_middle_of_a_poem_get_all_of_it() {
     let sandbox = tree("");
-    let daemon = start(&sandbox, &[]);
+    let daemon = start(&sandbox, &["--stop-timeout", "600"]);
     let addresses = addresses(&daemon);
     let room = room_for(200);
     let clients: Vec<TcpStream> = (0..room.clients)
@@ -52,7 +52,7 @@ fn every_listener_refuses_new_connections_at_once() {
 #[test]
 fn clients_that_wait_in_the_backlog_are_served() {
     let sandbox = tree("max-connections = 1");
-    let daemon = start(&sandbox, &[]);
+    let daemon = start(&sandbox, &["--stop-timeout", "600"]);
     let address = daemon.address("first");
     let first = in_the_middle(address);
     let waiting: Vec<TcpStream> = (0..10).map(|_| connect(address)).collect();
