@@ -223,22 +223,26 @@ fn what_a_client_has_yet_to_read_is_not_lost_at_a_stop() {
     assert_eq!(forward.daemon.wait().0.code(), Some(0));
 }
 
+/// One that leads back to itself by way of another daemon, which no check can see.
 #[test]
 fn a_forwarder_to_itself_can_be_stopped() {
-    let down = Down::new();
-    let address = down.address();
-    let sandbox = Sandbox::new();
-    let application = format!(
-        "[services.served]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = {}\n\
-         max-connections = 10\nprotocol = \"forward\"\nto = \"{address}\"\n",
-        address.port()
-    );
-    sandbox.write("served.toml", &application);
-    let program = sandbox.poetryd(&["--nodaemon", "--stop-timeout", "600", "served.toml"]);
-    drop(down);
-    let daemon = Foreground::start(program).ready();
+    let ports = [Down::new(), Down::new()];
+    let addresses = [ports[0].address(), ports[1].address()];
+    let sandboxes = [Sandbox::new(), Sandbox::new()];
+    drop(ports);
+    let start = |number: usize| {
+        let (port, to) = (addresses[number].port(), addresses[1 - number]);
+        let application = format!(
+            "[services.served]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = {port}\n\
+             max-connections = 10\nprotocol = \"forward\"\nto = \"{to}\"\n"
+        );
+        sandboxes[number].write("served.toml", &application);
+        let options = ["--nodaemon", "--stop-timeout", "600", "served.toml"];
+        Foreground::start(sandboxes[number].poetryd(&options)).ready()
+    };
+    let (daemon, _other) = (start(0), start(1));
     let before = open_descriptors(daemon.pid());
-    let mut client = connect(address);
+    let mut client = connect(addresses[0]);
     let both_ends_of_10 = before + 2 * 10;
     until("all connections", || open_descriptors(daemon.pid()) == both_ends_of_10);
     daemon.signal(Signal::SIGTERM);
