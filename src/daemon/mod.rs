@@ -63,6 +63,7 @@ use pid_file::PidFile;
 use readiness::Supervisor;
 use signals::Signals;
 use std::io::Write;
+use std::os::fd::RawFd;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 use tracing::{error, info, warn};
@@ -113,7 +114,7 @@ where
 /// launching process. Nothing is left behind then: no pid file, no socket, no process.
 pub fn run(
     program: impl Into<ProgramInfo>,
-    mut environment: Environment,
+    environment: Environment,
     options: Options,
     mut source: impl Source,
 ) -> Result<(), RunError> {
@@ -126,13 +127,7 @@ pub fn run(
     if settings.detach && std::process::id() == 1 {
         return Err(OptionError::FirstProcess.into());
     }
-    if let Some(number) = settings.ready_fd {
-        let left_open = environment.take_descriptor(number);
-        environment.supervisor.add(left_open.ok_or(OptionError::NoReadyDescriptor(number))?);
-    }
-    let Environment { sockets, supervisor, signals, strays } = environment;
-    strays.close();
-    let mut given = Given { sockets, supervisor, signals };
+    let mut given = Given::of(environment, settings.ready_fd)?;
 
     // 2. Detach. Two processes go on from here.
     let mut report = None;
@@ -168,6 +163,19 @@ struct Given {
     signals: Signals,
 }
 
+impl Given {
+    /// What nobody has asked for by now is closed.
+    fn of(mut environment: Environment, ready_fd: Option<RawFd>) -> Result<Self, OptionError> {
+        if let Some(number) = ready_fd {
+            let left_open = environment.take_descriptor(number);
+            environment.supervisor.add(left_open.ok_or(OptionError::NoReadyDescriptor(number))?);
+        }
+        let Environment { sockets, supervisor, signals, strays } = environment;
+        strays.close();
+        Ok(Self { sockets, supervisor, signals })
+    }
+}
+
 /// Steps 3 to 11, in the process that serves. `report` is taken when the daemon is ready.
 fn live(
     settings: &Settings,
@@ -195,15 +203,22 @@ fn live(
     info!("{start}");
 
     let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));
-    let mut outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
+    let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
         Ok(()) => info!("ends, with everything stopped"),
         Err(e) => error!("{e}"),
     }
+    leave_nothing(&logging, pid_file, outcome)
+}
 
-    // 11. Leave nothing behind, and tell whoever waits for the end how it was.
+/// Step 11: leave nothing behind, and tell whoever waits for the end how it was.
+fn leave_nothing(
+    logging: &Logging,
+    pid_file: Option<PidFile>,
+    mut outcome: Result<(), RunError>,
+) -> Result<(), RunError> {
     if let Err(lost) = logging.finish(LAST_LINES) {
-        outcome = without_last_lines(&logging, lost, outcome);
+        outcome = without_last_lines(logging, lost, outcome);
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
     if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
