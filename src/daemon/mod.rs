@@ -260,7 +260,9 @@ fn serve(
 
     // 5. What has to be done with privileges.
     let resources = Resources::new();
-    let sockets = Sockets::of_process(sockets, supervisor.store());
+    // (A process that has detached is not the one that systemd takes messages of this kind from.)
+    let store = if settings.detach { None } else { supervisor.store() };
+    let sockets = Sockets::of_process(sockets, store);
     resources.insert(sockets.clone());
     application.privileged_start(&resources)?;
     sockets.close_unwanted();

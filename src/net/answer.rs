@@ -144,7 +144,8 @@ pub(super) async fn answer_loop(
         () = shared.closed.cancelled() => Ok(()),
         ended = answering => ended,
     };
-    drop(lent); // the last one to go, so that nobody else has the address while this answers
+    drop(socket);
+    drop(lent); // after the duplicate, so that the address is free when it is said to be
     ended
 }
 

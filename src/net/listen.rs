@@ -49,24 +49,27 @@ impl Wanted<'_> {
     pub(super) fn open(&self, cx: &PrivilegedContext) -> Result<Vec<LentSocket>, BoxError> {
         let sockets = cx.resource::<Sockets>().unwrap_or_default();
         for attempt in 1.. {
-            match self.try_all(cx, &sockets) {
+            let mut opened = Vec::new();
+            match self.open_all(cx, &sockets, &mut opened) {
                 // The port that the first address got is taken on another one.
-                Err(e) if self.port == 0 && e.is_in_use() && attempt < PORT_ATTEMPTS => {}
+                Err(e) if self.port == 0 && e.is_in_use() && attempt < PORT_ATTEMPTS => {
+                    opened.into_iter().for_each(|socket| sockets.discard(socket));
+                }
                 Err(e) => return Err(e.into()),
-                Ok(opened) if opened.is_empty() => break,
-                Ok(opened) => return Ok(opened),
+                Ok(()) if opened.is_empty() => break,
+                Ok(()) => return Ok(opened),
             }
         }
         Err(format!("{} has no address on this machine", self.interface).into())
     }
 
-    fn try_all(
+    fn open_all(
         &self,
         cx: &PrivilegedContext,
         sockets: &Sockets,
-    ) -> Result<Vec<LentSocket>, ListenError> {
+        opened: &mut Vec<LentSocket>,
+    ) -> Result<(), ListenError> {
         let mut port = self.port;
-        let mut opened: Vec<LentSocket> = Vec::new();
         for mut address in self.interface.addresses(port) {
             address.set_port(port);
             match sockets.open(cx.path(), &(self.endpoint)(address), &self.options) {
@@ -81,6 +84,6 @@ impl Wanted<'_> {
                 Err(e) => return Err(e),
             }
         }
-        Ok(opened)
+        Ok(())
     }
 }

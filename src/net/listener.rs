@@ -42,10 +42,10 @@ impl Listener {
         self.help.notified().await;
     }
 
-    /// Refuses clients that come from now on, unless the socket is shared: then they wait for whoever listens
-    /// next. Returns how many may wait now, at most.
+    /// Refuses clients that come from now on, unless somebody else has the socket, too: then they wait for whoever
+    /// listens next. Returns how many may wait now, at most.
     pub(super) fn refuse_new_clients(&self, backlog: usize) -> usize {
-        if self.socket.is_shared() {
+        if !self.socket.is_held_alone() {
             return self.waiting().min(backlog + 1);
         }
         let _ = SockRef::from(&self.socket).listen(0); // with a backlog of none, nobody new gets in

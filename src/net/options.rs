@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What can be set about a server, beside where it listens.
+/// What can be set about a server, besides where it listens.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServerOptions {

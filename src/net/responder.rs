@@ -17,7 +17,7 @@ pub trait Responder: Send + Sync + 'static {
     }
 }
 
-/// What can be set about a [`UdpServer`](super::UdpServer), beside where it listens.
+/// What can be set about a [`UdpServer`](super::UdpServer), besides where it listens.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UdpOptions {

@@ -16,7 +16,7 @@ use tracing::info;
 /// [`TcpServer`](super::TcpServer) does on a port. But Unix sockets have no reset: an answer that is cut
 /// just ends.
 ///
-/// A socket file that nobody listens on is replaced; one that somebody does is an error. The file is removed
+/// A socket file that nobody listens on is replaced; one that somebody listens on is an error. The file is removed
 /// when the service closes, unless the socket [is shared](LentSocket::is_shared). A path that begins with `@` is
 /// an abstract name, which is no file and has no permissions.
 pub struct UnixServer {
@@ -55,7 +55,7 @@ impl UnixServer {
         }
     }
 
-    /// Sets the permissions of the socket: who may write to it may connect. The umask does not matter.
+    /// Sets the permissions of the socket: whoever may write to it may connect. The umask does not matter.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
@@ -78,8 +78,10 @@ impl Service for UnixServer {
             before_listen: set_connection_options,
         };
         self.listener = sockets.open(cx.path(), &Endpoint::Unix(self.path.clone()), &options)?;
-        let path = self.path.display();
-        info!(%path, "listening on {path}");
+        if let Some(listener) = &self.listener {
+            let path = listener.endpoint();
+            info!(%path, "listening on {path}");
+        }
         Ok(())
     }
 

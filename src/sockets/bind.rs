@@ -6,14 +6,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How a socket is to be opened that is not open yet.
+/// How to open a socket that is not open yet.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListenOptions {
     /// How many clients may wait in the kernel to be accepted. The kernel takes at most
     /// `net.core.somaxconn`.
     pub backlog: u32,
-    /// The permission bits of a Unix socket's file, whatever the umask: who may write to it may connect.
+    /// The permission bits of a Unix socket's file, whatever the umask: whoever may write to it may connect.
     pub mode: u32,
     /// Called with the socket before it listens: for socket options that its connections are to inherit.
     pub before_listen: fn(BorrowedFd<'_>),

@@ -58,8 +58,8 @@ impl Descriptors {
         self.counted().total
     }
 
-    /// Sets `count` descriptors aside for one service, as long as the result is kept. It has an effect if it
-    /// is called before the first connection comes: these are not counted then.
+    /// Sets `count` descriptors aside for one service, as long as the result is kept. Call it before the
+    /// first connection comes; later calls have no effect.
     pub fn reserve(&self, count: usize) -> ReservedDescriptors {
         self.0.reserved.fetch_add(count, Ordering::Relaxed);
         ReservedDescriptors { budget: self.clone(), count }

@@ -28,8 +28,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether sockets of the same kind at these two can't be open at the same time: they are the same, or
-    /// one is for every address of the family and has the other's port.
+    /// Whether these two exclude each other: they are the same, or one is for every address of the family and has the other's port.
     pub fn overlaps(&self, other: &Endpoint) -> bool {
         match (self, other) {
             (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {

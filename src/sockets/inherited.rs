@@ -2,7 +2,7 @@
 //! systemd has kept in its descriptor store.
 
 use super::store::service_of;
-use super::{Endpoint, Origin, unix};
+use super::{Endpoint, ListenOptions, Origin, unix};
 use crate::file_id::FileId;
 use crate::service::ServicePath;
 use socket2::{SockRef, Socket};
@@ -49,7 +49,12 @@ impl Inherited {
     ///
     /// What an administrator has configured in systemd comes before what was stored: by its address, then by
     /// its name. Of what was stored the address decides, and where any port will do, the service's name.
-    pub(super) fn rank(&self, service: &ServicePath, wanted: &Endpoint) -> Option<u8> {
+    pub(super) fn rank(
+        &self,
+        service: &ServicePath,
+        wanted: &Endpoint,
+        options: &ListenOptions,
+    ) -> Option<u8> {
         let own = self.endpoint.as_ref()?;
         let same = own == wanted;
         match self.origin() {
@@ -58,7 +63,7 @@ impl Inherited {
                 let named = self.name.as_deref() == Some(service.as_str());
                 (named && own.is_like(wanted)).then_some(1)
             }
-            _ if same => is_reachable(own).then_some(2),
+            _ if same => can_be_kept(own, options).then_some(2),
             _ => {
                 let stored_for = self.name.as_deref().and_then(service_of);
                 let any_port = wanted.address().is_some_and(|address| address.port() == 0);
@@ -82,18 +87,32 @@ impl Inherited {
         all && SockRef::from(&self.fd).only_v6().is_ok_and(|only| !only)
     }
 
-    pub(super) fn into_socket(self) -> Socket {
+    /// The file of a Unix socket that is this program's own.
+    pub(super) fn file(&self) -> Option<unix::SocketFile> {
+        match (&self.endpoint, self.origin()) {
+            (Some(Endpoint::Unix(path)), Origin::Stored) => unix::SocketFile::of(path).ok(),
+            _ => None,
+        }
+    }
+
+    /// The socket. One that was stored gets the backlog that is asked for now; the queue stays.
+    pub(super) fn into_socket(self, backlog: u32) -> Socket {
+        let (stored, endpoint) = (self.origin() == Origin::Stored, self.endpoint);
         let socket = Socket::from(self.fd);
-        // Can't fail on an open socket; were it to, taking clients would report it.
+        // These can't fail on an open socket; were they to, taking clients would report it.
         let _ = socket.set_nonblocking(true);
+        if stored && !matches!(endpoint, Some(Endpoint::Udp(_))) {
+            let _ = socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX));
+        }
         socket
     }
 }
 
-/// Whether the file of a Unix socket that was stored still leads to it; somebody may have removed it.
-fn is_reachable(endpoint: &Endpoint) -> bool {
+/// Whether the file of a Unix socket that was stored still leads to it, and has the mode that is asked for now.
+/// Somebody may have removed it, or changed the application file.
+fn can_be_kept(endpoint: &Endpoint, options: &ListenOptions) -> bool {
     match endpoint {
-        Endpoint::Unix(path) => unix::is_reachable(path),
+        Endpoint::Unix(path) => unix::is_reachable(path, options.mode),
         _ => true,
     }
 }

@@ -49,13 +49,22 @@ impl LentSocket {
         self.origin
     }
 
-    /// Whether another process has it, too, and may give it to the next process of this program: systemd
-    /// does with those of its socket units and those in its descriptor store.
+    /// Whether another process has it, too, and may give it to the next process of this program, as systemd does
+    /// with sockets of its socket units and those in its descriptor store.
     ///
-    /// Such a socket must not be shut down, and neither its queue nor its options be changed. At a stop, take
+    /// Such a socket must not be shut down, and neither its queue nor its options may be changed. At a stop, take
     /// the clients that wait, and leave those who come later to whoever listens next.
     pub fn is_shared(&self) -> bool {
         self.shared
+    }
+
+    /// Whether nobody else has it now: no other process, and no other holder in this one.
+    pub(crate) fn is_held_alone(&self) -> bool {
+        self.all.lock().is_held_alone(self.id)
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// A TCP listener of the standard library on a duplicate of the descriptor. Keep this as long as it lives.

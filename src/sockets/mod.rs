@@ -2,8 +2,8 @@
 //!
 //! [`Sockets`] owns them and lends them to services. A service asks for an [`Endpoint`]; it gets the socket that
 //! was handed over for it (by systemd's [socket activation], or out of its [descriptor store]), or a newly bound one,
-//! and keeps the [`LentSocket`] as long as it wants it. So a service that is started again has the very socket
-//! that it had, and clients that connect meanwhile wait in its queue.
+//! and keeps the [`LentSocket`] as long as it wants it. Another instance of the service that asks meanwhile has the
+//! very same socket, and clients that connect in between wait in its queue.
 //!
 //! - `endpoint.rs`: addresses, and which of them can't be open side by side.
 //! - `bind.rs`: opening a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
@@ -107,9 +107,10 @@ impl Sockets {
         let failed = |e| ListenError::of_system(&wanted, e);
         let id = match open.find(service, &wanted)? {
             Some(id) => id,
-            None => match state.claim(service, &wanted) {
-                Some(inherited) => open.add_inherited(inherited, service, &asked),
+            None => match state.claim(service, &wanted, options) {
+                Some(inherited) => open.add_inherited(inherited, service, &asked, options.backlog),
                 None => {
+                    state.forget_all(open.close_unwanted(|own| own.overlaps(&wanted)));
                     open.refuse_overlap(&wanted)?;
                     state.refuse_overlap(&wanted)?;
                     let bound = bind::bind(&wanted, options).map_err(failed)?;
@@ -133,21 +134,23 @@ impl Sockets {
     pub fn close_unwanted(&self) {
         let mut state = self.0.state.lock();
         for inherited in std::mem::take(&mut state.unclaimed) {
-            match inherited.stored_name().map(str::to_owned) {
-                Some(name) => {
-                    info!("no service wants the socket that was stored: {inherited}; closed");
-                    state.forget_stored(&name);
-                }
-                None => {
-                    warn!("no service wants the socket that was handed over: {inherited}; closed");
-                }
+            if inherited.stored_name().is_some() {
+                info!("no service wants the socket that was stored: {inherited}; closed");
+                state.forget_unclaimed(inherited);
+            } else {
+                warn!("no service wants the socket that was handed over: {inherited}; closed");
             }
         }
-        for (closed, stored_name) in self.0.open.lock().take_unwanted() {
-            info!("no service wants the socket {closed} any more; closed");
-            if let Some(name) = stored_name {
-                state.forget_stored(&name);
-            }
+        let closed = self.0.open.lock().close_unwanted(|_| true);
+        state.forget_all(closed);
+    }
+
+    /// Closes a socket that a service has just got and can't use, wherever else it was stored.
+    pub(crate) fn discard(&self, lent: LentSocket) {
+        let mut state = self.0.state.lock();
+        if lent.origin() != Origin::Inherited {
+            let closed = self.0.open.lock().close(lent.id());
+            state.forget_all(closed);
         }
     }
 
@@ -159,9 +162,14 @@ impl Sockets {
 
 impl State {
     /// The best of what was handed over for a service.
-    fn claim(&mut self, service: &ServicePath, wanted: &Endpoint) -> Option<Inherited> {
+    fn claim(
+        &mut self,
+        service: &ServicePath,
+        wanted: &Endpoint,
+        options: &ListenOptions,
+    ) -> Option<Inherited> {
         let ranked = self.unclaimed.iter().enumerate();
-        let ranked = ranked.filter_map(|(at, one)| Some((one.rank(service, wanted)?, at)));
+        let ranked = ranked.filter_map(|(at, one)| Some((one.rank(service, wanted, options)?, at)));
         let (_, at) = ranked.min()?;
         Some(self.unclaimed.remove(at))
     }
@@ -179,18 +187,15 @@ impl State {
         self.unclaimed = others;
         let mut refused = Ok(());
         for one in overlapping {
-            match one.stored_name().map(str::to_owned) {
-                Some(name) => {
-                    info!("the socket that was stored makes way for {wanted}: {one}; closed");
-                    self.forget_stored(&name);
-                }
-                None => {
-                    let reason = format!(
-                        "it overlaps {one}, which was handed over; ask for the same address, or let its FileDescriptorName= be the service's path"
-                    );
-                    refused = Err(ListenError::of_conflict(wanted, reason));
-                    self.unclaimed.push(one);
-                }
+            if one.stored_name().is_some() {
+                info!("the socket that was stored makes way for {wanted}: {one}; closed");
+                self.forget_unclaimed(one);
+            } else {
+                let reason = format!(
+                    "it overlaps {one}, which was handed over; listen on that very address, or let the socket unit open {wanted}"
+                );
+                refused = Err(ListenError::of_conflict(wanted, reason));
+                self.unclaimed.push(one);
             }
         }
         refused
@@ -202,6 +207,25 @@ impl State {
         match self.stored.add(&bound.service, bound.as_fd()) {
             Ok(name) => bound.stored_name = name,
             Err(e) => warn!("{} will refuse clients during a restart: {e}", bound.endpoint),
+        }
+    }
+
+    /// Closes a stored socket that nobody has asked for, everywhere.
+    fn forget_unclaimed(&mut self, unclaimed: Inherited) {
+        let (endpoint, name) =
+            (unclaimed.endpoint.clone(), unclaimed.stored_name().map(str::to_owned));
+        drop(unclaimed);
+        name.iter().for_each(|name| self.forget_stored(name));
+        if let Some(Endpoint::Unix(path)) = endpoint {
+            unix::remove_stale(&path);
+        }
+    }
+
+    /// Says that sockets were closed which nobody wants, and takes them out of the store.
+    fn forget_all(&mut self, closed: impl IntoIterator<Item = (OpenSocket, Option<String>)>) {
+        for (closed, stored_name) in closed {
+            info!("no service wants the socket {closed} any more; closed");
+            stored_name.iter().for_each(|name| self.forget_stored(name));
         }
     }
 

@@ -56,8 +56,8 @@ pub(super) struct OneOpen {
     pub(super) endpoint: Endpoint,
     /// The name in the descriptor store, if it is there.
     pub(super) stored_name: Option<String>,
-    /// What the service had asked for.
-    asked: Endpoint,
+    /// Which service had asked for what when it was opened.
+    asked: (ServicePath, Endpoint),
     socket: Arc<Socket>,
     pub(super) origin: Origin,
     /// How many have it now.
@@ -83,8 +83,12 @@ impl OneOpen {
 impl Open {
     /// What the service got when it asked for this before, if that still is open; else what it asks for.
     pub(super) fn answered(&self, service: &ServicePath, asked: &Endpoint) -> Endpoint {
-        let key = (service.clone(), asked.clone());
-        self.answers.get(&key).unwrap_or(asked).clone()
+        let answer = self.answers.get(&(service.clone(), asked.clone()));
+        let is_to_be_had = |answer: &&Endpoint| {
+            let open = self.around(answer).find(|(_, open)| open.endpoint == **answer);
+            open.is_some_and(|(_, open)| open.lent == 0 || open.service == *service)
+        };
+        answer.filter(is_to_be_had).unwrap_or(asked).clone()
     }
 
     /// Whether the service has an IPv6 socket that takes what comes to this IPv4 address, too.
@@ -137,17 +141,18 @@ impl Open {
         inherited: Inherited,
         service: &ServicePath,
         asked: &Endpoint,
+        backlog: u32,
     ) -> u64 {
         self.add(OneOpen {
             service: service.clone(),
             endpoint: inherited.endpoint.clone().unwrap_or_else(|| asked.clone()),
             stored_name: inherited.stored_name().map(str::to_owned),
-            asked: asked.clone(),
+            asked: (service.clone(), asked.clone()),
             origin: inherited.origin(),
             lent: 0,
             takes_ipv4_too: inherited.takes_ipv4_too(),
-            socket: Arc::new(inherited.into_socket()),
-            file: None,
+            file: inherited.file(),
+            socket: Arc::new(inherited.into_socket(backlog)),
             descriptor: None,
         })
     }
@@ -172,7 +177,7 @@ impl Open {
             service: service.clone(),
             endpoint,
             stored_name: None,
-            asked: asked.clone(),
+            asked: (service.clone(), asked.clone()),
             origin: Origin::Bound,
             lent: 0,
             takes_ipv4_too: false,
@@ -186,9 +191,8 @@ impl Open {
         let id = self.next;
         self.next += 1;
         self.neighbours.entry(Neighbourhood::of(&open.endpoint)).or_default().push(id);
-        if open.asked != open.endpoint {
-            let key = (open.service.clone(), open.asked.clone());
-            self.answers.insert(key, open.endpoint.clone());
+        if open.asked.1 != open.endpoint {
+            self.answers.insert(open.asked.clone(), open.endpoint.clone());
         }
         self.sockets.insert(id, open);
         id
@@ -231,20 +235,38 @@ impl Open {
     pub(super) fn give_back(&mut self, id: u64) {
         let Some(open) = self.sockets.get_mut(&id) else { return };
         open.lent -= 1;
-        if open.lent == 0
-            && !open.is_shared()
-            && let Some(file) = self.remove(id).and_then(|open| open.file)
-        {
-            file.remove();
+        if open.lent == 0 && !open.is_shared() {
+            self.close(id);
         }
     }
 
-    /// Takes out the sockets that nobody has, with the names that they are stored by.
-    pub(super) fn take_unwanted(&mut self) -> Vec<(OpenSocket, Option<String>)> {
-        let unwanted = self.sockets.iter().filter(|(_, open)| open.lent == 0);
-        let unwanted: Vec<u64> = unwanted.map(|(id, _)| *id).collect();
-        let removed = unwanted.into_iter().filter_map(|id| self.remove(id));
-        removed.map(|open| (open.describe(), open.stored_name)).collect()
+    /// Closes the sockets that nobody has and that `which` accepts. Returns them, with the names that they are
+    /// stored by.
+    pub(super) fn close_unwanted(
+        &mut self,
+        which: impl Fn(&Endpoint) -> bool,
+    ) -> Vec<(OpenSocket, Option<String>)> {
+        let unwanted = |open: &OneOpen| open.lent == 0 && which(&open.endpoint);
+        let unwanted: Vec<u64> =
+            self.sockets.iter().filter(|(_, open)| unwanted(open)).map(|(id, _)| *id).collect();
+        unwanted.into_iter().filter_map(|id| self.close(id)).collect()
+    }
+
+    /// Closes one socket, whoever has it, and removes its file. Returns what it was, and the name that it is stored
+    /// by.
+    pub(super) fn close(&mut self, id: u64) -> Option<(OpenSocket, Option<String>)> {
+        let open = self.remove(id)?;
+        let described = (open.describe(), open.stored_name);
+        drop(open.socket);
+        if let Some(file) = open.file {
+            file.remove();
+        }
+        Some(described)
+    }
+
+    /// Whether one holder has the socket alone, in this process as well as in others.
+    pub(super) fn is_held_alone(&self, id: u64) -> bool {
+        self.sockets.get(&id).is_some_and(|open| open.lent == 1 && !open.is_shared())
     }
 
     /// All of them.
@@ -261,7 +283,7 @@ impl Open {
                 self.neighbours.remove(&neighbourhood);
             }
         }
-        self.answers.remove(&(open.service.clone(), open.asked.clone()));
+        self.answers.remove(&open.asked);
         Some(open)
     }
 

@@ -47,7 +47,7 @@ impl Stored {
         let Some(store) = &self.store else { return Ok(None) };
         if self.names.len() >= store.room() {
             let full = format!(
-                "the descriptor store has room for {} sockets; raise FileDescriptorStoreMax=",
+                "the descriptor store has room for {} sockets; in the unit, raise FileDescriptorStoreMax= and, where Environment= sets it, FDSTORE=",
                 store.room()
             );
             return Err(io::Error::other(full));

@@ -5,6 +5,7 @@ use nix::unistd::dup;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -286,6 +287,67 @@ fn what_is_no_socket_is_closed() {
     let sockets = Sockets::of_process(handed_over, None);
     let bound = open(&sockets, "fast", &tcp("127.0.0.1:0"));
     assert_eq!(bound.origin(), Origin::Bound);
+    let address = udp.local_addr().unwrap();
+    drop(udp);
+    assert!(UdpSocket::bind(address).is_err(), "nobody has closed it yet");
     sockets.close_unwanted();
-    assert_eq!(sockets.list().len(), 1);
+    assert!(UdpSocket::bind(address).is_ok());
+}
+
+#[test]
+fn a_stored_unix_socket_gets_the_mode_that_is_asked_for_now() {
+    let directory = tempfile::tempdir().unwrap();
+    let endpoint = Endpoint::Unix(directory.path().join("socket"));
+    let Endpoint::Unix(file) = &endpoint else { unreachable!() };
+    let store = TestStore::default();
+    let mode = || std::fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    let open = |mode| {
+        let options = ListenOptions { mode, ..ListenOptions::default() };
+        store.sockets().open(&path("fast"), &endpoint, &options).unwrap().unwrap().origin()
+    };
+    assert_eq!((open(0o666), mode()), (Origin::Bound, 0o666));
+    assert_eq!((open(0o666), mode()), (Origin::Stored, 0o666));
+    assert_eq!((open(0o600), mode()), (Origin::Bound, 0o600));
+    assert_eq!(store.names(), ["fast/0"]);
+}
+
+#[test]
+fn a_stored_unix_socket_that_no_service_wants_goes_with_its_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("socket");
+    let store = TestStore::default();
+    drop(open(&store.sockets(), "fast", &Endpoint::Unix(file.clone())));
+    assert!(file.exists());
+    store.sockets().close_unwanted();
+    assert!(!file.exists() && store.names().is_empty());
+}
+
+#[test]
+fn what_can_t_be_used_is_closed_wherever_it_was_stored_and_not_offered_again() {
+    let store = TestStore::default();
+    let (sockets, any_port) = (store.sockets(), tcp("127.0.0.1:0"));
+    let unusable = open(&sockets, "fast", &any_port);
+    let address = unusable.endpoint().address().unwrap();
+    sockets.discard(unusable);
+    assert!(store.names().is_empty() && !accepts(address));
+}
+
+#[test]
+fn a_port_that_another_service_has_got_since_is_not_offered_again() {
+    let store = TestStore::default();
+    let (sockets, any_port) = (store.sockets(), tcp("127.0.0.1:0"));
+    let endpoint = open(&sockets, "a", &any_port).endpoint().clone();
+    let of_another = open(&sockets, "b", &endpoint);
+    assert_ne!(open(&sockets, "a", &any_port).endpoint(), of_another.endpoint());
+}
+
+#[test]
+fn who_has_a_socket_together_with_another_does_not_have_it_alone() {
+    let sockets = Sockets::new();
+    let first = open(&sockets, "fast", &tcp("127.0.0.1:0"));
+    assert!(first.is_held_alone());
+    let second = open(&sockets, "fast", first.endpoint());
+    assert!(!first.is_held_alone() && !second.is_held_alone());
+    drop(first);
+    assert!(second.is_held_alone());
 }

@@ -8,7 +8,8 @@ use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tracing::warn;
 
@@ -45,6 +46,7 @@ pub(super) fn bind(
         socket.bind(&address)?;
         None
     } else {
+        too_long(path).map_or(Ok(()), |why| Err(io::Error::other(why)))?;
         make_way(path)?;
         bind_with_mode(&socket, &address, path, mode)?;
         Some(SocketFile::of(path)?)
@@ -54,10 +56,24 @@ pub(super) fn bind(
     Ok((socket, file))
 }
 
-/// Whether clients that connect to this name reach a socket that is open. If one that this process has was
-/// bound to the name, and nobody has put another file there, it is that one.
-pub(super) fn is_reachable(path: &Path) -> bool {
-    is_abstract(path) || find(path).is_ok_and(|found| found == Found::Open)
+/// Whether clients that connect to this name reach a socket that is open, and its file has this mode. If one that
+/// this process has was bound to the name, and nobody has put another file there, it is that one.
+pub(super) fn is_reachable(path: &Path, mode: u32) -> bool {
+    let has_mode = || {
+        let file = fs::symlink_metadata(path);
+        file.is_ok_and(|file| file.permissions().mode() & 0o777 == mode)
+    };
+    is_abstract(path) || (find(path).is_ok_and(|found| found == Found::Open) && has_mode())
+}
+
+/// Removes the file of a socket that has just been closed, unless another one is open at its name by now.
+pub(super) fn remove_stale(path: &Path) {
+    if !is_abstract(path)
+        && find(path).is_ok_and(|found| found == Found::Stale)
+        && let Err(e) = fs::remove_file(path)
+    {
+        warn!("can't remove the socket {}: {e}; the next start will", path.display());
+    }
 }
 
 /// Says what the name of a Unix socket will be, seen from outside the place where its service would run, if it
@@ -70,6 +86,7 @@ pub fn check_unix_path(path: &Path, files: &Files) -> io::Result<PathBuf> {
         return Ok(path.into());
     }
     let path = files.find(path);
+    let path = std::path::absolute(&path).unwrap_or(path);
     let failed = |why: &str| {
         Err(io::Error::other(format!("can't listen on the socket {}: {why}", path.display())))
     };
@@ -80,11 +97,25 @@ pub fn check_unix_path(path: &Path, files: &Files) -> io::Result<PathBuf> {
         Ok(_) => return failed(&format!("{} is not a directory", directory.display())),
         Err(e) => return failed(&format!("its directory {}: {e}", directory.display())),
     }
+    if let Some(why) = too_long(&path) {
+        return failed(&why);
+    }
     match find(&path) {
         Ok(Found::Other) => failed(NOT_A_SOCKET),
         Ok(_) => Ok(path),
         Err(e) => failed(&e.to_string()),
     }
+}
+
+/// How long a name has room in a socket's address, in bytes: `sun_path` of unix(7), with a NUL at its end.
+const LONGEST_PATH: usize = 107;
+
+/// Why a name can't be a socket's: the whole name counts.
+fn too_long(path: &Path) -> Option<String> {
+    let length = path.as_os_str().as_bytes().len();
+    (length > LONGEST_PATH).then(|| {
+        format!("the whole name has {length} bytes, and a socket's has at most {LONGEST_PATH}; choose a shorter path or rundir")
+    })
 }
 
 const NOT_A_SOCKET: &str = "there is a file of that name which is not a socket";
@@ -118,7 +149,7 @@ fn find(path: &Path) -> io::Result<Found> {
 }
 
 impl SocketFile {
-    fn of(path: &Path) -> io::Result<Self> {
+    pub(super) fn of(path: &Path) -> io::Result<Self> {
         Ok(Self { path: path.into(), id: FileId::of(&fs::symlink_metadata(path)?) })
     }
 
