@@ -75,17 +75,6 @@ fn sockets_for_another_process_are_not_used() {
     until("nobody listens on it", || TcpStream::connect(foreign).is_err());
 }
 
-#[test]
-fn a_socket_that_was_handed_over_is_closed_at_the_stop() {
-    let sandbox = Sandbox::new();
-    let listener = listener();
-    let address = listener.local_addr().unwrap();
-    let daemon = Foreground::start(activated(&sandbox, listener, "fast", "$$")).ready();
-    let log = daemon.stop().join("\n");
-    assert!(log.contains(&format!("[fast] closing {address}")), "{log}");
-    assert!(TcpStream::connect(address).is_err());
-}
-
 /// The program with `listener` as its descriptor 3, and nobody said to be the one that it is for.
 fn activated_anonymously(sandbox: &Sandbox, fds: &str, listener: TcpListener) -> Foreground {
     let mut command = activated(sandbox, listener, "fast", "$$; unset LISTEN_PID");

@@ -35,22 +35,32 @@ fn an_answer_takes_no_memory_however_much_longer_than_its_request_it_is() {
     assert!(taken < 2 * 15_900_000, "{taken} bytes");
 }
 
+/// Sends what the server takes now of the rest of a request; returns how much that was.
+fn push(client: &mut TcpStream, rest: &[u8]) -> usize {
+    match client.write(rest) {
+        Ok(taken) => taken,
+        Err(e) if e.kind() == ErrorKind::WouldBlock => 0,
+        Err(e) => panic!("{e}"),
+    }
+}
+
 #[test]
 fn a_hundred_unfinished_requests_take_no_more_memory_than_they_may() {
-    let served = transform("request-memory = \"48MB\"\nread-timeout = 0.2");
+    let served = transform("request-memory = \"48MB\"\nread-timeout = 600");
     let before = peak_memory(&served);
-    let clients: Vec<TcpStream> = (0..100).map(|_| served.connect()).collect();
     let most = [&b"15900000:shout."[..], &[b'x'; 15_000_000]].concat();
-    thread::scope(|scope| {
-        for mut client in clients {
-            let most = &most;
-            // As much as is taken until the server has had enough.
-            scope.spawn(move || (client.write_all(most), receive(&mut client)));
+    let mut clients: Vec<(TcpStream, usize)> = (0..100).map(|_| (served.connect(), 0)).collect();
+    clients.iter().for_each(|(client, _)| client.set_nonblocking(true).unwrap());
+    until("three requests have come as far as they will", || {
+        for (client, sent) in &mut clients {
+            *sent += push(client, &most[*sent..]);
         }
+        clients.iter().filter(|(_, sent)| *sent == most.len()).count() == 3
     });
+    served.daemon.wait_for("waits for memory: requests take all 48000000 bytes of it");
     let taken = peak_memory(&served) - before;
     assert!(taken < 48_000_000 + 5_000_000, "{taken} bytes");
-    served.daemon.wait_for("waits for memory: requests take all 48000000 bytes of it");
+    drop(clients);
     assert_eq!(ask(&served, b"10:shout.poem,"), b"4:POEM,");
 }
 
@@ -94,9 +104,11 @@ fn a_client_that_sends_byte_by_byte_keeps_nobody_waiting_for_memory_for_ever() {
     assert!(ask(&served, &request) == encode(&vec![b'A'; 900_000]));
     let (nothing, error) = receive(&mut slow);
     assert_eq!(nothing, b"");
-    // A reset is shown to the first who asks, be it the one who writes or the one who reads.
+    // A reset is shown to the first who asks, be it the one who writes or the one who reads. Where this client was
+    // kept from sending for as long as the read timeout, the server may have ended the connection in order.
     let errors = [Some(pace.join().unwrap()), error];
-    assert!(errors.contains(&Some(ErrorKind::ConnectionReset)), "{errors:?}");
+    let end = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe];
+    assert!(errors.iter().flatten().any(|error| end.contains(error)), "{errors:?}");
 }
 
 #[test]
