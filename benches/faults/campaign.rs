@@ -15,7 +15,10 @@ use std::time::{Duration, Instant};
 const THREADS: usize = 32;
 
 /// How often something happens to the daemon.
-const EVENTS: usize = 40;
+const EVENTS: usize = 100;
+
+/// After so many clients that waited in vain, no more are sent: the others would, too.
+const MOST_TIME_OUTS: usize = 100;
 
 /// How much memory may grow, in kB.
 const MOST_GROWTH: u64 = 32 * 1024;
@@ -39,6 +42,7 @@ struct Field<'a> {
     kills: AtomicUsize,
     /// Held by clients for whom the daemon connects to itself; a restart waits for them.
     comes_back: RwLock<()>,
+    time_outs: AtomicUsize,
     has_failed: AtomicBool,
 }
 
@@ -63,6 +67,7 @@ pub fn run(clients: usize, seed: u64, tally: &mut Tally) {
         started: AtomicUsize::new(0),
         kills: AtomicUsize::new(0),
         comes_back: RwLock::new(()),
+        time_outs: AtomicUsize::new(0),
         has_failed: AtomicBool::new(false),
     };
     let mut done = Done::default();
@@ -95,7 +100,7 @@ impl Field<'_> {
         let mut records = Vec::new();
         loop {
             let number = self.started.fetch_add(1, SeqCst);
-            if number >= self.clients || self.has_failed.load(SeqCst) {
+            if number >= self.clients || self.is_over() {
                 return records;
             }
             let mut random = Random(self.seed ^ (number as u64) << 20);
@@ -103,6 +108,7 @@ impl Field<'_> {
             let _turn = kind.comes_back().then(|| self.comes_back.read().unwrap());
             let kills = self.kills.load(SeqCst);
             let outcome = play(kind, number, &mut random, &self.place.addresses);
+            self.time_outs.fetch_add(usize::from(outcome == Outcome::TimedOut), SeqCst);
             let is_touched = kills % 2 == 1 || self.kills.load(SeqCst) != kills;
             records.push(Record { number, kind, outcome, is_touched });
         }
@@ -113,10 +119,7 @@ impl Field<'_> {
     fn disturb(&self, daemon: &mut Daemon, done: &mut Done) {
         let _stop = StopOnPanic(&self.has_failed);
         for event in 1..EVENTS {
-            let threshold = event * self.clients / EVENTS;
-            while self.started.load(SeqCst) < threshold {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            self.wait_for(event * self.clients / EVENTS, daemon);
             let is_first_half = event <= EVENTS / 2;
             match event % 5 {
                 1 if is_first_half => self.restart(daemon, done),
@@ -131,6 +134,19 @@ impl Field<'_> {
                     done.rotations += 1;
                 }
             }
+        }
+        self.wait_for(self.clients, daemon);
+    }
+
+    fn is_over(&self) -> bool {
+        self.has_failed.load(SeqCst) || self.time_outs.load(SeqCst) >= MOST_TIME_OUTS
+    }
+
+    /// Waits until so many clients have started.
+    fn wait_for(&self, clients: usize, daemon: &Daemon) {
+        while self.started.load(SeqCst) < clients && !self.is_over() {
+            daemon.assert_running();
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 

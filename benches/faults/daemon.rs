@@ -169,6 +169,13 @@ impl Daemon {
         kill(self.pid, signal).unwrap();
     }
 
+    /// # Panics
+    /// If it has ended by itself.
+    pub fn assert_running(&self) {
+        let status = waitpid(self.pid, Some(WaitPidFlag::WNOHANG)).unwrap();
+        assert_eq!(status, WaitStatus::StillAlive, "the daemon has ended by itself");
+    }
+
     pub fn pid_file(&self) -> &Path {
         &self.pid_file
     }

@@ -24,6 +24,9 @@ use std::time::Instant;
 use tally::Tally;
 
 const CLIENTS: usize = 1_000_000;
+/// As many addresses as there are for them.
+const MOST_CLIENTS: usize = 10_000_000;
+
 const SEED: u64 = 20_261_124;
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (clients, seed) = (option("--clients", CLIENTS), option("--seed", SEED));
+    assert!((1..=MOST_CLIENTS).contains(&clients), "--clients: 1 to {MOST_CLIENTS}");
     let start = Instant::now();
     println!("{}\npoetryd: {}", machine(), env!("CARGO_BIN_EXE_poetryd"));
     println!("{clients} clients, seed {seed}\n");
