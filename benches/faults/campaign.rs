@@ -191,8 +191,11 @@ fn tally_clients(records: &[Record], tally: &mut Tally) {
     }
     tally.sent("clients in progress while the daemon was killed", count(&|r| r.is_touched));
     tally.sent("of these, cut", count(&|r| r.is_touched && r.outcome != Outcome::Fine));
+    let is_empty = |r: &Record| r.is_touched && r.outcome == Outcome::Empty;
+    tally.sent("of these, with a normal end without a byte", count(&is_empty));
     let outcomes = [
         (Outcome::Short, "short, with a normal end"),
+        (Outcome::Empty, "without a byte, with a normal end"),
         (Outcome::Wrong, "wrong bytes"),
         (Outcome::Refused, "refused"),
         (Outcome::TimedOut, "timed out"),
@@ -202,16 +205,19 @@ fn tally_clients(records: &[Record], tally: &mut Tally) {
     for (outcome, name) in outcomes {
         let lost = |r: &&Record| r.outcome == outcome && !is_excused(r);
         for r in records.iter().filter(lost).take(5) {
-            eprintln!("{name}: {:?} from {}", r.kind, client::address_of(r.number));
+            let during = if r.is_touched { ", during a kill" } else { "" };
+            eprintln!("{name}: {:?} from {}{during}", r.kind, client::address_of(r.number));
         }
         tally.lost(name, records.iter().filter(lost).count());
     }
 }
 
-/// Whether a kill explains it: a reset, or on a Unix socket, which has none, an early end.
+/// Whether a kill explains it: a reset, or on a Unix socket, which has none, an early end. Also an end without a
+/// byte: on a socket that was handed over, a kill may come between accept(2) and the SO_LINGER that makes it a
+/// reset, and a proxy whose fetch was cut closes like that.
 fn is_excused(record: &Record) -> bool {
     let is_cut = match record.outcome {
-        Outcome::Reset => true,
+        Outcome::Reset | Outcome::Empty => true,
         Outcome::Short => record.kind == Kind::Unix,
         _ => false,
     };

@@ -19,6 +19,8 @@ pub enum Outcome {
     Fine,
     /// Fewer bytes than there are, and then a normal end.
     Short,
+    /// No byte at all, and then a normal end.
+    Empty,
     Wrong,
     Refused,
     TimedOut,
@@ -104,7 +106,10 @@ fn reads_all_of(stream: &mut impl Read, expected: &[u8]) -> io::Result<Outcome> 
 fn judge(received: &[u8], expected: &[u8]) -> Outcome {
     if received == expected {
         Outcome::Fine
+    } else if received.is_empty() {
+        Outcome::Empty
     } else if expected.starts_with(received) {
+        eprintln!("an end after {} of {} bytes", received.len(), expected.len());
         Outcome::Short
     } else {
         Outcome::Wrong
