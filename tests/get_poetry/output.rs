@@ -95,7 +95,7 @@ fn where_standard_output_is_closed_nobody_is_asked() {
 #[test]
 fn what_goes_to_files_needs_no_standard_output() {
     let directory = tempfile::tempdir().unwrap();
-    let words = format!("--output-dir {} {}", directory.path().display(), up(ECSTASY));
+    let words = format!("--output-dir '{}' {}", directory.path().display(), up(ECSTASY));
     assert_status(&redirected(&words, ">&-"), 0);
 }
 
