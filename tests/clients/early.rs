@@ -1,6 +1,7 @@
 //! Clients that connected before the service had started: an answer that is cut ends in a reset for them, too.
 
 use crate::activation::{activated, listener};
+use crate::held_file::HeldFile;
 use crate::support::{Foreground, Sandbox, connect, fast_toml, receive};
 use nix::sys::signal::Signal;
 use std::io::{ErrorKind, Read};
@@ -8,9 +9,6 @@ use std::net::TcpStream;
 
 /// Far more than the kernel keeps for a client that does not read.
 const POEM: usize = 16 << 20;
-
-/// How long it takes to load a poem of nothing but holes is up to the machine, but it takes a while.
-const SLOW_POEM: u64 = 200 << 20;
 
 /// How an answer comes to be cut.
 #[derive(Clone, Copy, Debug)]
@@ -64,11 +62,12 @@ fn an_answer_that_is_cut_resets_a_client_that_came_before_the_daemon() {
 fn an_answer_that_is_cut_resets_a_client_that_came_while_a_poem_was_loaded() {
     for how in CUTS {
         let sandbox = sandbox();
-        let poem = std::fs::File::create(sandbox.path("poetry/ecstasy.txt")).unwrap();
-        poem.set_len(SLOW_POEM).unwrap();
+        sandbox.write_poem("poetry/ecstasy.txt", POEM);
+        let poem = HeldFile::hold(&sandbox.path("poetry/ecstasy.txt"));
         let daemon = Foreground::start(sandbox.poetryd(&["--nodaemon", "fast.toml"]));
         let client = connect(daemon.address("fast"));
-        assert!(!daemon.log().iter().any(|line| line.ends_with("ready")), "it was not slow enough");
+        poem.wait_until_wanted();
+        poem.release();
         cut(how, daemon.ready(), client);
     }
 }

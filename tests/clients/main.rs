@@ -8,5 +8,7 @@ mod activation;
 mod addresses;
 mod crowds;
 mod early;
+#[path = "../lifecycle/held_file.rs"]
+mod held_file;
 mod misbehaving;
 mod slow;

@@ -77,12 +77,12 @@ fn a_client_that_never_reads_the_end_of_a_poem_is_reset() {
 
 #[test]
 fn a_client_that_reads_slowly_is_not_dropped() {
-    let (_sandbox, daemon, poem) = serving(BIG, "write-timeout = 1.5");
+    let (_sandbox, daemon, poem) = serving(BIG, "write-timeout = 3");
     let mut client = connect(daemon.address("fast"));
     let mut received = vec![0; 40 * 50_000];
     for part in received.chunks_mut(50_000) {
         client.read_exact(part).unwrap();
-        // Not a wait: it paces the client, so that it takes several times the write-timeout.
+        // Not a wait: it paces the client, so that it takes longer than the write-timeout.
         thread::sleep(Duration::from_millis(100));
     }
     let (rest, error) = receive(&mut client);

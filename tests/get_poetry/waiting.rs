@@ -166,11 +166,11 @@ fn a_failure_is_no_reason_not_to_print_what_was_collected() {
 fn at_the_max_time_what_has_come_is_printed_and_the_rest_is_abandoned() {
     for options in ["", "--unordered", "--collect", "--fail-fast"] {
         let (silent, up) = (silent(), up(b"poem\n"));
-        let output = get(&format!("--max-time 1 {FOR_EVER} {options} {silent} {up}"));
+        let output = get(&format!("--max-time 2 {FOR_EVER} {options} {silent} {up}"));
         assert_poems(&output, &[b"poem\n"]);
         assert_status(&output, 1);
         let said = stderr(&output);
-        assert!(said.contains("get-poetry: gave up: the --max-time of 1 s is over"), "{said}");
+        assert!(said.contains("get-poetry: gave up: the --max-time of 2 s is over"), "{said}");
         assert!(said.contains("1 of 2 poems did not come:"), "{said}");
         assert!(said.contains(&format!("  {silent} was abandoned")), "{said}");
     }

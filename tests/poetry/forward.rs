@@ -264,13 +264,13 @@ fn a_connection_on_which_nothing_passes_ends_after_the_idle_timeout_in_a_reset()
 #[test]
 fn a_connection_on_which_something_passes_one_way_is_kept_beyond_the_idle_timeout() {
     let upstream = Upstream::new();
-    let to = format!("to = \"{}\"\nidle-timeout = 1", upstream.address());
+    let to = format!("to = \"{}\"\nidle-timeout = 3", upstream.address());
     let forward = Served::start(Sandbox::new(), "forward", &to, &[]);
     let (mut client, mut other) = pair(&forward, &upstream);
     for _ in 0..10 {
         pass(&mut other, &mut client, b"tick");
         // Not a wait: it is the pace of the server.
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(400));
     }
     drop(other);
     gets(&mut client, b"");

@@ -129,11 +129,11 @@ fn a_big_poem_is_passed_on_whole() {
 #[test]
 fn a_poem_that_comes_slowly_is_waited_for_beyond_the_silence_timeout() {
     let upstream = Upstream::new();
-    let (_proxy, mut client, mut connection) = fetching(&upstream, "silence-timeout = 1.5");
+    let (_proxy, mut client, mut connection) = fetching(&upstream, "silence-timeout = 3");
     for part in ECSTASY.chunks(ECSTASY.len() / 10) {
         connection.write_all(part).unwrap();
         // Not a wait: it is the pace of the server.
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(400));
     }
     drop(connection);
     gets(&mut client, ECSTASY);

@@ -233,12 +233,12 @@ fn a_client_that_says_nothing_is_closed_after_the_read_timeout() {
 
 #[test]
 fn a_client_that_speaks_slowly_is_waited_for_beyond_the_read_timeout() {
-    let served = transform("read-timeout = 1");
+    let served = transform("read-timeout = 3");
     let mut client = served.connect();
     for part in encode(b"shout.a poem in parts").chunks(3) {
         client.write_all(part).unwrap();
         // Not a wait: it is the pace of the client.
-        thread::sleep(Duration::from_millis(200));
+        thread::sleep(Duration::from_millis(400));
     }
     gets(&mut client, b"15:A POEM IN PARTS,");
 }

@@ -88,7 +88,7 @@ fn a_request_of_more_than_all_memory_is_refused_before_it_comes() {
 
 #[test]
 fn a_client_that_sends_byte_by_byte_keeps_nobody_waiting_for_memory_for_ever() {
-    let served = transform("request-memory = \"1MB\"\nread-timeout = 1");
+    let served = transform("request-memory = \"1MB\"\nread-timeout = 3");
     let mut slow = said(&served, b"900000:shout.");
     until("it has its memory", || !served.has_unread_input());
     let mut sending = slow.try_clone().unwrap();
@@ -113,7 +113,7 @@ fn a_client_that_sends_byte_by_byte_keeps_nobody_waiting_for_memory_for_ever() {
 
 #[test]
 fn a_client_that_does_not_read_its_answer_keeps_nobody_waiting_for_memory_for_ever() {
-    let served = transform("request-memory = \"16MB\"\nread-timeout = 0.5");
+    let served = transform("request-memory = \"16MB\"\nread-timeout = 2");
     let request = encode(&[b"shout.", &vec![b'a'; 15_000_000][..]].concat());
     let mut idle = said(&served, &request);
     served.daemon.wait_for("transforming 15000000 bytes"); // it has its memory
