@@ -323,10 +323,16 @@ impl Drop for Background {
     }
 }
 
-/// Whether a process lives; one that has ended but was not waited for does not.
+/// Whether a process lives; one that has ended but was not waited for does not. As long as one of its threads lives,
+/// its files are open, and its locks held.
 pub fn is_running(pid: Pid) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
-    stat.is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with(['Z', 'X']))
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    threads.flatten().any(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat"));
+        let state =
+            |stat: &str| stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+        stat.is_ok_and(|stat| !matches!(state(&stat), Some('Z' | 'X')))
+    })
 }
 
 /// The address that a service listens on, from the lines of a log file.
