@@ -164,7 +164,7 @@ fn a_check_finds_what_would_keep_it_from_listening() {
     assert_eq!(checked("poetry.sock").0, Some(0));
     assert_eq!(checked("@name").0, Some(0));
     for (path, why) in [
-        ("nowhere/poetry.sock", "its directory nowhere: No such file or directory"),
+        ("nowhere/poetry.sock", "nowhere: No such file or directory"),
         ("unix.toml/poetry.sock", "unix.toml is not a directory"),
         ("unix.toml", "there is a file of that name which is not a socket"),
     ] {
