@@ -106,7 +106,8 @@ impl Service for Clio {
             "leave a child" => drop(command("sleep").arg("60").spawn()?),
             "complain" => drop(cx.spawn(async {
                 for number in 0.. {
-                    eprintln!("complaint {number}");
+                    // Each in one piece, lest a line of the log comes between its number and the word.
+                    std::io::stderr().write_all(format!("complaint {number}\n").as_bytes())?;
                     tokio::time::sleep(Duration::from_millis(1)).await;
                 }
                 Ok(())
