@@ -46,6 +46,7 @@ mod listeners;
 mod page;
 pub mod read;
 mod registry;
+mod restart;
 mod section;
 mod shown;
 mod template;

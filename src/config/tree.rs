@@ -4,9 +4,10 @@ use super::diagnostic::suggestion;
 use super::file_checks::Offer;
 use super::read;
 use super::registry::{GROUP, Made, Registry};
+use super::restart::read_restart;
 use super::section::Section;
 use super::shown::quoted;
-use crate::service::{Application, MultiService};
+use crate::service::{Application, Managed, MultiService};
 
 /// Reads all services of a file into an application.
 pub(super) fn read_services(
@@ -14,8 +15,8 @@ pub(super) fn read_services(
     name: String,
     registry: &Registry,
 ) -> Application {
-    let mut application = Application::new(name);
-    if !read_children(top, application.services_mut(), registry) {
+    let application = Application::new(name);
+    if !read_children(top, application.services(), registry) {
         top.missing(
             "the application has no services; describe at least one in a table [services.NAME]",
         );
@@ -24,16 +25,12 @@ pub(super) fn read_services(
 }
 
 /// Reads the services within a section into `parent`. Returns whether any are there, right or wrong.
-fn read_children(
-    section: &mut Section<'_>,
-    parent: &mut MultiService,
-    registry: &Registry,
-) -> bool {
+fn read_children(section: &mut Section<'_>, parent: &MultiService, registry: &Registry) -> bool {
     section.services(|name, service| {
         let mistakes = service.mistakes();
         match read_service(service, registry) {
-            Some((made, settings)) => {
-                if let Err(e) = parent.add_with_settings(name, made, settings) {
+            Some(managed) => {
+                if let Err(e) = parent.add(name, managed) {
                     service.wrong_name(e.to_string());
                 }
             }
@@ -46,7 +43,14 @@ fn read_children(
     })
 }
 
-fn read_service(section: &mut Section<'_>, registry: &Registry) -> Option<Made> {
+fn read_service(section: &mut Section<'_>, registry: &Registry) -> Option<Managed> {
+    let made = read_kind(section, registry);
+    let restart = read_restart(section);
+    let (service, settings) = made?;
+    Some(Managed::new(service).settings(settings).restart(restart))
+}
+
+fn read_kind(section: &mut Section<'_>, registry: &Registry) -> Option<Made> {
     let Some(kind) = section.required("kind", read::word) else {
         section.allow_any_key();
         section.add_service("", Offer::Unknown);
@@ -79,8 +83,8 @@ fn unknown_kind(kind: &str, registry: &Registry) -> String {
 struct Group;
 
 fn read_group(section: &mut Section<'_>, registry: &Registry) -> Made {
-    let mut group = MultiService::new();
-    if !read_children(section, &mut group, registry) {
+    let group = MultiService::new();
+    if !read_children(section, &group, registry) {
         let path = section.path();
         let table = path.as_str().replace('.', ".services.");
         section.missing(format!(

@@ -81,7 +81,7 @@ impl Launcher {
         let mut heard = Vec::new();
         let (mut requests, mut passed_on) = (StopRequests::default(), 0);
         loop {
-            signals.wait(self.reports.as_fd(), None)?;
+            signals.wait(&[self.reports.as_fd()], None)?;
             while let Some(signal) = signals.next() {
                 if asks_to_stop(signal) || signal == Signal::SIGHUP {
                     requests.add();

@@ -258,12 +258,14 @@ fn serve(
     let Given { sockets, mut supervisor, signals } = given;
     supervisor.report_problem();
 
+    application.set_stop_timeout(settings.stop_timeout);
+
     // 5. What has to be done with privileges.
     let resources = Resources::new();
     // (A process that has detached is not the one that systemd takes messages of this kind from.)
     let store = if settings.detach { None } else { supervisor.store() };
     let sockets = Sockets::of_process(sockets, store);
-    resources.insert(sockets.clone());
+    sockets.lend(&resources);
     application.privileged_start(&resources)?;
     sockets.close_unwanted();
 

@@ -136,8 +136,8 @@ impl SignalReader {
         Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
     }
 
-    /// Waits until a signal arrives, `other` is readable or closed, or the time has come.
-    pub(super) fn wait(&self, other: BorrowedFd<'_>, until: Option<Instant>) -> io::Result<()> {
+    /// Waits until a signal arrives, one of `others` is readable or closed, or the time has come.
+    pub(super) fn wait(&self, others: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<()> {
         let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
             // Rounded up, so that the time has come when this returns.
             Some(left) => {
@@ -145,8 +145,8 @@ impl SignalReader {
             }
             None => PollTimeout::NONE,
         };
-        let mut fds =
-            [PollFd::new(self.0.as_fd(), PollFlags::POLLIN), PollFd::new(other, PollFlags::POLLIN)];
+        let all = [self.0.as_fd()].into_iter().chain(others.iter().copied());
+        let mut fds: Vec<PollFd<'_>> = all.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         match poll(&mut fds, timeout) {
             Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(e) => Err(e.into()),

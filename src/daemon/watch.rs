@@ -19,9 +19,9 @@ use tracing::{error, info, warn};
 /// How long the lines of the start may take to be written before the start is reported.
 const LOG_OF_START: Duration = Duration::from_millis(200);
 
-/// How long after the deadline services are waited for. One that then still has not given up blocks its
-/// thread, and is left behind.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long after the deadline services are waited for: longer than the application takes to abandon all that
+/// have not stopped. If it still has not ended then, a service blocks its thread, and is left behind.
+const TIME_TO_ABANDON: Duration = Duration::from_secs(3);
 
 /// The main thread, between signals on one side and the application on the other.
 pub(super) struct Watch<'a> {
@@ -65,7 +65,7 @@ impl<'a> Watch<'a> {
     /// Watches over the application until it has stopped. Tells who waits for it when it serves.
     pub(super) fn run(mut self, report: &mut Option<Report>) -> Result<(), RunError> {
         loop {
-            self.signals.wait(self.conductor.readiness(), self.next_time())?;
+            self.signals.wait(&[self.conductor.readiness()], self.next_time())?;
             while let Some(signal) = self.signals.next() {
                 self.signal(signal)?;
             }
@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
                     }
                 }
             }
-            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline + PATIENCE) {
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline + TIME_TO_ABANDON) {
                 return Err(RunError::Stuck);
             }
             self.feed_watchdog();
@@ -93,7 +93,7 @@ impl<'a> Watch<'a> {
     /// When something is to be done that nobody will wake this thread for.
     fn next_time(&self) -> Option<Instant> {
         let watchdog = self.supervisor.watchdog.as_ref().map(|watchdog| watchdog.next);
-        self.deadline.map(|deadline| deadline + PATIENCE).into_iter().chain(watchdog).min()
+        self.deadline.map(|deadline| deadline + TIME_TO_ABANDON).into_iter().chain(watchdog).min()
     }
 
     fn signal(&mut self, signal: Signal) -> Result<(), RunError> {

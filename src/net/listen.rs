@@ -47,7 +47,7 @@ impl Wanted<'_> {
     /// If one of them can't be opened, unless the interface is a name and this machine has no such address;
     /// and if there is none at all.
     pub(super) fn open(&self, cx: &PrivilegedContext) -> Result<Vec<LentSocket>, BoxError> {
-        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        let sockets = Sockets::lent_by(cx.resources());
         for attempt in 1.. {
             let mut opened = Vec::new();
             match self.open_all(cx, &sockets, &mut opened) {

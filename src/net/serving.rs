@@ -42,7 +42,7 @@ impl Serving {
         options: &ServerOptions,
         protocol: Arc<dyn Protocol>,
     ) -> io::Result<Self> {
-        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        let sockets = Sockets::lent_by(cx.privileged().resources());
         let descriptors = sockets.descriptors().clone();
         let places = Places::new(options.max_connections, descriptors, protocol.descriptors());
         let shared = Arc::new(Shared {

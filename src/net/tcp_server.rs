@@ -103,6 +103,10 @@ impl Service for TcpServer {
         Ok(())
     }
 
+    fn may_overlap(&self) -> bool {
+        true
+    }
+
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
         let addresses: Vec<String> =
             self.interface.addresses(self.port).map(|address| address.to_string()).collect();

@@ -46,7 +46,7 @@ impl Running {
         let mut application = Application::new("test");
         application.add("server", server.options(options)).unwrap();
         let resources = Resources::new();
-        resources.insert(Sockets::new());
+        Sockets::new().lend(&resources);
         application.privileged_start(&resources).unwrap();
         let sockets = resources.get::<Sockets>().unwrap().list();
         assert_eq!((sockets.len(), sockets[0].service.as_str()), (1, "server"));

@@ -71,7 +71,7 @@ impl UnixServer {
 #[async_trait]
 impl Service for UnixServer {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
-        let sockets = cx.resource::<Sockets>().unwrap_or_default();
+        let sockets = Sockets::lent_by(cx.resources());
         let options = ListenOptions {
             backlog: self.options.backlog,
             mode: self.mode,
@@ -106,6 +106,10 @@ impl Service for UnixServer {
             serving.stop(deadline).await;
         }
         Ok(())
+    }
+
+    fn may_overlap(&self) -> bool {
+        true
     }
 
     fn check(&self, files: &Files) -> Result<String, BoxError> {

@@ -97,6 +97,10 @@ impl Service for Poem {
         Some(Handle::new(self.handle.clone()))
     }
 
+    fn may_overlap(&self) -> bool {
+        true
+    }
+
     fn check(&self, files: &Files) -> Result<String, BoxError> {
         Ok(match &self.file {
             Some(file) => {

@@ -3,7 +3,7 @@
 use super::failure::{Failure, complain, say};
 use crate::chain::chain;
 use crate::daemon::{Options, RunError, Source};
-use crate::service::{Files, MultiService, ServicePath};
+use crate::service::{Files, MultiService, Service, ServicePath};
 use std::process::ExitCode;
 
 /// Prints what each service would do to standard output, and what it could not do to standard error.
@@ -30,15 +30,18 @@ fn check_children(
     files: &Files,
 ) -> Result<usize, Failure> {
     let mut problems = 0;
-    for (name, service) in parent.iter() {
-        let path = path.child(name);
-        match (service.children(), service.check(files)) {
-            (Some(children), _) => problems += check_children(children, &path, files)?,
-            (None, Ok(would)) => say(&format!("[{path}] {would}"))?,
-            (None, Err(e)) => {
+    for name in parent.names() {
+        let path = path.child(&name);
+        // Nothing runs yet, so that each of them is there to be looked at.
+        let look = |service: &dyn Service| (service.children().cloned(), service.check(files));
+        match parent.inspect(&name, look) {
+            Some((Some(children), _)) => problems += check_children(&children, &path, files)?,
+            Some((None, Ok(would))) => say(&format!("[{path}] {would}"))?,
+            Some((None, Err(e))) => {
                 complain(&format!("[{path}] {}", chain(&*e)));
                 problems += 1;
             }
+            None => {}
         }
     }
     Ok(problems)

@@ -1,9 +1,11 @@
 //! The root of the tree.
 
+use super::keeper::{KeptRunning, keep_running};
 use super::{
-    AddError, Context, Failures, MultiService, PrivilegedContext, Resources, Service, ServiceError,
-    ServicePath, Step, StopErrors, Workers,
+    AddError, Context, Managed, MultiService, PrivilegedContext, Resources, Service, ServiceError,
+    ServicePath, Step, StopErrors, Tree, Workers,
 };
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The root of a tree of services, with a name: what a daemon runs.
@@ -23,13 +25,15 @@ use tokio::time::Instant;
 pub struct Application {
     name: String,
     services: MultiService,
-    failures: Option<Failures>,
+    tree: Tree,
+    kept_running: Option<KeptRunning>,
 }
 
 impl Application {
     /// An application without services.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), services: MultiService::new(), failures: None }
+        let (services, tree) = (MultiService::new(), Tree::new());
+        Self { name: name.into(), services, tree, kept_running: None }
     }
 
     /// What the application is called in the log.
@@ -41,8 +45,20 @@ impl Application {
     ///
     /// # Errors
     /// If the name is taken or can't be one, or the application is running.
-    pub fn add(&mut self, name: impl Into<String>, service: impl Service) -> Result<(), AddError> {
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        service: impl Into<Managed>,
+    ) -> Result<(), AddError> {
         self.services.add(name, service)
+    }
+
+    /// Adds a service that needs no name of its own; see [`MultiService::push`].
+    ///
+    /// # Errors
+    /// If the application is running.
+    pub fn push(&mut self, service: impl Into<Managed>) -> Result<String, AddError> {
+        self.services.push(service)
     }
 
     /// The services.
@@ -50,9 +66,14 @@ impl Application {
         &self.services
     }
 
-    /// The services, to be added to or changed.
-    pub fn services_mut(&mut self) -> &mut MultiService {
-        &mut self.services
+    /// The tree of the services, to be looked at and changed while it runs, from any thread.
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Sets how long a service may take to stop that is restarted, replaced or removed: 30 s, unless this is called.
+    pub fn set_stop_timeout(&mut self, timeout: Duration) {
+        self.tree.set_stop_timeout(timeout);
     }
 
     /// [`Service::privileged_start`] for the whole tree, in tree order.
@@ -79,42 +100,43 @@ impl Application {
         resources: &Resources,
         workers: Workers,
     ) -> Result<(), ServiceError> {
-        let (cx, mut failures) = Context::root(resources.clone(), workers);
+        let cx = Context::of_tree(self.tree.clone(), resources.clone(), workers);
+        let kept_running = self.kept_running.insert(keep_running(&cx, &self.services));
         let started = tokio::select! {
             started = self.services.start(&cx) => started,
-            Some(failure) = failures.next() => Err(failure.into()),
+            failure = kept_running.failure() => Err(failure.into()),
         };
-        self.failures = Some(failures);
         if let Err(cause) = started {
             // Where it was the start of a service that failed, nothing is left to be stopped.
             self.services.undo_start().await;
             return Err(ServiceError::locate(cx.path(), Step::Start, cause));
         }
-        cx.say_all_started();
+        self.tree.say_all_started();
         Ok(())
     }
 
-    /// Waits until a running service [fails](Context::fail), and says which. Never returns if none does.
+    /// Waits until a running service [fails](Context::fail) that is not restarted, and says which. Never returns if
+    /// none does.
     pub async fn failure(&mut self) -> ServiceError {
-        let failure = match &mut self.failures {
-            Some(failures) => failures.next().await,
-            None => None,
-        };
-        match failure {
-            Some(failure) => failure,
+        match &mut self.kept_running {
+            Some(kept_running) => kept_running.failure().await,
             None => std::future::pending().await,
         }
     }
 
-    /// [`Service::close`] for the whole tree, in reverse order.
+    /// [`Service::close`] for the whole tree, in reverse order. A service that others [have found](Context::find)
+    /// is left out: it is closed when they have stopped.
     pub fn close(&mut self) {
         self.services.close();
     }
 
-    /// [`Service::stop`] for the whole tree, begun in reverse order, siblings side by side.
+    /// [`Service::stop`] for the whole tree, begun in reverse order, siblings side by side; but a service that
+    /// others [have found](Context::find) closes and stops after them, wherever in the tree they are. Where services
+    /// have found each other, the one that comes later in the tree stops first.
     ///
     /// # Errors
-    /// Every service that failed to stop, or had not stopped about a second after `deadline`.
+    /// Every service that failed to stop, or had not stopped about a second after `deadline`; two seconds, if
+    /// others had kept it waiting.
     pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
         match self.services.stop(deadline).await {
             Ok(()) => Ok(()),

@@ -110,6 +110,45 @@ pub enum AddError {
     /// The child was to be started, and failed. It was not added.
     #[error(transparent)]
     Start(#[from] ServiceError),
+    /// It has been told to stop, or been removed, before it had started.
+    #[error("the service {0} was stopped before it had started")]
+    Interrupted(ServicePath),
+}
+
+/// Why a running tree was not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TreeError {
+    /// The application is not running.
+    #[error("the application is not running")]
+    NotRunning,
+    /// No service has this path.
+    #[error("there is no service {0}")]
+    Unknown(ServicePath),
+    /// It can't hold others.
+    #[error("the service {0} is not a group, and can't hold other services")]
+    NotAGroup(ServicePath),
+    /// The group that holds the service has not started, or is stopping.
+    #[error("the group {0} is not running")]
+    GroupNotRunning(ServicePath),
+    /// Others have found the service, and go on using it.
+    #[error("the service {path} is in use by {}", join(by))]
+    InUse {
+        /// The service.
+        path: ServicePath,
+        /// Who has found it.
+        by: Vec<ServicePath>,
+    },
+    /// The new service can't be added.
+    #[error(transparent)]
+    Add(#[from] AddError),
+    /// The service failed to start.
+    #[error(transparent)]
+    Start(#[from] ServiceError),
+}
+
+fn join(paths: &[ServicePath]) -> String {
+    paths.iter().map(ServicePath::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The message of a panic, as an error.

@@ -8,25 +8,51 @@
 //! [`application/service.py`]: https://docs.twisted.org/en/stable/core/howto/application.html
 
 mod application;
+mod changes;
+mod client;
 mod context;
+mod counters;
 mod error;
 mod files;
+mod function;
+mod handle;
+mod keeper;
+mod managed;
 mod multi;
+mod node;
 mod path;
+mod request;
 mod resources;
+mod restart;
+mod run;
 mod settings;
+mod slot;
+mod state;
+mod stop_order;
 #[cfg(test)]
 mod tests;
+mod timer;
+mod tree;
 mod workers;
 
 pub use application::Application;
-pub use context::{Context, Failures, FindError, Handle, PrivilegedContext};
-pub use error::{AddError, ServiceError, Step, StopErrors};
+pub use client::{Client, ClientService, NotConnected};
+pub use context::{Context, Failures, PrivilegedContext};
+pub use counters::{Counter, Counters, Sample, SampleKind};
+pub use error::{AddError, ServiceError, Step, StopErrors, TreeError};
 pub use files::Files;
+pub use function::ServiceFn;
+pub use handle::{FindError, Handle};
+pub use managed::Managed;
 pub use multi::MultiService;
-pub use path::ServicePath;
-pub use resources::Resources;
+pub use path::{BadPath, ServicePath};
+pub use request::IfFound;
+pub use resources::{Belongings, Resources};
+pub use restart::{Restart, RestartWhen};
 pub use settings::Settings;
+pub use state::{ServiceReport, State};
+pub use timer::TimerService;
+pub use tree::Tree;
 pub use workers::Workers;
 
 use async_trait::async_trait;
@@ -41,16 +67,22 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// The calls come in this order, each at most once per run of the service:
 /// `privileged_start`, `start`, `close`, `stop`. A service whose start failed gets neither `close` nor
 /// `stop`: it gives back what it took before it returns its error, or in its `Drop`. One whose turn to
-/// start never came gets only `close`. A stopped service may be started again.
+/// start never came gets only `close`. A stopped service may be started again: by its [`Restart`] policy, or by
+/// [`Tree::restart`].
 ///
 /// A panic in any of them is caught, and treated as the failure of this service alone.
+///
+/// A service that is one loop can be written as a function: see [`ServiceFn`].
 #[async_trait]
 pub trait Service: Send + 'static {
     /// Does what must be done before privileges are dropped, such as binding a port below 1024.
     ///
     /// Called on the main thread, while the process has no other, and there is no Tokio runtime yet: hold
-    /// sockets as `std::net` types until [`start`](Self::start). (A service that is added to a running
-    /// tree gets this call right before its start, with the privileges that the process then has.)
+    /// sockets as `std::net` types until [`start`](Self::start).
+    ///
+    /// But a service that is started while others run, since it was added to a running tree or is restarted, gets
+    /// this call right before its start, on a worker, beside other threads, and with the privileges that the process
+    /// then has.
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let _ = cx;
         Ok(())
@@ -65,6 +97,8 @@ pub trait Service: Send + 'static {
 
     /// Stops taking anything new, at once and without waiting. Work in progress goes on until
     /// [`stop`](Self::stop).
+    ///
+    /// Called when all services that [have found](Context::find) this one and stop with it have stopped.
     fn close(&mut self) {}
 
     /// Finishes the work in progress and returns when nothing is left running.
@@ -78,6 +112,14 @@ pub trait Service: Send + 'static {
     /// Called once, before any service of the same parent starts. `None`: nobody can find it.
     fn handle(&self) -> Option<Handle> {
         None
+    }
+
+    /// Whether a second instance may start while this one still runs: it takes nothing that only one can have,
+    /// such as a file that it writes. Sockets don't count, since both instances get the same.
+    ///
+    /// If not, an instance that replaces this one starts when this one has stopped.
+    fn may_overlap(&self) -> bool {
+        false
     }
 
     /// Says in a line what this service would do if it were started, or why it could not.

@@ -1,6 +1,7 @@
 //! Where a service stands in the tree.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// The names from the root down to a service, joined with dots: `night.science`.
@@ -38,6 +39,11 @@ impl ServicePath {
         Some(Self(self.0.rsplit_once('.').map_or("", |(parent, _)| parent).into()))
     }
 
+    /// The names from the root down.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.split('.').filter(|name| !name.is_empty())
+    }
+
     /// Whether this is `other`, or a service somewhere below it.
     pub fn is_within(&self, other: &ServicePath) -> bool {
         let below = self.0.strip_prefix(&*other.0);
@@ -52,6 +58,27 @@ impl ServicePath {
     /// The path as it appears in the log; `-` for the root.
     pub fn as_str(&self) -> &str {
         if self.0.is_empty() { "-" } else { &self.0 }
+    }
+}
+
+/// Why a text is no path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} can't be the path of a service: names of letters, digits, '-' and '_', joined with dots"
+)]
+#[non_exhaustive]
+pub struct BadPath(pub String);
+
+/// Reads what [`as_str`](ServicePath::as_str) gives.
+impl FromStr for ServicePath {
+    type Err = BadPath;
+
+    fn from_str(text: &str) -> Result<Self, BadPath> {
+        match text {
+            "-" => Ok(Self::root()),
+            _ if text.split('.').all(Self::is_name) => Ok(Self(text.into())),
+            _ => Err(BadPath(text.into())),
+        }
     }
 }
 

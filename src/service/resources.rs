@@ -1,5 +1,6 @@
 //! What a process lends to its services.
 
+use super::ServicePath;
 use crate::sync::RwLock;
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -29,7 +30,7 @@ impl Resources {
     }
 
     /// The value of type `T`; a new one, if none was lent.
-    pub(super) fn get_or_default<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+    pub fn get_or_default<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         if let Some(value) = self.get() {
             return value;
         }
@@ -37,4 +38,20 @@ impl Resources {
         let value = map.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
         value.downcast().unwrap_or_default() // each value has the type that it is kept by
     }
+
+    /// What keeps the belongings of services while they are restarted, if the process has something to be kept.
+    pub(super) fn belongings(&self) -> Option<Arc<Box<dyn Belongings>>> {
+        self.get()
+    }
+}
+
+/// What services have from the process, and get again when they are restarted: their listening sockets.
+///
+/// Lent as `Box<dyn Belongings>`.
+pub trait Belongings: Send + Sync {
+    /// Keeps what the services at `path` and below have now, until the result is dropped.
+    fn keep(&self, path: &ServicePath) -> Box<dyn Any + Send>;
+
+    /// Lets go of what no service has any more. Called after each change of the tree.
+    fn let_go(&self);
 }

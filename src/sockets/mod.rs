@@ -8,7 +8,8 @@
 //! - `endpoint.rs`: addresses, and which of them can't be open side by side.
 //! - `bind.rs`: opening a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
 //! - `inherited.rs`: sockets that were handed over; `store.rs`: those that outlive the process.
-//! - `open.rs`: the sockets that are open, and who has them; `lent.rs`: one in the hands of a service.
+//! - `open.rs`: the sockets that are open, and who has them; `lent.rs`: one in the hands of a service; `kept.rs`:
+//!   those of services that are restarted.
 //! - `holder.rs`: who has an address that is in use.
 //! - `descriptors.rs`: how many connections there is room for.
 //!
@@ -20,6 +21,7 @@ mod descriptors;
 mod endpoint;
 mod holder;
 mod inherited;
+mod kept;
 mod lent;
 mod mode;
 mod open;
@@ -40,7 +42,7 @@ pub use origin::Origin;
 pub(crate) use store::DescriptorStore;
 pub use unix::check_unix_path;
 
-use crate::service::ServicePath;
+use crate::service::{Belongings, Resources, ServicePath};
 use crate::sync::Mutex;
 use open::Open;
 use std::sync::Arc;
@@ -81,6 +83,22 @@ impl Sockets {
         let unclaimed = without_twins(inherited, &mut stored);
         let state = Mutex::new(State { unclaimed, stored });
         Self(Arc::new(Process { state, ..Process::default() }))
+    }
+
+    /// The sockets that are lent by these resources; if there are none, those of a process that was handed none are
+    /// lent from now on.
+    pub(crate) fn lent_by(resources: &Resources) -> Arc<Self> {
+        let sockets = resources.get_or_default::<Self>();
+        if resources.get::<Box<dyn Belongings>>().is_none() {
+            resources.insert(sockets.belongings());
+        }
+        sockets
+    }
+
+    /// Lends these sockets to every service, and keeps those of a service that is restarted.
+    pub fn lend(&self, resources: &Resources) {
+        resources.insert(self.clone());
+        resources.insert(self.belongings());
     }
 
     /// Lends `service` a socket at `endpoint`: the one that it had, else one that was handed over for this
@@ -152,6 +170,14 @@ impl Sockets {
             let closed = self.0.open.lock().close(lent.id());
             state.forget_all(closed);
         }
+    }
+
+    fn belongings(&self) -> Box<dyn Belongings> {
+        Box::new(self.clone())
+    }
+
+    fn open_sockets(&self) -> &Arc<Mutex<Open>> {
+        &self.0.open
     }
 
     /// How many descriptors the process has left for connections.

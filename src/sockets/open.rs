@@ -62,6 +62,8 @@ pub(super) struct OneOpen {
     pub(super) origin: Origin,
     /// How many have it now.
     lent: usize,
+    /// How many keep it for a service that will have it again.
+    kept: usize,
     takes_ipv4_too: bool,
     /// Removed with the socket, unless that is shared.
     file: Option<unix::SocketFile>,
@@ -72,6 +74,15 @@ pub(super) struct OneOpen {
 impl OneOpen {
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Whether nobody has it, nor will have it again.
+    fn is_free(&self) -> bool {
+        self.lent == 0 && self.kept == 0
+    }
+
+    fn is_held_alone(&self) -> bool {
+        self.lent == 1 && self.kept == 0 && !self.is_shared()
     }
 
     /// Whether others have it, too: it came from there, or it is stored.
@@ -86,7 +97,7 @@ impl Open {
         let answer = self.answers.get(&(service.clone(), asked.clone()));
         let is_to_be_had = |answer: &&Endpoint| {
             let open = self.around(answer).find(|(_, open)| open.endpoint == **answer);
-            open.is_some_and(|(_, open)| open.lent == 0 || open.service == *service)
+            open.is_some_and(|(_, open)| open.is_free() || open.service == *service)
         };
         answer.filter(is_to_be_had).unwrap_or(asked).clone()
     }
@@ -111,7 +122,7 @@ impl Open {
         else {
             return Ok(None);
         };
-        if open.lent > 0 && open.service != *service {
+        if !open.is_free() && open.service != *service {
             let reason = format!("the service {} listens on it already", open.service);
             return Err(ListenError::of_conflict(wanted, reason));
         }
@@ -150,6 +161,7 @@ impl Open {
             asked: (service.clone(), asked.clone()),
             origin: inherited.origin(),
             lent: 0,
+            kept: 0,
             takes_ipv4_too: inherited.takes_ipv4_too(),
             file: inherited.file(),
             socket: Arc::new(inherited.into_socket(backlog)),
@@ -180,6 +192,7 @@ impl Open {
             asked: (service.clone(), asked.clone()),
             origin: Origin::Bound,
             lent: 0,
+            kept: 0,
             takes_ipv4_too: false,
             socket: Arc::new(socket),
             file,
@@ -235,7 +248,27 @@ impl Open {
     pub(super) fn give_back(&mut self, id: u64) {
         let Some(open) = self.sockets.get_mut(&id) else { return };
         open.lent -= 1;
-        if open.lent == 0 && !open.is_shared() {
+        if open.is_free() && !open.is_shared() {
+            self.close(id);
+        }
+    }
+
+    /// Keeps the sockets that the services at `path` and below have, though they may give them back. Returns their
+    /// numbers.
+    pub(super) fn keep(&mut self, path: &ServicePath) -> Vec<u64> {
+        let theirs = self.sockets.iter_mut().filter(|(_, open)| open.service.is_within(path));
+        let keep = |(id, open): (&u64, &mut OneOpen)| {
+            open.kept += 1;
+            *id
+        };
+        theirs.map(keep).collect()
+    }
+
+    /// Ends what [`keep`](Self::keep) has begun.
+    pub(super) fn keep_no_longer(&mut self, id: u64) {
+        let Some(open) = self.sockets.get_mut(&id) else { return };
+        open.kept -= 1;
+        if open.is_free() && !open.is_shared() {
             self.close(id);
         }
     }
@@ -246,7 +279,7 @@ impl Open {
         &mut self,
         which: impl Fn(&Endpoint) -> bool,
     ) -> Vec<(OpenSocket, Option<String>)> {
-        let unwanted = |open: &OneOpen| open.lent == 0 && which(&open.endpoint);
+        let unwanted = |open: &OneOpen| open.is_free() && which(&open.endpoint);
         let unwanted: Vec<u64> =
             self.sockets.iter().filter(|(_, open)| unwanted(open)).map(|(id, _)| *id).collect();
         unwanted.into_iter().filter_map(|id| self.close(id)).collect()
@@ -266,7 +299,7 @@ impl Open {
 
     /// Whether one holder has the socket alone, in this process as well as in others.
     pub(super) fn is_held_alone(&self, id: u64) -> bool {
-        self.sockets.get(&id).is_some_and(|open| open.lent == 1 && !open.is_shared())
+        self.sockets.get(&id).is_some_and(|open| open.is_held_alone())
     }
 
     /// All of them.

@@ -16,12 +16,8 @@ fn listener(more: &str) -> String {
     )
 }
 
-fn names(services: &MultiService) -> Vec<&str> {
-    services.iter().map(|(name, _)| name).collect()
-}
-
-fn group<'a>(services: &'a MultiService, name: &str) -> &'a MultiService {
-    services.get(name).and_then(|service| service.children()).unwrap()
+fn group(services: &MultiService, name: &str) -> MultiService {
+    services.inspect(name, |service| service.children().cloned()).flatten().unwrap()
 }
 
 #[test]
@@ -29,7 +25,7 @@ fn services_keep_the_order_of_the_file() {
     let poem = |name: &str| format!("[services.{name}]\nkind = \"poem\"\nfile = \"x\"\n");
     let order = ["zeta", "alpha", "2", "mu-1", "Beta", "10"];
     let application = right(&order.map(poem).concat());
-    assert_eq!(names(application.services()), order);
+    assert_eq!(application.services().names(), order);
 }
 
 #[test]
@@ -40,8 +36,8 @@ fn groups_nest() {
          [services.night.services.sera]\nkind = \"poem\"\nfile = \"x\"\n",
     );
     let night = group(application.services(), "night");
-    assert_eq!(names(night), ["late", "sera"]);
-    assert_eq!(names(group(night, "late")), ["science"]);
+    assert_eq!(night.names(), ["late", "sera"]);
+    assert_eq!(group(&night, "late").names(), ["science"]);
 }
 
 #[test]
@@ -64,7 +60,10 @@ fn what_the_runner_reads_comes_back_beside_the_application() {
         top.table("daemon", |daemon| daemon.required("uid", read::string)).flatten()
     })
     .unwrap();
-    assert_eq!((names(application.services()), uid.as_deref()), (vec!["ecstasy"], Some("nobody")));
+    assert_eq!(
+        (application.services().names(), uid.as_deref()),
+        (vec!["ecstasy".to_owned()], Some("nobody"))
+    );
 }
 
 #[test]
@@ -74,7 +73,7 @@ fn a_file_on_disk_is_read_as_its_text_is() {
     fs::write(&file, listener("")).unwrap();
     let (application, ()) = load(&file, &registry(), |_| ()).unwrap();
     assert_eq!(application.name(), "odes");
-    assert_eq!(names(application.services()), ["ecstasy", "fast"]);
+    assert_eq!(application.services().names(), ["ecstasy", "fast"]);
 }
 
 #[test]
@@ -152,7 +151,7 @@ fn a_name_may_stand_before_what_it_names() {
     let text = format!(
         "[services.fast]\nkind = \"tcp\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n{POEM}"
     );
-    assert_eq!(names(right(&text).services()), ["fast", "ecstasy"]);
+    assert_eq!(right(&text).services().names(), ["fast", "ecstasy"]);
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn port_0_and_other_addresses_never_collide() {
 /// The settings of the service `fast` of a file.
 fn same_settings(one: &str, other: &str) -> bool {
     let (one, other) = (right(one), right(other));
-    one.services().settings("fast").unwrap().same_as(other.services().settings("fast").unwrap())
+    one.services().settings("fast").unwrap().same_as(&*other.services().settings("fast").unwrap())
 }
 
 #[test]
@@ -213,7 +212,7 @@ fn every_setting_makes_a_difference() {
 fn settings_of_different_kinds_differ() {
     let application = right(&listener(""));
     let settings = |name| application.services().settings(name).unwrap();
-    assert!(!settings("fast").same_as(settings("ecstasy")));
+    assert!(!settings("fast").same_as(&*settings("ecstasy")));
     let essay: &dyn Settings = &Essay { file: "ecstasy.txt".into() };
     assert!(!settings("ecstasy").same_as(essay));
 }
@@ -223,16 +222,17 @@ fn a_poem_is_looked_for_in_the_rundir() {
     let directory = tempfile::tempdir().unwrap();
     let files = Files::new(None, directory.path().to_owned());
     let application = right(POEM);
-    let poem = application.services().get("ecstasy").unwrap();
-    assert!(poem.check(&files).is_err());
+    let check = || application.services().inspect("ecstasy", |poem| poem.check(&files)).unwrap();
+    assert!(check().is_err());
     fs::write(directory.path().join("ecstasy.txt"), "Where, like a pillow").unwrap();
-    let would = poem.check(&files).unwrap();
+    let would = check().unwrap();
     assert_eq!(would, "would load a poem from ecstasy.txt (20 bytes)");
 }
 
 #[test]
 fn a_listener_says_every_address_that_it_would_listen_on() {
     let application = right(&listener("interface = \"*\""));
-    let would = application.services().get("fast").unwrap().check(&Files::default()).unwrap();
+    let check = |fast: &dyn Service| fast.check(&Files::default());
+    let would = application.services().inspect("fast", check).unwrap().unwrap();
     assert_eq!(would, "would listen on [::]:10000 and 0.0.0.0:10000");
 }

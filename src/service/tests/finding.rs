@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::service::FindError;
+use crate::service::slot::Slot;
 
 /// Looks up `wanted` when it starts, and records what it found.
 struct Seeker {
@@ -39,7 +40,7 @@ fn poem(handle: &'static str) -> Probe {
 async fn siblings_come_before_those_further_out() {
     let record = Record::default();
     let mut application = application([("poem", poem("outer")), ("other", poem("other"))]);
-    let mut night = group([("poem", poem("inner"))]);
+    let night = group([("poem", poem("inner"))]);
     night.add("near", record.seeker("poem")).unwrap();
     night.add("far", record.seeker("other")).unwrap();
     application.add("night", night).unwrap();
@@ -86,7 +87,7 @@ async fn a_path_is_not_a_name() {
 async fn a_sibling_of_another_kind_is_an_error() {
     let record = Record::default();
     let mut application = application([("poem", poem("outer"))]);
-    let mut night = group([("poem", Record::default().service())]);
+    let night = group([("poem", Record::default().service())]);
     night.add("seeker", record.seeker("poem")).unwrap();
     application.add("night", night).unwrap();
     start(&mut application).await.unwrap();
@@ -99,7 +100,8 @@ async fn a_sibling_of_another_kind_is_an_error() {
 #[tokio::test]
 async fn a_handle_of_another_type_is_an_error() {
     let (cx, _failures) = Context::root(Resources::new(), Workers::current());
-    cx.publish(cx.path().child("poem"), Some(Handle::new("text")));
+    let slot = Arc::new(Slot::default());
+    slot.enter(cx.slot(), "poem", Some(Handle::new("text")));
     let seeker = cx.child("seeker");
     assert_eq!(seeker.find::<&'static str>("poem").unwrap(), "text");
     assert!(matches!(seeker.find::<u8>("poem"), Err(FindError::OtherKind { .. })));
@@ -110,10 +112,10 @@ async fn one_added_later_is_found_and_one_removed_is_not() {
     let record = Record::default();
     let mut application = application([]);
     start(&mut application).await.unwrap();
-    application.services_mut().add_and_start("poem", poem("new")).await.unwrap();
-    application.services_mut().add_and_start("first", record.seeker("poem")).await.unwrap();
-    application.services_mut().remove("poem", soon()).await.unwrap().1.unwrap();
-    application.services_mut().add_and_start("second", record.seeker("poem")).await.unwrap();
+    application.services().add_and_start("poem", poem("new")).await.unwrap();
+    application.services().add_and_start("first", record.seeker("poem")).await.unwrap();
+    application.services().remove("poem", soon()).await.unwrap().1.unwrap();
+    application.services().add_and_start("second", record.seeker("poem")).await.unwrap();
     let found = record.take();
     assert_eq!(found[0], "new");
     assert!(found[1].starts_with("there is no service called \"poem\""), "{}", found[1]);
@@ -125,15 +127,11 @@ async fn nothing_of_a_removed_group_is_found_again() {
     let record = Record::default();
     let mut application = application([("poem", poem("outer"))]);
     start(&mut application).await.unwrap();
-    application
-        .services_mut()
-        .add_and_start("night", group([("poem", poem("inner"))]))
-        .await
-        .unwrap();
-    application.services_mut().remove("night", soon()).await.unwrap().1.unwrap();
-    let mut night = MultiService::new();
+    application.services().add_and_start("night", group([("poem", poem("inner"))])).await.unwrap();
+    application.services().remove("night", soon()).await.unwrap().1.unwrap();
+    let night = MultiService::new();
     night.add("seeker", record.seeker("poem")).unwrap();
-    application.services_mut().add_and_start("night", night).await.unwrap();
+    application.services().add_and_start("night", night).await.unwrap();
     assert_eq!(record.take(), ["outer"]);
 }
 
@@ -144,10 +142,10 @@ async fn nothing_of_a_group_that_failed_to_start_is_found_again() {
     start(&mut application).await.unwrap();
     let failing = Record::default().troubled(FailsTo(Step::Start));
     let night = group([("poem", poem("inner")), ("failing", failing)]);
-    application.services_mut().add_and_start("night", night).await.unwrap_err();
-    let mut night = MultiService::new();
+    application.services().add_and_start("night", night).await.unwrap_err();
+    let night = MultiService::new();
     night.add("seeker", record.seeker("poem")).unwrap();
-    application.services_mut().add_and_start("night", night).await.unwrap();
+    application.services().add_and_start("night", night).await.unwrap();
     assert_eq!(record.take(), ["outer"]);
 }
 

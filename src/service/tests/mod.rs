@@ -120,18 +120,18 @@ impl Service for Probe {
 }
 
 fn application<const N: usize>(services: [(&str, Probe); N]) -> Application {
-    let mut application = Application::new("test");
-    add_all(application.services_mut(), services);
+    let application = Application::new("test");
+    add_all(application.services(), services);
     application
 }
 
 fn group<const N: usize>(services: [(&str, Probe); N]) -> MultiService {
-    let mut group = MultiService::new();
-    add_all(&mut group, services);
+    let group = MultiService::new();
+    add_all(&group, services);
     group
 }
 
-fn add_all<const N: usize>(parent: &mut MultiService, services: [(&str, Probe); N]) {
+fn add_all<const N: usize>(parent: &MultiService, services: [(&str, Probe); N]) {
     for (name, service) in services {
         parent.add(name, service).unwrap();
     }

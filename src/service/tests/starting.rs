@@ -8,8 +8,8 @@ use std::task::{Context as TaskContext, Poll, Waker};
 /// A tree three groups deep.
 fn deep(record: &Record) -> Application {
     let mut application = application([("a", record.service())]);
-    let mut night = group([("b", record.service())]);
-    let mut late = group([("c", record.service())]);
+    let night = group([("b", record.service())]);
+    let late = group([("c", record.service())]);
     late.add("last", group([("d", record.service())])).unwrap();
     night.add("late", late).unwrap();
     night.add("e", record.service()).unwrap();
@@ -146,7 +146,7 @@ impl Service for Slow {
 async fn those_who_wait_for_all_go_on_when_the_last_has_started() {
     let record = Record::default();
     let mut application = Application::new("test");
-    let mut night = MultiService::new();
+    let night = MultiService::new();
     night.add("listener", Waiting(record.clone())).unwrap();
     application.add("night", night).unwrap();
     application.add("slow", Slow(record.clone())).unwrap();
@@ -174,7 +174,7 @@ async fn a_service_added_later_need_not_wait_for_all() {
     let record = Record::default();
     let mut application = application([]);
     start(&mut application).await.unwrap();
-    application.services_mut().add_and_start("listener", Waiting(record.clone())).await.unwrap();
+    application.services().add_and_start("listener", Waiting(record.clone())).await.unwrap();
     tokio::task::yield_now().await;
     assert_eq!(record.take(), ["all started, says listener"]);
 }

@@ -7,7 +7,7 @@ use std::future::Future;
 async fn a_service_that_never_stops_is_named_and_the_others_stop() {
     let record = Record::default();
     let mut application = application([("a", record.service())]);
-    let mut night = group([("b", record.troubled(HangsIn(Step::Stop)))]);
+    let night = group([("b", record.troubled(HangsIn(Step::Stop)))]);
     night.add("late", group([("c", record.service())])).unwrap();
     application.add("night", night).unwrap();
     application.add("d", record.service()).unwrap();
@@ -82,7 +82,7 @@ impl Service for Leisurely {
 async fn siblings_stop_side_by_side() {
     let mut application = Application::new("test");
     for name in ["a", "b", "c"] {
-        let mut group = MultiService::new();
+        let group = MultiService::new();
         group.add("x", Leisurely(Duration::from_secs(8))).unwrap();
         group.add("y", Leisurely(Duration::from_secs(8))).unwrap();
         application.add(name, group).unwrap();
@@ -127,7 +127,7 @@ async fn the_deadline_reaches_services_of_any_depth() {
     for (patience, expected) in [(10, "g.a has finished its work"), (1, "cut")] {
         let record = Record::default();
         let mut application = Application::new("test");
-        let mut group = MultiService::new();
+        let group = MultiService::new();
         group.add("a", Listener { record: record.clone(), work: None }).unwrap();
         application.add("g", group).unwrap();
         start(&mut application).await.unwrap();

@@ -1,0 +1,63 @@
+//! The keys that every service has, whatever its kind: what happens when it fails.
+
+use super::read;
+use super::section::Section;
+use super::value::Value;
+use crate::service::{Restart, RestartWhen};
+use std::time::Duration;
+
+/// The shortest wait before a restart: a service that fails at once must not keep a core busy.
+const SHORTEST_DELAY: Duration = Duration::from_millis(10);
+
+/// The highest limit: as many times are remembered.
+const HIGHEST_LIMIT: u32 = 1000;
+
+const WHEN: &[(&str, RestartWhen)] = &[
+    ("never", RestartWhen::Never),
+    ("on-failure", RestartWhen::OnFailure),
+    ("always", RestartWhen::Always),
+];
+
+/// Reads the keys of a service's table that say when it is restarted.
+pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
+    let when = section.optional("restart", read::one_of(WHEN));
+    let first_delay = section.optional("restart-delay", delay);
+    let max_delay = section.optional("restart-max-delay", delay);
+    let window = section.optional("restart-window", read::seconds_above_0);
+    let limit = section.optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
+    let when_is_known = when.is_some() || !section.has("restart");
+    let mut restart = Restart::never();
+    restart.when = when.unwrap_or_default();
+    if when_is_known && restart.when == RestartWhen::Never {
+        refuse_without_restart(section);
+    }
+    restart.delay = first_delay.unwrap_or(restart.delay);
+    restart.max_delay = max_delay.unwrap_or(restart.max_delay.max(restart.delay));
+    restart.window = window.unwrap_or(restart.window);
+    restart.limit = limit;
+    if restart.max_delay < restart.delay {
+        let delay = restart.delay.as_secs_f64();
+        let message = format!("restart-max-delay: expected at least the restart-delay, {delay} s");
+        section.mistake("restart-max-delay", message);
+    }
+    restart
+}
+
+/// Keys without a meaning were meant to have one.
+fn refuse_without_restart(section: &mut Section<'_>) {
+    for key in ["restart-delay", "restart-max-delay", "restart-window", "restart-limit"] {
+        if section.has(key) {
+            let advice = "set restart = \"on-failure\" or \"always\", too";
+            section.mistake(
+                key,
+                format!("{key} has no effect on a service that is never restarted; {advice}"),
+            );
+        }
+    }
+}
+
+fn delay(value: &Value<'_>) -> Result<Duration, String> {
+    let shortest = SHORTEST_DELAY.as_secs_f64();
+    let expected = || format!("expected a number of seconds of at least {shortest}");
+    read::seconds(value).ok().filter(|delay| *delay >= SHORTEST_DELAY).ok_or_else(expected)
+}

@@ -1,0 +1,164 @@
+//! What services count, to be read from any thread.
+
+use crate::sync::Mutex;
+use std::any::Any;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows: requests answered, bytes sent. Cheap to clone; all clones count together.
+///
+/// Made by [`Context::counter`](super::Context::counter).
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<AtomicU64>);
+
+impl Counter {
+    /// Counts `n` more.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// What has been counted so far.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Whether a number only grows, or goes up and down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SampleKind {
+    /// It only grows.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
+/// One number, at the moment when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// What is counted: `connections_opened`.
+    pub name: String,
+    /// What that means, in a sentence.
+    pub help: &'static str,
+    /// Whether it only grows.
+    pub kind: SampleKind,
+    /// What tells this number from others of the same name: `("address", "127.0.0.1:10001")`.
+    pub labels: Vec<(&'static str, String)>,
+    /// The number.
+    pub value: u64,
+}
+
+impl Sample {
+    /// A number that only grows, without labels.
+    pub fn counter(name: impl Into<String>, help: &'static str, value: u64) -> Self {
+        Self { name: name.into(), help, kind: SampleKind::Counter, labels: Vec::new(), value }
+    }
+
+    /// A number that goes up and down, without labels.
+    pub fn gauge(name: impl Into<String>, help: &'static str, value: u64) -> Self {
+        Self { kind: SampleKind::Gauge, ..Self::counter(name, help, value) }
+    }
+
+    /// Adds a label.
+    pub fn label(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.labels.push((name, value.into()));
+        self
+    }
+}
+
+/// Several numbers that a service keeps in its own way, cheaper perhaps than a [`Counter`] each, and that are
+/// added up only when somebody reads them.
+pub trait Counters: Any + Send + Sync {
+    /// Reads all of them. Called from any thread, at any time.
+    fn read(&self) -> Vec<Sample>;
+}
+
+/// All that is counted at one path of the tree. It outlives restarts and replacements of the service there.
+#[derive(Default)]
+pub(super) struct Counted(Mutex<Vec<Named>>);
+
+struct Named {
+    /// By which the same counters are found again after a restart.
+    name: String,
+    counters: Arc<dyn Counters>,
+}
+
+struct OneCounter {
+    name: String,
+    help: &'static str,
+    counter: Counter,
+}
+
+impl Counters for OneCounter {
+    fn read(&self) -> Vec<Sample> {
+        vec![Sample::counter(self.name.clone(), self.help, self.counter.get())]
+    }
+}
+
+impl Counted {
+    /// The counter of this name; a new one, unless there is one.
+    pub(super) fn counter(&self, name: &str, help: &'static str) -> Counter {
+        let new = || OneCounter { name: name.into(), help, counter: Counter::default() };
+        self.group(name, new).counter.clone()
+    }
+
+    /// The counters of this type and name; those that `new` makes, unless there are any.
+    pub(super) fn group<C: Counters>(&self, name: &str, new: impl FnOnce() -> C) -> Arc<C> {
+        let mut all = self.0.lock();
+        if let Some(named) = all.iter().find(|named| named.name == name) {
+            let counters: Arc<dyn Any + Send + Sync> = named.counters.clone();
+            if let Ok(same) = counters.downcast() {
+                return same;
+            }
+        }
+        let counters = Arc::new(new());
+        all.retain(|named| named.name != name);
+        all.push(Named { name: name.into(), counters: counters.clone() });
+        counters
+    }
+
+    pub(super) fn read(&self) -> Vec<Sample> {
+        let all: Vec<_> = self.0.lock().iter().map(|named| named.counters.clone()).collect();
+        all.iter().flat_map(|counters| counters.read()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Pair(u64, u64);
+
+    impl Counters for Pair {
+        fn read(&self) -> Vec<Sample> {
+            vec![
+                Sample::counter("sent", "Bytes.", self.0).label("to", "a"),
+                Sample::gauge("open", "Now.", self.1),
+            ]
+        }
+    }
+
+    #[test]
+    fn a_counter_of_the_same_name_goes_on_counting() {
+        let counted = Counted::default();
+        counted.counter("hits", "Answers.").add(2);
+        counted.counter("hits", "Answers.").add(3);
+        counted.counter("misses", "None.").add(1);
+        let read: Vec<(String, u64)> =
+            counted.read().into_iter().map(|sample| (sample.name, sample.value)).collect();
+        assert_eq!(read, [("hits".into(), 5), ("misses".into(), 1)]);
+    }
+
+    #[test]
+    fn counters_of_another_type_take_the_place_of_those_with_their_name() {
+        let counted = Counted::default();
+        counted.counter("traffic", "Bytes.").add(7);
+        let pair = counted.group("traffic", || Pair(1, 2));
+        assert!(Arc::ptr_eq(&pair, &counted.group("traffic", || Pair(8, 9))));
+        let read = counted.read();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0].labels, [("to", "a".to_owned())]);
+        assert_eq!((read[1].kind, read[1].value), (SampleKind::Gauge, 2));
+    }
+}

@@ -1,0 +1,239 @@
+//! Keeps a tree running: restarts what fails, as far as its policy says so, and carries out changes.
+
+use super::changes::Changes;
+use super::context::span_of;
+use super::node::{Node, NotResumed};
+use super::request::{Change, Ended, Request};
+use super::restart::Verdict;
+use super::run::Run;
+use super::{
+    Context, MultiService, Resources, ServiceError, ServicePath, State, Step, Tree, TreeError,
+};
+use crate::chain::chain;
+use futures::future::join_all;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep};
+use tracing::{error, info};
+
+/// A tree that is kept running. No longer, when this is dropped.
+pub(super) struct KeptRunning {
+    keeper: JoinHandle<()>,
+    failures: mpsc::UnboundedReceiver<ServiceError>,
+}
+
+/// Keeps the services of this tree running, on its first worker.
+pub(super) fn keep_running(cx: &Context, services: &MultiService) -> KeptRunning {
+    let requests = cx.tree().open();
+    let (sender, failures) = mpsc::unbounded_channel();
+    let keeper = Keeper {
+        services: services.clone(),
+        tree: cx.tree().clone(),
+        resources: cx.privileged().resources().clone(),
+        failures: sender,
+    };
+    let keeper = cx.workers().spawn_on(0, serve(Arc::new(keeper), requests));
+    KeptRunning { keeper, failures }
+}
+
+impl KeptRunning {
+    /// Waits for a failure that nobody deals with. Never returns if there is none.
+    pub(super) async fn failure(&mut self) -> ServiceError {
+        match self.failures.recv().await {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for KeptRunning {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
+}
+
+struct Keeper {
+    services: MultiService,
+    tree: Tree,
+    resources: Resources,
+    /// What nobody here deals with.
+    failures: mpsc::UnboundedSender<ServiceError>,
+}
+
+/// A service that is to be restarted.
+struct Restart {
+    node: Arc<Node>,
+    /// The run that is over, unless it has been stopped already.
+    run: Option<Arc<Run>>,
+    after: Duration,
+}
+
+async fn serve(keeper: Arc<Keeper>, mut requests: mpsc::UnboundedReceiver<Request>) {
+    let mut at_work = JoinSet::new();
+    loop {
+        tokio::select! {
+            request = requests.recv() => match request {
+                None => return,
+                Some(Request::Ended(ended)) => {
+                    if let Some(restart) = keeper.ended(ended) {
+                        at_work.spawn(restart_until_it_runs(keeper.clone(), restart));
+                    }
+                }
+                Some(Request::Change(change, reply)) => {
+                    at_work.spawn(carry_out(keeper.clone(), change, reply));
+                }
+            },
+            Some(_) = at_work.join_next() => {}
+        }
+    }
+}
+
+/// Makes a change, and answers whoever asked for it. Services that it has left stopped are started again.
+async fn carry_out(
+    keeper: Arc<Keeper>,
+    change: Change,
+    reply: oneshot::Sender<Result<(), TreeError>>,
+) {
+    let Keeper { services, tree, resources, .. } = &*keeper;
+    let mut changes = Changes::new(services, tree, resources);
+    let outcome = changes.make(change).await;
+    // Whoever asked may not wait for it.
+    let _ = reply.send(outcome);
+    let restarts = changes.failed().into_iter().filter_map(|node| {
+        let failure = node.slot().report().failure.unwrap_or_default();
+        let after = keeper.decide(&node, Some(&failure))?;
+        Some(restart_until_it_runs(keeper.clone(), Restart { node, run: None, after }))
+    });
+    join_all(restarts).await;
+}
+
+/// Restarts a service. If that fails for good, its group is restarted instead, and so on.
+async fn restart_until_it_runs(keeper: Arc<Keeper>, mut restart: Restart) {
+    while let Some(next) = keeper.restart(restart).await {
+        restart = next;
+    }
+}
+
+impl Keeper {
+    /// Says what follows from the end of a service's run.
+    fn ended(&self, Ended { path, run, cause }: Ended) -> Option<Restart> {
+        let failure = cause.map(|cause| ServiceError::locate(&path, Step::Run, cause));
+        let node = self.nearest(&path);
+        let is_current =
+            |node: &Arc<Node>| node.run().is_some_and(|run_now| Arc::ptr_eq(&run_now, &run));
+        let Some(node) = node.filter(|node| is_current(node) && !run.is_closing()) else {
+            let failure = failure.as_ref()?;
+            span_of(&path).in_scope(|| error!("while stopping: {}", chain(failure)));
+            return None;
+        };
+        match failure {
+            Some(failure) => self.failed(node, Some(run), failure),
+            None => {
+                let after = self.decide(&node, None)?;
+                Some(Restart { node, run: Some(run), after })
+            }
+        }
+    }
+
+    /// Finds out who deals with a failure: the service's own policy, or that of a group around it. `None`: nobody
+    /// does, and the application has failed.
+    fn failed(
+        &self,
+        mut node: Arc<Node>,
+        mut run: Option<Arc<Run>>,
+        failure: ServiceError,
+    ) -> Option<Restart> {
+        let text = chain(&failure);
+        loop {
+            if let Some(after) = self.decide(&node, Some(&text)) {
+                return Some(Restart { node, run, after });
+            }
+            let group = node.slot().path().parent().and_then(|group| self.services.locate(&group));
+            let Some((_, group)) = group else {
+                // Without a receiver the application is gone.
+                let _ = self.failures.send(failure);
+                return None;
+            };
+            (node, run) = (group.clone(), group.run());
+        }
+    }
+
+    /// Says after which time a service that has failed, or ended, is to be started again. `None`: it is not.
+    fn decide(&self, node: &Node, failure: Option<&str>) -> Option<Duration> {
+        let slot = node.slot();
+        let (verdict, failures) = node.ended(failure.is_some());
+        let _in_span = span_of(&slot.path()).entered();
+        match (verdict, failure) {
+            (Verdict::RestartAfter(after), Some(failure)) => {
+                let seconds = after.as_secs_f64();
+                error!(failures, "{failure}; restarting in {seconds} s (failure {failures})");
+                return Some(after);
+            }
+            (Verdict::RestartAfter(after), None) => {
+                info!("has ended; starting again in {} s", after.as_secs_f64());
+                return Some(after);
+            }
+            (Verdict::LimitReached(limit), _) => error!(
+                "{}; not restarted any more, after {limit} restarts within the time of restart-window",
+                failure.unwrap_or("has ended")
+            ),
+            (Verdict::NotCovered, Some(_)) => {}
+            (Verdict::NotCovered, None) => info!("has ended"),
+        }
+        match failure {
+            Some(failure) => slot.set_failed(failure.into()),
+            None => slot.set_state(State::Finished),
+        }
+        None
+    }
+
+    /// Stops what is left of a run, and starts the service again when it is time. Returns what is to be restarted
+    /// instead, if that fails for good.
+    async fn restart(&self, Restart { node, run, mut after }: Restart) -> Option<Restart> {
+        let path = node.slot().path();
+        let failure = node.slot().report().failure;
+        if let Some(run) = run {
+            let kept = self.resources.belongings().map(|all| all.keep(&path));
+            let deadline = Instant::now() + self.tree.stop_timeout();
+            if !node.end_failed_run(&run, deadline, kept).await {
+                return None; // it has been stopped or restarted meanwhile
+            }
+        }
+        let (interrupt, weak) = (node.interrupt(), Arc::downgrade(&node));
+        node.slot().set_waiting(after, failure);
+        drop(node);
+        loop {
+            tokio::select! {
+                () = interrupt.cancelled() => return None,
+                () = sleep(after) => {}
+            }
+            let node = weak.upgrade()?;
+            let failure = match node.resume().await {
+                Ok(()) => {
+                    node.slot().count_restart();
+                    span_of(&path).in_scope(|| info!("is running again"));
+                    return None;
+                }
+                Err(NotResumed::Interrupted) => return None,
+                Err(NotResumed::Failed(failure)) => failure,
+            };
+            let text = chain(&failure);
+            match self.failed(node.clone(), None, failure) {
+                Some(next) if Arc::ptr_eq(&next.node, &node) => after = next.after,
+                next => {
+                    node.let_go().await;
+                    return next;
+                }
+            }
+            node.slot().set_waiting(after, Some(text));
+        }
+    }
+
+    /// The service at `path`, or the innermost group around it.
+    fn nearest(&self, path: &ServicePath) -> Option<Arc<Node>> {
+        let around = std::iter::successors(Some(path.clone()), ServicePath::parent);
+        around.filter_map(|path| self.services.locate(&path)).map(|(_, node)| node).next()
+    }
+}

@@ -1,0 +1,56 @@
+//! A service, with what its group is told of it.
+
+use super::{Restart, Service, Settings};
+
+/// A service to be added to a [`MultiService`](super::MultiService), with what the group is to know of it.
+///
+/// Every service is converted into one by itself; this is for those that have more to say.
+///
+/// ```
+/// # use poetryd::{async_trait, service::{Application, BoxError, Context, Managed, Restart, Service}};
+/// # struct Clock;
+/// # #[async_trait] impl Service for Clock {
+/// #   async fn start(&mut self, _: &Context) -> Result<(), BoxError> { Ok(()) }
+/// #   async fn stop(&mut self, _: tokio::time::Instant) -> Result<(), BoxError> { Ok(()) }
+/// # }
+/// let mut application = Application::new("clocks");
+/// application.add("wall", Managed::new(Clock).restart(Restart::on_failure()))?;
+/// # Ok::<(), poetryd::service::AddError>(())
+/// ```
+pub struct Managed {
+    pub(super) service: Box<dyn Service>,
+    pub(super) settings: Option<Box<dyn Settings>>,
+    pub(super) restart: Restart,
+}
+
+impl Managed {
+    /// A service that is not restarted, and was made from no settings.
+    pub fn new(service: impl Into<Self>) -> Self {
+        service.into()
+    }
+
+    /// Sets what happens when the service fails.
+    pub fn restart(mut self, restart: Restart) -> Self {
+        self.restart = restart;
+        self
+    }
+
+    /// Keeps the settings that the service was made from, so that it can be compared with another one.
+    pub fn settings(mut self, settings: Box<dyn Settings>) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+}
+
+impl<S: Service> From<S> for Managed {
+    fn from(service: S) -> Self {
+        let service: Box<dyn Service> = Box::new(service);
+        service.into()
+    }
+}
+
+impl From<Box<dyn Service>> for Managed {
+    fn from(service: Box<dyn Service>) -> Self {
+        Self { service, settings: None, restart: Restart::never() }
+    }
+}

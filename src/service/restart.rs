@@ -1,0 +1,216 @@
+//! When a service that has failed is started again, and after how long.
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How much longer each wait is than the one before.
+const FACTOR: f32 = 2.0;
+
+/// Which ends of a service are followed by a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RestartWhen {
+    /// None. A failure is passed on to the group that holds the service.
+    #[default]
+    Never,
+    /// A failure: an error or a panic.
+    OnFailure,
+    /// A failure, and also an end without error.
+    Always,
+}
+
+/// What happens when a service ends or fails after it has started.
+///
+/// A restart stops the service and starts the same instance again: its handle stays valid, and its sockets
+/// stay open, so that clients wait meanwhile. The service's siblings are not touched. If the service is not
+/// restarted, because its policy is `Never` or its limit is reached, the failure is passed on to the group that
+/// holds it, whose own policy decides. A failure that no group deals with ends the application.
+///
+/// The first start is not covered: a service that fails to start then makes the start of the application, or
+/// the change that added it, fail.
+///
+/// ```
+/// use poetryd::service::Restart;
+/// use std::time::Duration;
+///
+/// let mut restart = Restart::on_failure();
+/// restart.max_delay = Duration::from_secs(5);
+/// restart.limit = Some(10);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restart {
+    /// Which ends are followed by a restart.
+    pub when: RestartWhen,
+    /// The time from the end of a failed run to the first restart: 0.1 s. Each further wait is twice as long.
+    pub delay: Duration,
+    /// The longest wait: 30 s.
+    pub max_delay: Duration,
+    /// After running for this long, a service is taken to be well: the next wait is `delay` again. 60 s.
+    pub window: Duration,
+    /// How often it is restarted within `window`, at most. `None`: as often as it fails.
+    pub limit: Option<u32>,
+}
+
+impl Restart {
+    /// No restart.
+    pub fn never() -> Self {
+        Self {
+            when: RestartWhen::Never,
+            delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(30),
+            window: Duration::from_secs(60),
+            limit: None,
+        }
+    }
+
+    /// A restart after each failure.
+    pub fn on_failure() -> Self {
+        Self { when: RestartWhen::OnFailure, ..Self::never() }
+    }
+
+    /// A restart after each end, whether it is a failure or not.
+    pub fn always() -> Self {
+        Self { when: RestartWhen::Always, ..Self::never() }
+    }
+
+    /// The waits from one restart to the next, the shortest first. They never end.
+    pub(super) fn waits(&self) -> ExponentialBuilder {
+        ExponentialBuilder::default()
+            .with_min_delay(self.delay)
+            .with_max_delay(self.max_delay)
+            .with_factor(FACTOR)
+            .without_max_times()
+    }
+}
+
+impl Default for Restart {
+    fn default() -> Self {
+        Self::never()
+    }
+}
+
+/// How often a service has been restarted lately.
+#[derive(Default)]
+pub(super) struct Attempts {
+    waits: Option<ExponentialBackoff>,
+    /// When it was restarted; as many as the limit, at most.
+    restarts: VecDeque<Instant>,
+    running_since: Option<Instant>,
+    /// Failures since the last time that it ran for the whole window.
+    failures: u32,
+}
+
+/// What follows from the end of a run.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// It is started again after this time.
+    RestartAfter(Duration),
+    /// Its policy does not cover such an end.
+    NotCovered,
+    /// It has been restarted as often as it may.
+    LimitReached(u32),
+}
+
+impl Attempts {
+    /// The service has started.
+    pub(super) fn started(&mut self) {
+        self.running_since = Some(Instant::now());
+    }
+
+    /// How often it has failed since it was well.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// The service has ended or failed, or could not be restarted.
+    pub(super) fn ended(&mut self, policy: &Restart, failed: bool) -> Verdict {
+        let now = Instant::now();
+        if self.running_since.take().is_some_and(|since| now - since >= policy.window) {
+            *self = Self::default();
+        }
+        self.failures = self.failures.saturating_add(failed.into());
+        match (policy.when, failed) {
+            (RestartWhen::OnFailure, true) | (RestartWhen::Always, _) => {}
+            _ => return Verdict::NotCovered,
+        }
+        if let Some(limit) = policy.limit {
+            self.restarts.retain(|restart| now - *restart < policy.window);
+            if self.restarts.len() >= limit as usize {
+                return Verdict::LimitReached(limit);
+            }
+            self.restarts.push_back(now);
+        }
+        let waits = self.waits.get_or_insert_with(|| policy.waits().build());
+        Verdict::RestartAfter(waits.next().unwrap_or(policy.max_delay))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::iter;
+    use tokio::time::advance;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn wait(attempts: &mut Attempts, policy: &Restart) -> f64 {
+        attempts.started();
+        match attempts.ended(policy, true) {
+            Verdict::RestartAfter(wait) => wait.as_secs_f64(),
+            other => panic!("{other:?} instead of a restart"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_wait_is_twice_as_long_up_to_the_longest() {
+        let (policy, mut attempts) = (Restart::on_failure(), Attempts::default());
+        let waits: Vec<f64> = iter::repeat_with(|| wait(&mut attempts, &policy)).take(12).collect();
+        let expected = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0];
+        let close = |(wait, expected): (&f64, &f64)| (wait - expected).abs() < 1e-6;
+        assert!(waits.iter().zip(&expected).all(close), "{waits:?}");
+        assert_eq!(attempts.failures(), 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_service_that_was_well_for_the_whole_window_begins_anew() {
+        let (policy, mut attempts) = (Restart::on_failure(), Attempts::default());
+        for _ in 0..5 {
+            wait(&mut attempts, &policy);
+        }
+        attempts.started();
+        advance(policy.window - SECOND).await;
+        assert!(
+            matches!(attempts.ended(&policy, true), Verdict::RestartAfter(w) if w > 3 * SECOND)
+        );
+        attempts.started();
+        advance(policy.window).await;
+        assert_eq!(attempts.ended(&policy, true), Verdict::RestartAfter(policy.delay));
+        assert_eq!(attempts.failures(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_limit_counts_the_restarts_within_the_window() {
+        let policy = Restart { limit: Some(3), window: 10 * SECOND, ..Restart::on_failure() };
+        let mut attempts = Attempts::default();
+        for _ in 0..3 {
+            wait(&mut attempts, &policy);
+            advance(3 * SECOND).await;
+        }
+        assert_eq!(attempts.ended(&policy, true), Verdict::LimitReached(3));
+        advance(SECOND).await; // the first of them is 10 seconds ago
+        assert!(matches!(attempts.ended(&policy, true), Verdict::RestartAfter(_)));
+        assert_eq!(attempts.ended(&policy, true), Verdict::LimitReached(3));
+    }
+
+    #[test]
+    fn an_end_without_error_is_followed_by_a_restart_only_where_always_is_said() {
+        let mut attempts = Attempts::default();
+        assert_eq!(attempts.ended(&Restart::never(), true), Verdict::NotCovered);
+        assert_eq!(attempts.ended(&Restart::on_failure(), false), Verdict::NotCovered);
+        let restarted = attempts.ended(&Restart::always(), false);
+        assert!(matches!(restarted, Verdict::RestartAfter(_)), "{restarted:?}");
+    }
+}

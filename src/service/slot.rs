@@ -1,0 +1,313 @@
+//! The place of a service in the tree, and all that is known of it there, whatever its workers do.
+//!
+//! A slot outlives restarts of its service, and is handed on when the service is replaced. Its locks are held for
+//! moments only, never across an `.await`, and never two of them at once: any thread may read a slot at any time.
+
+use super::counters::Counted;
+use super::{Handle, ServicePath, ServiceReport, State};
+use crate::sync::Mutex;
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+
+/// The place of a service in the tree.
+pub(super) struct Slot {
+    inside: Mutex<Inside>,
+    counted: Counted,
+}
+
+struct Inside {
+    path: ServicePath,
+    /// The group that holds the service. Dangling: none does (it is the root, or has been removed).
+    group: Weak<Slot>,
+    /// What the service holds, in order.
+    children: Option<Box<IndexMap<String, Arc<Slot>>>>,
+    handle: Option<Handle>,
+    /// Whom this service has found, and who has found it, since their starts.
+    finds: SlotSet,
+    found_by: SlotSet,
+    turn: Option<Box<Turn>>,
+    /// Whether it has been decided in which order the services in here stop.
+    stops_in_order: bool,
+    state: State,
+    since: Instant,
+    next_start: Option<Instant>,
+    restarts: u64,
+    status: Option<Box<str>>,
+    failure: Option<Box<str>>,
+}
+
+/// When it is a service's turn to stop. Dropped, it says that the service has stopped.
+#[derive(Default)]
+pub(super) struct Turn {
+    /// Those who stop before, each cancelled when it has.
+    pub(super) after: Vec<CancellationToken>,
+    pub(super) stopped: CancellationToken,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.stopped.cancel();
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        let inside = Inside {
+            path: ServicePath::root(),
+            group: Weak::new(),
+            children: None,
+            handle: None,
+            finds: SlotSet::default(),
+            found_by: SlotSet::default(),
+            turn: None,
+            stops_in_order: false,
+            state: State::Stopped,
+            since: Instant::now(),
+            next_start: None,
+            restarts: 0,
+            status: None,
+            failure: None,
+        };
+        Self { inside: Mutex::new(inside), counted: Counted::default() }
+    }
+}
+
+impl Slot {
+    pub(super) fn path(&self) -> ServicePath {
+        self.inside.lock().path.clone()
+    }
+
+    pub(super) fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    // The tree of slots.
+
+    /// Puts the service of this slot into a group, behind those that are there, or where one of its name is.
+    pub(super) fn enter(self: &Arc<Self>, group: &Arc<Slot>, name: &str, handle: Option<Handle>) {
+        let path = group.path().child(name);
+        self.join(group, path);
+        self.inside.lock().handle = handle;
+        let mut group = group.inside.lock();
+        group.children.get_or_insert_default().insert(name.into(), self.clone());
+    }
+
+    /// A slot for a context that no service of a group has.
+    pub(super) fn within(group: &Arc<Slot>, name: &str) -> Arc<Slot> {
+        let slot = Arc::new(Slot::default());
+        slot.join(group, group.path().child(name));
+        slot
+    }
+
+    /// Says that the service here holds others, even if there are none.
+    pub(super) fn becomes_group(&self) {
+        self.inside.lock().children.get_or_insert_default();
+    }
+
+    fn join(&self, group: &Arc<Slot>, path: ServicePath) {
+        let mut inside = self.inside.lock();
+        inside.path = path;
+        inside.group = Arc::downgrade(group);
+    }
+
+    /// Takes the service called `name` out of this group. Its slot is in no group any more.
+    pub(super) fn remove(&self, name: &str) {
+        let removed = {
+            let mut inside = self.inside.lock();
+            inside.children.as_mut().and_then(|children| children.shift_remove(name))
+        };
+        if let Some(removed) = removed {
+            removed.inside.lock().group = Weak::new();
+        }
+    }
+
+    pub(super) fn group(&self) -> Option<Arc<Slot>> {
+        self.inside.lock().group.upgrade()
+    }
+
+    pub(super) fn child(&self, name: &str) -> Option<Arc<Slot>> {
+        self.inside.lock().children.as_ref()?.get(name).cloned()
+    }
+
+    /// The slots in this one, in order.
+    pub(super) fn children(&self) -> Vec<Arc<Slot>> {
+        let inside = self.inside.lock();
+        inside.children.iter().flat_map(|children| children.values().cloned()).collect()
+    }
+
+    /// This slot and those around it, from the inside out.
+    pub(super) fn and_around(self: &Arc<Self>) -> impl Iterator<Item = Arc<Slot>> + use<> {
+        std::iter::successors(Some(self.clone()), |slot| slot.group())
+    }
+
+    pub(super) fn is_within(self: &Arc<Self>, other: &Arc<Slot>) -> bool {
+        self.and_around().any(|slot| Arc::ptr_eq(&slot, other))
+    }
+
+    /// The indices of the way from the root to this slot: in the order of these, services start.
+    pub(super) fn position(self: &Arc<Self>) -> Vec<usize> {
+        let index = |slot: &Arc<Slot>| -> Option<usize> {
+            let (group, path) = (slot.group()?, slot.path());
+            let group = group.inside.lock();
+            group.children.as_ref()?.get_index_of(path.name())
+        };
+        let mut position: Vec<usize> = self.and_around().filter_map(|slot| index(&slot)).collect();
+        position.reverse();
+        position
+    }
+
+    // What services find of each other.
+
+    pub(super) fn handle(&self) -> Option<Handle> {
+        self.inside.lock().handle.clone()
+    }
+
+    /// The nearest slot called `name`: beside this one, then further out.
+    pub(super) fn look_up(self: &Arc<Self>, name: &str) -> Option<Arc<Slot>> {
+        self.and_around().skip(1).find_map(|group| group.child(name))
+    }
+
+    /// Takes down that the service here has found the one there.
+    pub(super) fn has_found(self: &Arc<Self>, found: &Arc<Slot>) {
+        self.inside.lock().finds.insert(found);
+        found.inside.lock().found_by.insert(self);
+    }
+
+    /// Forgets what the service here has found. Returns whether there was anything.
+    pub(super) fn forget_finds(self: &Arc<Self>) -> bool {
+        let finds = std::mem::take(&mut self.inside.lock().finds);
+        finds.iter().for_each(|found| found.inside.lock().found_by.remove(self));
+        !finds.is_empty()
+    }
+
+    /// Whom the service here has found.
+    pub(super) fn finds(&self) -> Vec<Arc<Slot>> {
+        self.inside.lock().finds.iter().collect()
+    }
+
+    /// Who has found the service here.
+    pub(super) fn found_by(&self) -> Vec<Arc<Slot>> {
+        self.inside.lock().found_by.iter().collect()
+    }
+
+    // The order in which services stop.
+
+    /// Takes down that the order is decided. `false`: it was already, here or further out.
+    pub(super) fn begin_to_stop_in_order(self: &Arc<Self>) -> bool {
+        if self.and_around().any(|slot| slot.inside.lock().stops_in_order) {
+            return false;
+        }
+        self.inside.lock().stops_in_order = true;
+        true
+    }
+
+    pub(super) fn has_stopped_in_order(&self) {
+        self.inside.lock().stops_in_order = false;
+    }
+
+    pub(super) fn set_turn(&self, turn: Turn) {
+        self.inside.lock().turn = Some(Box::new(turn));
+    }
+
+    pub(super) fn take_turn(&self) -> Option<Box<Turn>> {
+        self.inside.lock().turn.take()
+    }
+
+    /// Whether others have to stop before the service here may close.
+    pub(super) fn waits_for_its_turn(&self) -> bool {
+        self.inside.lock().turn.as_ref().is_some_and(|turn| !turn.after.is_empty())
+    }
+
+    // What is said of the service.
+
+    pub(super) fn state(&self) -> State {
+        self.inside.lock().state
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        let mut inside = self.inside.lock();
+        inside.next_start = None;
+        inside.enter_state(state);
+        match state {
+            State::Starting => inside.status = None,
+            State::Running => inside.failure = None,
+            _ => {}
+        }
+    }
+
+    /// The service will be started again after this time.
+    pub(super) fn set_waiting(&self, after: Duration, failure: Option<String>) {
+        let mut inside = self.inside.lock();
+        inside.enter_state(State::Waiting);
+        inside.next_start = Instant::now().checked_add(after);
+        inside.failure = failure.map(String::into_boxed_str);
+    }
+
+    pub(super) fn set_failed(&self, failure: String) {
+        let mut inside = self.inside.lock();
+        inside.enter_state(State::Failed);
+        inside.failure = Some(failure.into_boxed_str());
+    }
+
+    pub(super) fn count_restart(&self) {
+        self.inside.lock().restarts += 1;
+    }
+
+    pub(super) fn set_status(&self, status: String) {
+        self.inside.lock().status = Some(status.into_boxed_str());
+    }
+
+    pub(super) fn report(&self) -> ServiceReport {
+        let counters = self.counted.read();
+        let inside = self.inside.lock();
+        ServiceReport {
+            path: inside.path.clone(),
+            is_group: inside.children.is_some(),
+            state: inside.state,
+            since: inside.since,
+            status: inside.status.as_deref().map(str::to_owned),
+            failure: inside.failure.as_deref().map(str::to_owned),
+            restarts: inside.restarts,
+            next_start: inside.next_start,
+            counters,
+        }
+    }
+}
+
+impl Inside {
+    fn enter_state(&mut self, state: State) {
+        if self.state != state {
+            (self.state, self.since) = (state, Instant::now());
+        }
+    }
+}
+
+/// Slots, in no order.
+#[derive(Default)]
+pub(super) struct SlotSet(BTreeMap<usize, Weak<Slot>>);
+
+impl SlotSet {
+    pub(super) fn insert(&mut self, slot: &Arc<Slot>) {
+        self.0.insert(address(slot), Arc::downgrade(slot));
+    }
+
+    pub(super) fn remove(&mut self, slot: &Arc<Slot>) {
+        self.0.remove(&address(slot));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = Arc<Slot>> {
+        self.0.values().filter_map(Weak::upgrade)
+    }
+}
+
+/// What tells a slot from all others.
+pub(super) fn address(slot: &Arc<Slot>) -> usize {
+    Arc::as_ptr(slot).addr()
+}

@@ -1,0 +1,101 @@
+//! The order in which services stop: one that others have found stops after them.
+
+use super::slot::{Slot, Turn, address};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+/// A service that has found another.
+struct Find {
+    finder: Arc<Slot>,
+    found: Arc<Slot>,
+}
+
+/// The begin or the end of a service's stop.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Event {
+    Begin(usize),
+    End(usize),
+}
+
+/// Gives each service within `group` its turn to stop, as far as there is an order: after all services within
+/// `group` that have found it. `finders` are all who have found anything. In a circle, the one that comes later in
+/// the tree goes first.
+pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
+    let mut turns: HashMap<usize, (Arc<Slot>, Turn)> = HashMap::new();
+    for find in without_circles(group, finds_within(group, finders)) {
+        let finder = turns.entry(address(&find.finder)).or_insert_with(|| no_turn(&find.finder));
+        let stopped = finder.1.stopped.clone();
+        let found = turns.entry(address(&find.found)).or_insert_with(|| no_turn(&find.found));
+        found.1.after.push(stopped);
+    }
+    for (slot, turn) in turns.into_values() {
+        slot.set_turn(turn);
+    }
+}
+
+fn no_turn(slot: &Arc<Slot>) -> (Arc<Slot>, Turn) {
+    (slot.clone(), Turn::default())
+}
+
+/// Who has found whom, both within `group`. A service that has found a group around itself does not count: it is
+/// the group that stops it.
+fn finds_within(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) -> Vec<Find> {
+    let mut finds = Vec::new();
+    for finder in finders.into_iter().filter(|finder| finder.is_within(group)) {
+        for found in finder.finds() {
+            if found.is_within(group) && !finder.is_within(&found) {
+                finds.push(Find { finder: finder.clone(), found });
+            }
+        }
+    }
+    finds
+}
+
+/// Leaves out, of the finds that are part of a circle, those by a service that comes earlier in the tree.
+fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
+    let by_earlier: Vec<bool> =
+        finds.iter().map(|find| find.finder.position() < find.found.position()).collect();
+    if !by_earlier.contains(&true) {
+        return finds; // each waits for later ones only
+    }
+    let next = order_of_events(group, &finds);
+    let kept = finds.into_iter().zip(by_earlier).filter(|(find, by_earlier)| {
+        let (begin, end) = (address(&find.found), address(&find.finder));
+        !by_earlier || !leads_to(&next, Event::Begin(begin), Event::End(end))
+    });
+    kept.map(|(find, _)| find).collect()
+}
+
+/// Which events come right after which: a service's end after its begin; within a group, the begins after the
+/// group's begin and its end after theirs; and the begin of a service after the ends of those who have found it.
+fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> HashMap<Event, HashSet<Event>> {
+    let mut next: HashMap<Event, HashSet<Event>> = HashMap::new();
+    let mut add = |from, to| _ = next.entry(from).or_default().insert(to);
+    for find in finds {
+        add(Event::End(address(&find.finder)), Event::Begin(address(&find.found)));
+        for slot in [&find.finder, &find.found] {
+            let around: Vec<Arc<Slot>> =
+                slot.and_around().take_while(|slot| !Arc::ptr_eq(slot, group)).collect();
+            for slot in &around {
+                add(Event::Begin(address(slot)), Event::End(address(slot)));
+            }
+            for pair in around.windows(2) {
+                let (inner, outer) = (address(&pair[0]), address(&pair[1]));
+                add(Event::Begin(outer), Event::Begin(inner));
+                add(Event::End(inner), Event::End(outer));
+            }
+        }
+    }
+    next
+}
+
+fn leads_to(next: &HashMap<Event, HashSet<Event>>, from: Event, to: Event) -> bool {
+    let (mut seen, mut ahead) = (HashSet::from([from]), VecDeque::from([from]));
+    while let Some(event) = ahead.pop_front() {
+        if event == to {
+            return true;
+        }
+        ahead.extend(next.get(&event).into_iter().flatten().filter(|event| seen.insert(**event)));
+    }
+    false
+}

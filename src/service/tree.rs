@@ -1,0 +1,209 @@
+//! A running tree, as everybody may look at it and change it.
+
+use super::request::{Change, Ended, Request};
+use super::slot::{Slot, SlotSet};
+use super::stop_order::decide_order;
+use super::{IfFound, Managed, ServicePath, ServiceReport, TreeError};
+use crate::sync::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How long a service that is restarted, replaced or removed may take to stop, unless somebody says otherwise.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The services of one application, to be looked at and changed by their paths while they run. Cheap to clone;
+/// may be used from any thread.
+///
+/// A service gets it from [`Context::tree`](super::Context::tree), whoever has the application from
+/// [`Application::tree`](super::Application::tree).
+///
+/// The changes are made on the application's first worker, one beside the other, and go on to their end even if
+/// whoever asked for them does not wait for it. A service can restart or remove itself that way; but it must not
+/// wait for that, since it will be stopped meanwhile.
+///
+/// ```
+/// # use poetryd::service::{BoxError, Context};
+/// # async fn example(cx: &Context) -> Result<(), BoxError> {
+/// for service in cx.tree().list() {
+///     println!("{} is {}", service.path, service.state);
+/// }
+/// cx.tree().restart(&"night.science".parse()?).await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Tree(Arc<Inside>);
+
+struct Inside {
+    root: Arc<Slot>,
+    /// Those services that have found others.
+    finders: Mutex<SlotSet>,
+    all_started: watch::Sender<bool>,
+    /// Where requests go while the application runs.
+    requests: Mutex<Option<mpsc::UnboundedSender<Request>>>,
+    stop_timeout: Mutex<Duration>,
+}
+
+impl Tree {
+    /// A tree without services, that does not run.
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Inside {
+            root: Arc::default(),
+            finders: Mutex::default(),
+            all_started: watch::Sender::new(false),
+            requests: Mutex::default(),
+            stop_timeout: Mutex::new(STOP_TIMEOUT),
+        }))
+    }
+
+    /// Every service that has been started, in the order in which services start: a group before what it holds.
+    ///
+    /// This waits for nobody: it answers even if every worker is held up by a service.
+    pub fn list(&self) -> Vec<ServiceReport> {
+        let (mut reports, mut ahead) = (Vec::new(), self.0.root.children());
+        ahead.reverse();
+        while let Some(slot) = ahead.pop() {
+            reports.push(slot.report());
+            ahead.extend(slot.children().into_iter().rev());
+        }
+        reports
+    }
+
+    /// The service at `path`. `None`: there is none, or it has not been started yet.
+    pub fn report(&self, path: &ServicePath) -> Option<ServiceReport> {
+        self.slot(path).map(|slot| slot.report())
+    }
+
+    /// Adds a service to a group that runs (the [root](ServicePath::root) is one, too), and starts it.
+    ///
+    /// # Errors
+    /// If the name is taken or can't be one, or the service fails to start; then the tree is as it was.
+    pub async fn add(
+        &self,
+        group: &ServicePath,
+        name: impl Into<String>,
+        service: impl Into<Managed>,
+    ) -> Result<(), TreeError> {
+        let (group, name, service) = (group.clone(), name.into(), service.into());
+        self.change(Change::Add { group, name, service }).await
+    }
+
+    /// Stops a service, and takes it out of the tree.
+    ///
+    /// # Errors
+    /// If there is no such service, or others [have found](super::Context::find) it.
+    pub async fn remove(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
+        self.change(Change::Remove { path: path.clone(), if_found }).await
+    }
+
+    /// Stops a service, and starts another in its place. Those who have found it are stopped before and started
+    /// again after that, so that they find the new one. Sockets that both listen on stay open.
+    ///
+    /// # Errors
+    /// If there is no such service, or the new one fails to start; then the old one has been started again.
+    pub async fn replace(
+        &self,
+        path: &ServicePath,
+        service: impl Into<Managed>,
+    ) -> Result<(), TreeError> {
+        self.change(Change::Replace { path: path.clone(), service: service.into() }).await
+    }
+
+    /// Stops a service and starts the same instance again. Its handle stays valid, and its sockets stay open.
+    ///
+    /// # Errors
+    /// If there is no such service, or it fails to start; then its [`Restart`](super::Restart) policy decides
+    /// whether there will be further attempts.
+    pub async fn restart(&self, path: &ServicePath) -> Result<(), TreeError> {
+        self.change(Change::Restart { path: path.clone() }).await
+    }
+
+    /// Stops a service, which stays in the tree until it is [started](Self::start) again. Its sockets stay open:
+    /// clients wait.
+    ///
+    /// # Errors
+    /// As [`remove`](Self::remove).
+    pub async fn stop(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
+        self.change(Change::Stop { path: path.clone(), if_found }).await
+    }
+
+    /// Starts a service that has been stopped, or has failed. Does nothing if it runs.
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart).
+    pub async fn start(&self, path: &ServicePath) -> Result<(), TreeError> {
+        self.change(Change::Start { path: path.clone() }).await
+    }
+
+    async fn change(&self, change: Change) -> Result<(), TreeError> {
+        let (reply, answer) = oneshot::channel();
+        self.request(Request::Change(change, reply));
+        answer.await.unwrap_or(Err(TreeError::NotRunning))
+    }
+
+    fn request(&self, request: Request) {
+        if let Some(requests) = &*self.0.requests.lock() {
+            // Without a receiver the application is gone.
+            let _ = requests.send(request);
+        }
+    }
+
+    /// From now on requests can be made.
+    pub(super) fn open(&self) -> mpsc::UnboundedReceiver<Request> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        *self.0.requests.lock() = Some(sender);
+        self.0.all_started.send_replace(false);
+        receiver
+    }
+
+    pub(super) fn report_end(&self, ended: Ended) {
+        self.request(Request::Ended(ended));
+    }
+
+    pub(super) fn root(&self) -> &Arc<Slot> {
+        &self.0.root
+    }
+
+    pub(super) fn slot(&self, path: &ServicePath) -> Option<Arc<Slot>> {
+        path.names().try_fold(self.0.root.clone(), |slot, name| slot.child(name))
+    }
+
+    pub(super) fn say_all_started(&self) {
+        self.0.all_started.send_replace(true);
+    }
+
+    pub(super) async fn all_started(&self) {
+        let mut receiver = self.0.all_started.subscribe();
+        // The sender lives as long as this tree.
+        let _ = receiver.wait_for(|started| *started).await;
+    }
+
+    /// Takes down that one service has found another.
+    pub(super) fn has_found(&self, finder: &Arc<Slot>, found: &Arc<Slot>) {
+        finder.has_found(found);
+        self.0.finders.lock().insert(finder);
+    }
+
+    /// Forgets what a service has found.
+    pub(super) fn forget_finds(&self, finder: &Arc<Slot>) {
+        if finder.forget_finds() {
+            self.0.finders.lock().remove(finder);
+        }
+    }
+
+    /// Decides in which order the services within `group` stop, unless that has been decided.
+    pub(super) fn stop_in_order(&self, group: &Arc<Slot>) {
+        if group.begin_to_stop_in_order() {
+            let finders: Vec<_> = self.0.finders.lock().iter().collect();
+            decide_order(group, finders);
+        }
+    }
+
+    pub(super) fn stop_timeout(&self) -> Duration {
+        *self.0.stop_timeout.lock()
+    }
+
+    pub(super) fn set_stop_timeout(&self, timeout: Duration) {
+        *self.0.stop_timeout.lock() = timeout;
+    }
+}
