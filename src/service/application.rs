@@ -135,8 +135,8 @@ impl Application {
     /// have found each other, the one that comes later in the tree stops first.
     ///
     /// # Errors
-    /// Every service that failed to stop, or had not stopped about a second after `deadline`; two seconds, if
-    /// others had kept it waiting.
+    /// Every service that failed to stop, or had not stopped about a second after `deadline`. One that others
+    /// have kept waiting until then has another moment; all is over within 2.5 seconds after `deadline`.
     pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
         match self.services.stop(deadline).await {
             Ok(()) => Ok(()),

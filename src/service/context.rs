@@ -275,6 +275,10 @@ impl Context {
         self.run.say_ready();
     }
 
+    pub(super) fn has_said_ready(&self) -> bool {
+        self.run.is_ready()
+    }
+
     pub(super) async fn said_ready(&self) {
         self.run.ready().await;
     }

@@ -85,6 +85,9 @@ impl ServiceFn {
 #[async_trait]
 impl Service for ServiceFn {
     async fn start(&mut self, cx: &Context) -> Result<(), BoxError> {
+        if !self.waits_for_ready {
+            cx.ready();
+        }
         let work = (self.function)(cx.clone());
         let task = tokio::spawn(until_the_end(cx.clone(), work).instrument(cx.span().clone()));
         let mut task = AbortOnDropHandle::new(task);
@@ -115,14 +118,15 @@ impl Service for ServiceFn {
     }
 }
 
-/// Runs the function. What it returns after it was told to close is for whoever stops the service.
+/// Runs the function. What it returns before it was ready is for whoever starts the service, and what it returns
+/// after it was told to close is for whoever stops it.
 async fn until_the_end(
     cx: Context,
     work: BoxFuture<'static, Result<(), BoxError>>,
 ) -> Result<(), BoxError> {
     let ended = AssertUnwindSafe(work).catch_unwind().await;
     let ended = ended.unwrap_or_else(|panic| Err(panicked(panic)));
-    if cx.is_closing() {
+    if cx.is_closing() || !cx.has_said_ready() {
         return ended;
     }
     match ended {

@@ -164,6 +164,7 @@ impl Keeper {
     fn decide(&self, node: &Node, failure: Option<&str>) -> Option<Duration> {
         let slot = node.slot();
         let (verdict, failures) = node.ended(failure.is_some());
+        failure.iter().for_each(|failure| slot.set_failure(failure));
         let _in_span = span_of(&slot.path()).entered();
         match (verdict, failure) {
             (Verdict::RestartAfter(after), Some(failure)) => {
@@ -182,10 +183,7 @@ impl Keeper {
             (Verdict::NotCovered, Some(_)) => {}
             (Verdict::NotCovered, None) => info!("has ended"),
         }
-        match failure {
-            Some(failure) => slot.set_failed(failure.into()),
-            None => slot.set_state(State::Finished),
-        }
+        slot.set_state(if failure.is_some() { State::Failed } else { State::Finished });
         None
     }
 
@@ -193,7 +191,6 @@ impl Keeper {
     /// instead, if that fails for good.
     async fn restart(&self, Restart { node, run, mut after }: Restart) -> Option<Restart> {
         let path = node.slot().path();
-        let failure = node.slot().report().failure;
         if let Some(run) = run {
             let kept = self.resources.belongings().map(|all| all.keep(&path));
             let deadline = Instant::now() + self.tree.stop_timeout();
@@ -202,7 +199,7 @@ impl Keeper {
             }
         }
         let (interrupt, weak) = (node.interrupt(), Arc::downgrade(&node));
-        node.slot().set_waiting(after, failure);
+        node.slot().set_waiting(after);
         drop(node);
         loop {
             tokio::select! {
@@ -219,7 +216,6 @@ impl Keeper {
                 Err(NotResumed::Interrupted) => return None,
                 Err(NotResumed::Failed(failure)) => failure,
             };
-            let text = chain(&failure);
             match self.failed(node.clone(), None, failure) {
                 Some(next) if Arc::ptr_eq(&next.node, &node) => after = next.after,
                 next => {
@@ -227,7 +223,7 @@ impl Keeper {
                     return next;
                 }
             }
-            node.slot().set_waiting(after, Some(text));
+            node.slot().set_waiting(after);
         }
     }
 

@@ -17,6 +17,7 @@ mod files;
 mod function;
 mod handle;
 mod keeper;
+mod limits;
 mod managed;
 mod multi;
 mod node;

@@ -1,12 +1,13 @@
 //! One service of a group: the instance, and which of its calls are due.
 
 use super::error::panicked;
-use super::restart::{Attempts, Verdict};
+use super::limits::{LATEST_DEADLINE, Limits};
+use super::restart::{Supervision, Verdict};
 use super::run::Run;
 use super::slot::Slot;
 use super::{
-    BoxError, Context, Handle, Managed, PrivilegedContext, Restart, RestartWhen, Service,
-    ServiceError, ServicePath, Settings, State, Step, StopErrors,
+    BoxError, Context, Handle, Managed, PrivilegedContext, Restart, Service, ServiceError,
+    ServicePath, Settings, State, Step, StopErrors,
 };
 use crate::chain::chain;
 use crate::sync::Mutex;
@@ -15,36 +16,21 @@ use futures::FutureExt;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, debug, error, info};
-
-/// How long after its deadline a service is waited for: the time to abandon what is left.
-const TIME_TO_ABANDON: Duration = Duration::from_secs(1);
-
-/// How long a service has for its stop whose turn comes after the deadline, because others kept it waiting.
-const TIME_WHEN_LATE: Duration = Duration::from_millis(500);
-
-/// When the last services are abandoned, after the deadline.
-const LATEST_END: Duration = Duration::from_secs(2);
 
 /// A service in its slot.
 pub(super) struct Node {
     slot: Arc<Slot>,
     settings: Option<Arc<dyn Settings>>,
     /// `None`: it is never restarted.
-    supervision: Mutex<Option<Box<Supervision>>>,
+    supervision: Mutex<Option<Supervision>>,
     /// The run that it is in.
     run: Mutex<Option<Arc<Run>>>,
     instance: tokio::sync::Mutex<Instance>,
     /// Cancelled when the service is to stop, or is dropped: whoever wants to start it again gives up.
     interrupt: Mutex<CancellationToken>,
-}
-
-struct Supervision {
-    restart: Restart,
-    attempts: Attempts,
 }
 
 /// The service itself, with what its next call needs.
@@ -170,7 +156,7 @@ impl Node {
         let turn = self.slot.take_turn();
         for stopped in turn.iter().flat_map(|turn| &turn.after) {
             // Each of them is abandoned by then.
-            let _ = timeout_at(deadline + LATEST_END, stopped.cancelled()).await;
+            let _ = timeout_at(deadline + LATEST_DEADLINE, stopped.cancelled()).await;
         }
         let errors = self.end_run(deadline, None).await;
         drop(turn);
@@ -184,14 +170,14 @@ impl Node {
         kept: Option<Box<dyn Any + Send>>,
     ) -> Vec<ServiceError> {
         self.interrupt.lock().cancel();
-        let limit = abandon_at(deadline);
-        let Ok(mut instance) = timeout_at(limit, self.instance.lock()).await else {
+        let limits = Limits::from_now(deadline);
+        let Ok(mut instance) = timeout_at(limits.abandon, self.instance.lock()).await else {
             let cause = "somebody else was still starting or stopping it at the deadline".into();
             return vec![ServiceError::locate(&self.slot.path(), Step::Stop, cause)];
         };
         *self.interrupt.lock() = CancellationToken::new();
         instance.kept = kept;
-        instance.end(deadline, limit, self).await
+        instance.end(limits, self).await
     }
 
     // Stopping one service alone, and starting it again.
@@ -222,7 +208,7 @@ impl Node {
             return false;
         }
         instance.kept = kept;
-        let errors = instance.end(deadline, abandon_at(deadline), self).await;
+        let errors = instance.end(Limits::from_now(deadline), self).await;
         instance.log_all(errors);
         true
     }
@@ -294,29 +280,10 @@ impl Node {
     }
 }
 
-impl Supervision {
-    fn new(restart: Restart) -> Option<Box<Self>> {
-        let attempts = Attempts::default();
-        let never = restart.when == RestartWhen::Never;
-        if never { None } else { Some(Box::new(Self { restart, attempts })) }
-    }
-
-    fn ended(&mut self, failed: bool) -> (Verdict, u32) {
-        let verdict = self.attempts.ended(&self.restart, failed);
-        (verdict, self.attempts.failures())
-    }
-}
-
 impl Drop for Node {
     fn drop(&mut self) {
         self.interrupt.lock().cancel();
     }
-}
-
-/// When a service is not waited for any more that begins to stop now.
-fn abandon_at(deadline: Instant) -> Instant {
-    let late = (Instant::now() + TIME_WHEN_LATE).min(deadline + LATEST_END);
-    late.max(deadline + TIME_TO_ABANDON)
 }
 
 impl Instance {
@@ -360,13 +327,14 @@ impl Instance {
             let error = ServiceError::locate(cx.path(), Step::Start, cause);
             self.phase = Phase::Idle;
             self.run_is_over(node);
-            node.slot.set_failed(chain(&error));
+            node.slot.set_state(State::Failed);
+            node.slot.set_failure(&chain(&error));
             return Err(error);
         }
         self.phase = Phase::Running;
         node.slot.set_state(State::Running);
         if let Some(supervision) = &mut *node.supervision.lock() {
-            supervision.attempts.started();
+            supervision.started();
         }
         self.span.in_scope(|| debug!("started"));
         Ok(())
@@ -388,14 +356,14 @@ impl Instance {
     }
 
     /// Ends the run. Returns what went wrong, in this service or below.
-    async fn end(&mut self, deadline: Instant, limit: Instant, node: &Node) -> Vec<ServiceError> {
+    async fn end(&mut self, limits: Limits, node: &Node) -> Vec<ServiceError> {
         self.close();
         match std::mem::replace(&mut self.phase, Phase::Idle) {
             Phase::Idle | Phase::Prepared => return Vec::new(),
             Phase::Starting | Phase::Running => {}
         }
-        let stop = AssertUnwindSafe(self.service.stop(deadline)).catch_unwind();
-        let stop = timeout_at(limit, stop.instrument(self.span.clone()));
+        let stop = AssertUnwindSafe(self.service.stop(limits.deadline)).catch_unwind();
+        let stop = timeout_at(limits.abandon, stop.instrument(self.span.clone()));
         let outcome = match stop.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(panicked(panic)),

@@ -92,9 +92,32 @@ impl Default for Restart {
     }
 }
 
+/// Decides, by its policy, what happens when one service ends.
+pub(super) struct Supervision(Box<(Restart, Attempts)>);
+
+impl Supervision {
+    /// `None`: the service is never restarted.
+    pub(super) fn new(restart: Restart) -> Option<Self> {
+        let never = restart.when == RestartWhen::Never;
+        if never { None } else { Some(Self(Box::new((restart, Attempts::default())))) }
+    }
+
+    /// The service has started.
+    pub(super) fn started(&mut self) {
+        self.0.1.started();
+    }
+
+    /// The service has ended or failed, or could not be restarted. Returns what follows, and how often it has failed
+    /// since it was well.
+    pub(super) fn ended(&mut self, failed: bool) -> (Verdict, u32) {
+        let (restart, attempts) = &mut *self.0;
+        (attempts.ended(restart, failed), attempts.failures)
+    }
+}
+
 /// How often a service has been restarted lately.
 #[derive(Default)]
-pub(super) struct Attempts {
+struct Attempts {
     waits: Option<ExponentialBackoff>,
     /// When it was restarted; as many as the limit, at most.
     restarts: VecDeque<Instant>,
@@ -115,18 +138,11 @@ pub(super) enum Verdict {
 }
 
 impl Attempts {
-    /// The service has started.
-    pub(super) fn started(&mut self) {
+    fn started(&mut self) {
         self.running_since = Some(Instant::now());
     }
 
-    /// How often it has failed since it was well.
-    pub(super) fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// The service has ended or failed, or could not be restarted.
-    pub(super) fn ended(&mut self, policy: &Restart, failed: bool) -> Verdict {
+    fn ended(&mut self, policy: &Restart, failed: bool) -> Verdict {
         let now = Instant::now();
         if self.running_since.take().is_some_and(|since| now - since >= policy.window) {
             *self = Self::default();
@@ -171,7 +187,7 @@ mod tests {
         let expected = [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0, 30.0];
         let close = |(wait, expected): (&f64, &f64)| (wait - expected).abs() < 1e-6;
         assert!(waits.iter().zip(&expected).all(close), "{waits:?}");
-        assert_eq!(attempts.failures(), 12);
+        assert_eq!(attempts.failures, 12);
     }
 
     #[tokio::test(start_paused = true)]
@@ -188,7 +204,7 @@ mod tests {
         attempts.started();
         advance(policy.window).await;
         assert_eq!(attempts.ended(&policy, true), Verdict::RestartAfter(policy.delay));
-        assert_eq!(attempts.failures(), 1);
+        assert_eq!(attempts.failures, 1);
     }
 
     #[tokio::test(start_paused = true)]

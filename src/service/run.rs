@@ -37,6 +37,10 @@ impl Run {
         self.ready.set();
     }
 
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.is_set()
+    }
+
     pub(super) async fn ready(&self) {
         self.ready.wait().await;
     }

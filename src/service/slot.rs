@@ -231,25 +231,21 @@ impl Slot {
         let mut inside = self.inside.lock();
         inside.next_start = None;
         inside.enter_state(state);
-        match state {
-            State::Starting => inside.status = None,
-            State::Running => inside.failure = None,
-            _ => {}
+        if state == State::Starting {
+            inside.status = None;
         }
     }
 
     /// The service will be started again after this time.
-    pub(super) fn set_waiting(&self, after: Duration, failure: Option<String>) {
+    pub(super) fn set_waiting(&self, after: Duration) {
         let mut inside = self.inside.lock();
         inside.enter_state(State::Waiting);
         inside.next_start = Instant::now().checked_add(after);
-        inside.failure = failure.map(String::into_boxed_str);
     }
 
-    pub(super) fn set_failed(&self, failure: String) {
-        let mut inside = self.inside.lock();
-        inside.enter_state(State::Failed);
-        inside.failure = Some(failure.into_boxed_str());
+    /// Says why the service has failed.
+    pub(super) fn set_failure(&self, failure: &str) {
+        self.inside.lock().failure = Some(failure.into());
     }
 
     pub(super) fn count_restart(&self) {

@@ -61,7 +61,7 @@ pub struct ServiceReport {
     pub since: Instant,
     /// The service's own line about itself; see [`Context::status`](super::Context::status).
     pub status: Option<String>,
-    /// Why it failed last, with all causes. `None` if it has not, or has run well since.
+    /// Why it failed last, with all causes. `None`: it never has.
     pub failure: Option<String>,
     /// How often it has been started again after it had failed or ended.
     pub restarts: u64,

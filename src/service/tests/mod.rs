@@ -1,10 +1,17 @@
 //! The tree: what starts and stops when, and who is blamed when it does not.
 
 mod adding;
+mod changing;
+mod clients;
 mod failing;
 mod finding;
+mod functions;
+mod properties;
+mod restarting;
 mod starting;
+mod stop_order;
 mod stopping;
+mod timers;
 
 use super::{
     Application, BoxError, Context, Handle, MultiService, PrivilegedContext, Resources, Service,
