@@ -129,7 +129,7 @@ pub enum TreeError {
     #[error("the service {0} is not a group, and can't hold other services")]
     NotAGroup(ServicePath),
     /// The group that holds the service has not started, or is stopping.
-    #[error("the group {0} is not running")]
+    #[error("{} is starting or stopping, or has been stopped; try again when it runs", group(.0))]
     GroupNotRunning(ServicePath),
     /// Others have found the service, and go on using it.
     #[error("the service {path} is in use by {}", join(by))]
@@ -145,6 +145,10 @@ pub enum TreeError {
     /// The service failed to start.
     #[error(transparent)]
     Start(#[from] ServiceError),
+}
+
+fn group(path: &ServicePath) -> String {
+    if path.parent().is_none() { "the application".into() } else { format!("the group {path}") }
 }
 
 fn join(paths: &[ServicePath]) -> String {

@@ -168,12 +168,12 @@ impl Keeper {
         let _in_span = span_of(&slot.path()).entered();
         match (verdict, failure) {
             (Verdict::RestartAfter(after), Some(failure)) => {
-                let seconds = after.as_secs_f64();
+                let seconds = seconds(after);
                 error!(failures, "{failure}; restarting in {seconds} s (failure {failures})");
                 return Some(after);
             }
             (Verdict::RestartAfter(after), None) => {
-                info!("has ended; starting again in {} s", after.as_secs_f64());
+                info!("has ended; starting again in {} s", seconds(after));
                 return Some(after);
             }
             (Verdict::LimitReached(limit), _) => error!(
@@ -232,4 +232,9 @@ impl Keeper {
         let around = std::iter::successors(Some(path.clone()), ServicePath::parent);
         around.filter_map(|path| self.services.locate(&path)).map(|(_, node)| node).next()
     }
+}
+
+/// A time for people: in seconds, to the millisecond.
+fn seconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1000.0).round() / 1000.0
 }

@@ -217,6 +217,26 @@ fn settings_of_different_kinds_differ() {
     assert!(!settings("ecstasy").same_as(essay));
 }
 
+/// Whatever their kind, groups included.
+#[test]
+fn every_service_may_say_when_it_is_restarted() {
+    let keys = "restart = \"on-failure\"\nrestart-delay = 0.5\nrestart-max-delay = 60\n\
+                restart-window = 120\nrestart-limit = 5\n";
+    right(&listener(keys));
+    right(&format!(
+        "[services.g]\nkind = \"group\"\n{keys}[services.g.services.p]\nkind = \"poem\"\nfile = \"x\"\n{keys}"
+    ));
+    right(&listener("restart = \"never\""));
+    // The longest wait is at least the first one, if it is not said.
+    right(&listener("restart = \"always\"\nrestart-delay = 3600"));
+}
+
+/// They say nothing of what the service is.
+#[test]
+fn when_it_is_restarted_is_no_setting_of_the_service() {
+    assert!(same_settings(&listener(""), &listener("restart = \"always\"\nrestart-delay = 2")));
+}
+
 #[test]
 fn a_poem_is_looked_for_in_the_rundir() {
     let directory = tempfile::tempdir().unwrap();

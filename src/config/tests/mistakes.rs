@@ -44,6 +44,18 @@ mistakes! {
     service_twice: &format!("{POEM}\n{POEM}"),
 }
 
+// What happens when a service fails.
+mistakes! {
+    restart_sometimes: &format!("{POEM}restart = \"on-failures\"\n"),
+    restart_keys_out_of_range: &format!(
+        "{POEM}restart = \"always\"\nrestart-delay = 0\nrestart-max-delay = -1\nrestart-window = 0\nrestart-limit = 0\n"
+    ),
+    restart_keys_without_a_restart: &format!("{POEM}restart-delay = 1\nrestart-limit = 3\n"),
+    restart_max_delay_below_the_delay: &format!(
+        "{POEM}restart = \"on-failure\"\nrestart-delay = 5\nrestart-max-delay = 1\n"
+    ),
+}
+
 // Keys and tables.
 mistakes! {
     unknown_key_of_a_poem: "[services.ecstasy]\nkind = \"poem\"\nfile = \"ecstasy.txt\"\nfiel = \"science.txt\"\n",

@@ -271,7 +271,10 @@ async fn a_change_of_a_group_that_is_starting_is_refused_and_does_not_hang() {
         }
     });
     let mut application = running([("a", asking)]).await;
-    assert_eq!(record.take(), ["the group - is not running"]);
+    assert_eq!(
+        record.take(),
+        ["the application is starting or stopping, or has been stopped; try again when it runs"]
+    );
     application.stop(soon()).await.unwrap();
 }
 
