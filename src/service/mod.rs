@@ -5,6 +5,24 @@
 //! Nothing here knows of networks or processes; whoever runs the tree hands such things to the
 //! services through [`Resources`].
 //!
+//! **Writing a service.** A service that is one loop is a function: [`ServiceFn`]; one that does something at regular
+//! times is a [`TimerService`], one that keeps a connection to a server a [`ClientService`]. Everything else
+//! implements [`Service`]. Services get what they need from their [`Context`]: other services, by name; tasks whose
+//! failure is theirs; counters, and a line that says how they are.
+//!
+//! **The order.** Services start in the order in which they were added. A service that another one
+//! [has found](Context::find) stops after it, wherever in the tree they are: so a store is there until the last
+//! connection that writes to it has ended. Those that nobody has found stop at once, side by side.
+//!
+//! **When a service fails** after it has started, its [`Restart`] policy decides; without one, the group that holds
+//! it has failed, and at the root the application.
+//!
+//! **While it runs** the tree can be looked at and changed, by path, from any thread: see [`Tree`].
+//!
+//! - `slot.rs`: what is known of a service at its place, `node.rs`: the service there, and whose turn its calls are.
+//! - `stop_order.rs` and `limits.rs`: who waits for whom when services stop, and how long.
+//! - `tree.rs` takes requests (`request.rs`), and `keeper.rs` carries them out, with `changes.rs` and `restart.rs`.
+//!
 //! [`application/service.py`]: https://docs.twisted.org/en/stable/core/howto/application.html
 
 mod application;

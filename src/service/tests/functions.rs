@@ -73,7 +73,8 @@ async fn it_has_started_when_it_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn one_that_ends_before_it_is_ready_has_failed_to_start() {
-    let ends: [(fn() -> Result<(), BoxError>, &str); 3] = [
+    type End = fn() -> Result<(), BoxError>;
+    let ends: [(End, &str); 3] = [
         (|| Ok(()), "it ended before it was ready"),
         (|| Err("out of ink".into()), "out of ink"),
         (|| panic!("out of paper"), "panicked: out of paper"),
