@@ -56,6 +56,7 @@
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
+//! | `value` | one value of an option or of a key in a file: how it is read, and how messages show it | nothing; every module may use it |
 //! | `threads` | whether the process has other threads | nothing; every module may use it |
 //!
 //! Most programs need three of them: [`service`] to write services, [`net`] to listen, and [`Program`]
@@ -93,3 +94,4 @@ pub mod poetry;
 pub mod service;
 pub mod sockets;
 mod threads;
+mod value;

@@ -1,7 +1,7 @@
 //! Mistakes in a file, shown where they are.
 
 use super::page::Page;
-use super::shown::quoted;
+use crate::value::{nearest, quoted};
 use std::io;
 use std::ops::Range;
 use std::string::FromUtf8Error;
@@ -95,21 +95,6 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let text = String::from_utf8_lossy(error.as_bytes());
     let message = format!("byte {:#04x} is not UTF-8; TOML files are UTF-8", error.as_bytes()[at]);
     ConfigError::Mistakes { report: Page::new(file, &text).show(&(at..at), &message), count: 1 }
-}
-
-/// The longest word that others are compared with, in bytes: comparing takes as long as both lengths multiplied.
-const LONGEST_WORD: usize = 200;
-
-/// The one of `words` that `word` was probably meant to be.
-pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let comparable = |word: &str| word.len() <= LONGEST_WORD;
-    words
-        .into_iter()
-        .filter(|candidate| comparable(word) && comparable(candidate))
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
-        .map(|(_, candidate)| candidate)
 }
 
 /// What to say after "unknown": the nearest word, or all of them.

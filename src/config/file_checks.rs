@@ -1,9 +1,9 @@
 //! What is checked across a whole file: the services that others name, and the addresses that they share.
 
 use super::circles::{Outgoing, addresses, circles, reaches};
-use super::diagnostic::{Diagnostics, nearest};
-use super::shown::quoted;
+use super::diagnostic::Diagnostics;
 use crate::service::ServicePath;
+use crate::value::{nearest, quoted};
 use std::any::TypeId;
 use std::collections::HashMap;
 use std::net::SocketAddr;

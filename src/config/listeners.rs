@@ -2,10 +2,10 @@
 
 use super::any_protocol::AnyProtocol;
 use super::kind::Kind;
-use super::read;
 use super::section::Section;
 use crate::net::{Interface, ServerOptions, TcpServer, UnixServer};
 use crate::service::Service;
+use crate::value::read;
 use std::path::PathBuf;
 
 /// The settings of a TCP listener. The protocol's own settings stand beside them.

@@ -44,28 +44,25 @@ mod file_checks;
 mod kind;
 mod listeners;
 mod page;
-pub mod read;
 mod registry;
 mod restart;
 mod section;
-mod shown;
 mod template;
 #[cfg(all(test, feature = "poetry"))]
 mod tests;
 mod text;
 mod tree;
-mod value;
 
 pub use any_protocol::AnyProtocol;
 pub use circles::leads_to;
-pub use diagnostic::{ConfigError, Diagnostic, nearest};
+pub use crate::value::{Value, nearest, read};
+pub(crate) use crate::value::{file_name, plain, quoted};
+pub use diagnostic::{ConfigError, Diagnostic};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;
 pub use section::Section;
-pub(crate) use shown::{file_name, plain, quoted};
 pub use template::{Literal, Literals};
 pub(crate) use text::{STANDARD_INPUT, read_text};
-pub use value::Value;
 
 use crate::service::Application;
 use diagnostic::Diagnostics;

@@ -1,6 +1,6 @@
 //! A file laid out in lines, of which one is shown with carets under the place of a mistake.
 
-use super::shown::{columns, fitting, plain, push};
+use crate::value::{columns, fitting, plain, push};
 use std::fmt::Write as _;
 use std::ops::Range;
 

@@ -2,11 +2,10 @@
 
 use super::any_protocol::AnyProtocol;
 use super::circles::Outgoing;
-use super::diagnostic::{nearest, suggestion};
+use super::diagnostic::suggestion;
 use super::file_checks::{FileChecks, Offer, Reference};
-use super::shown::{plain, quoted};
-use super::value::{Value, describe};
 use crate::service::ServicePath;
+use crate::value::{Value, describe, nearest, plain, quoted, read};
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -124,7 +123,7 @@ impl<'a> Section<'a> {
     /// for among the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
     /// `what` is such a service's name in messages: `"poem"`.
     pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
-        let name = self.required(key, super::read::word)?;
+        let name = self.required(key, read::word)?;
         let (from, span, handle) = (self.path.clone(), self.span_of(key), TypeId::of::<T>());
         self.checks.references.push(Reference {
             from,
@@ -140,7 +139,7 @@ impl<'a> Section<'a> {
     /// The settings of a protocol, named by a key that must be there. The protocol's own keys stand in
     /// the same table.
     pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
-        let name = self.required(key, super::read::word);
+        let name = self.required(key, read::word);
         if let Some(read) = name.as_deref().and_then(|name| self.protocols.get(name)) {
             return read(self);
         }

@@ -1,7 +1,7 @@
 //! Values that stand for others: `"{port}"` in a file is the value of `port`.
 
 use super::diagnostic::{Diagnostics, suggestion};
-use super::shown::quoted;
+use crate::value::quoted;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -2,7 +2,7 @@
 //! `/dev/fd/63`, which is what a shell makes of `<(...)`.
 
 use super::diagnostic::{ConfigError, not_utf8};
-use super::shown::file_name;
+use crate::value::file_name;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{File, OpenOptions};

@@ -2,12 +2,11 @@
 
 use super::diagnostic::suggestion;
 use super::file_checks::Offer;
-use super::read;
 use super::registry::{GROUP, Made, Registry};
 use super::restart::read_restart;
 use super::section::Section;
-use super::shown::quoted;
 use crate::service::{Application, Managed, MultiService};
+use crate::value::{quoted, read};
 
 /// Reads all services of a file into an application.
 pub(super) fn read_services(

@@ -1,13 +1,19 @@
-//! One value of a file.
+//! One value of an option or of a key in a file: how it is read, and how messages show it.
 
-use super::shown::{plain, quoted};
+mod near;
+pub mod read;
+mod shown;
+
+pub use near::nearest;
+pub(crate) use shown::{columns, file_name, fitting, plain, push, quoted};
+
 use toml::de::DeValue;
 
 /// How much of a number is shown, in columns.
 const LONGEST_NUMBER: usize = 40;
 
-/// One value of a file, as a reader of [`read`](super::read) gets it.
-pub struct Value<'a>(pub(super) &'a DeValue<'a>);
+/// One value of a file, as a reader of [`read`](crate::config::read) gets it.
+pub struct Value<'a>(pub(crate) &'a DeValue<'a>);
 
 impl Value<'_> {
     /// The value, if it is a string.
@@ -37,7 +43,7 @@ impl Value<'_> {
 }
 
 /// A value as a message names it.
-pub(super) fn describe(value: &DeValue<'_>) -> String {
+pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the string {}", quoted(text)),
         DeValue::Integer(number) => plain(&number.to_string(), LONGEST_NUMBER),

@@ -1,10 +1,10 @@
-//! Readers of single values, for [`Section::required`](super::Section::required) and
-//! [`Section::optional`](super::Section::optional).
+//! Readers of single values, for [`Section::required`](crate::config::Section::required) and
+//! [`Section::optional`](crate::config::Section::optional).
 //!
 //! A reader returns the value, or says what it expected instead. Any closure of that form will do.
 
-use super::diagnostic::nearest;
-use super::value::Value;
+use super::Value;
+use super::near::nearest;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -33,7 +33,7 @@ pub(crate) fn file_name(file: &Path) -> String {
 }
 
 /// How many bytes of the first characters fit into `room` columns, and how many columns they take.
-pub(super) fn fitting(
+pub(crate) fn fitting(
     text: impl Iterator<Item = char>,
     room: usize,
     columns: impl Fn(char) -> usize,
@@ -51,12 +51,12 @@ pub(super) fn fitting(
 }
 
 /// Appends a character, escaped unless it can be shown as it is.
-pub(super) fn push(c: char, out: &mut String) {
+pub(crate) fn push(c: char, out: &mut String) {
     if is_shown(c) { out.push(c) } else { out.extend(c.escape_debug()) }
 }
 
 /// How many columns of a terminal a character takes, as [`push`] writes it.
-pub(super) fn columns(c: char) -> usize {
+pub(crate) fn columns(c: char) -> usize {
     match c {
         ' '..='~' => 1,
         c if is_mark(c) => 0,

@@ -1,0 +1,16 @@
+//! The word that was probably meant by another.
+
+/// The longest word that others are compared with, in bytes: comparing takes as long as both lengths multiplied.
+const LONGEST_WORD: usize = 200;
+
+/// The one of `words` that `word` was probably meant to be.
+pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let comparable = |word: &str| word.len() <= LONGEST_WORD;
+    words
+        .into_iter()
+        .filter(|candidate| comparable(word) && comparable(candidate))
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(a.1)))
+        .map(|(_, candidate)| candidate)
+}
