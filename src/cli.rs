@@ -1,17 +1,11 @@
 //! The command line.
 
-use crate::config::read::{parse_octal, parse_seconds};
-use crate::daemon::{MAX_WORKERS, Options, READY_FDS};
-use crate::logging::{Facility, Format};
-use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
+use crate::daemon::{Asked, Described, Options};
 use clap::error::ErrorKind;
-use clap::{
-    Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum, value_parser,
-};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-use tracing::Level;
 
 /// A command line, taken apart.
 #[derive(Debug)]
@@ -83,7 +77,7 @@ pub fn parse(
         }
         _ => Err(e),
     })?;
-    let CommandLine { options, word } = CommandLine::from_arg_matches(&matches)?;
+    let word = matches.subcommand().map(|_| Word::from_arg_matches(&matches)).transpose()?;
     let action = match word {
         None => Action::Run(Named::default()),
         Some(Word::Check(named)) => Action::Check(named.words.into()),
@@ -91,7 +85,7 @@ pub fn parse(
         Some(Word::Stop { named, now }) => Action::Stop { named: named.words.into(), now },
         Some(Word::Target(words)) => Action::Run(words.into()),
     };
-    Ok(Invocation { options: options.into(), action })
+    Ok(Invocation { options: Options::ask(&mut Typed(&matches)), action })
 }
 
 /// The command line of a program, whose help speaks of the program by its name.
@@ -102,7 +96,7 @@ fn command_of(name: &'static str, version: &'static str, about: &'static str) ->
          {name} [OPTIONS] check|status|stop [CONFIG]\n       \
          {name} [OPTIONS] check|status|stop PLUGIN [ITS OPTIONS]"
     );
-    let command = CommandLine::command().name(name).version(version).about(about);
+    let command = command().name(name).version(version).about(about);
     command.override_usage(usage).mut_args(|arg| match arg.get_help() {
         Some(help) => {
             let help = help.to_string().replace("NAME.", &format!("{name}."));
@@ -114,7 +108,10 @@ fn command_of(name: &'static str, version: &'static str, about: &'static str) ->
 
 /// The options and commands of the runner, to tell which are which.
 pub(crate) fn command() -> Command {
-    CommandLine::command()
+    let command = Command::new("").disable_help_subcommand(true).max_term_width(100);
+    let heading = "Commands, besides running CONFIG or PLUGIN";
+    let command = command.subcommand_help_heading(heading).args(RunnerArgs::all());
+    Word::augment_subcommands(command).subcommand_required(false).arg_required_else_help(false)
 }
 
 /// What stands at the end of the help.
@@ -123,19 +120,6 @@ CONFIG is an application file. Left out, it is NAME.toml in the rundir, and wher
 built-in application; '-' is standard input. The options above go before CONFIG or PLUGIN.
 
 Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
-
-#[derive(Parser)]
-#[command(
-    disable_help_subcommand = true,
-    max_term_width = 100,
-    subcommand_help_heading = "Commands, besides running CONFIG or PLUGIN"
-)]
-struct CommandLine {
-    #[command(flatten)]
-    options: RunnerOptions,
-    #[command(subcommand)]
-    word: Option<Word>,
-}
 
 #[derive(Subcommand)]
 enum Word {
@@ -162,125 +146,44 @@ struct Words {
     words: Vec<OsString>,
 }
 
-/// The options of the runner; the long names are those of the `[daemon]` table, and twistd's.
-#[derive(Args)]
-struct RunnerOptions {
-    /// Stay in the foreground and log to standard output
-    #[arg(short, long, global = true)]
-    nodaemon: bool,
-    /// Log to FILE; '-' is standard output [default: NAME.log in the rundir, or '-' in the foreground]
-    #[arg(short, long, global = true, value_name = "FILE")]
-    logfile: Option<PathBuf>,
-    /// Log to syslog
-    #[arg(long, global = true)]
-    syslog: bool,
-    /// The name that syslog shows
-    #[arg(long, global = true, value_name = "NAME")]
-    prefix: Option<String>,
-    /// The facility that syslog sorts by [default: daemon]
-    #[arg(long, global = true, value_name = "FACILITY", value_parser = facility())]
-    facility: Option<Facility>,
-    /// The pid file; '' is none [default: NAME.pid in the rundir]
-    #[arg(long, global = true, value_name = "FILE", value_parser = file_or_none())]
-    pidfile: Option<PathBuf>,
-    /// Run in DIR [default: the current directory]
-    #[arg(short = 'd', long, global = true, value_name = "DIR")]
-    rundir: Option<PathBuf>,
-    /// Make DIR the root directory before running; the other paths are then inside it
-    #[arg(long, global = true, value_name = "DIR")]
-    chroot: Option<PathBuf>,
-    /// Become this user, for good, once the listening sockets are open
-    #[arg(short, long, global = true, value_name = "USER|ID")]
-    uid: Option<String>,
-    /// Become this group
-    #[arg(short, long, global = true, value_name = "GROUP|ID")]
-    gid: Option<String>,
-    /// Change only the effective user and group, so that the process can go back
-    #[arg(long, global = true)]
-    euid: bool,
-    /// The file permissions that are withheld [default: 077, or unchanged in the foreground]
-    #[arg(long, global = true, value_name = "OCTAL", value_parser = umask)]
-    umask: Option<u32>,
-    /// How many threads serve [default: one per core that the process may run on]
-    #[arg(long, global = true, value_name = "NUMBER", value_parser = value_parser!(u16).range(1..=i64::from(MAX_WORKERS)))]
-    workers: Option<u16>,
-    /// How long connections may take to finish when the daemon stops [default: 30]
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_seconds)]
-    stop_timeout: Option<Duration>,
-    /// Write a newline to this descriptor when all services have started, and close it
-    #[arg(long, global = true, value_name = "NUMBER", value_parser = value_parser!(i32).range(i64::from(*READY_FDS.start())..))]
-    ready_fd: Option<i32>,
-    /// The least important level that is logged [default: info]
-    #[arg(long, global = true, value_name = "LEVEL")]
-    log_level: Option<LevelName>,
-    /// How log lines are written [default: text]
-    #[arg(long, global = true, value_name = "FORMAT")]
-    log_format: Option<FormatName>,
-}
+/// The options of the runner, as clap knows them.
+struct RunnerArgs(Vec<Arg>);
 
-#[derive(Clone, Copy, ValueEnum)]
-enum LevelName {
-    Error,
-    Warn,
-    Info,
-    Debug,
-    Trace,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum FormatName {
-    Text,
-    Json,
-}
-
-impl From<RunnerOptions> for Options {
-    fn from(given: RunnerOptions) -> Options {
-        let flag = |set: bool| set.then_some(true);
-        Options {
-            nodaemon: flag(given.nodaemon),
-            logfile: given.logfile,
-            syslog: flag(given.syslog),
-            prefix: given.prefix,
-            facility: given.facility,
-            pidfile: given.pidfile,
-            rundir: given.rundir,
-            chroot: given.chroot,
-            uid: given.uid,
-            gid: given.gid,
-            euid: flag(given.euid),
-            umask: given.umask,
-            workers: given.workers,
-            stop_timeout: given.stop_timeout,
-            ready_fd: given.ready_fd,
-            log_level: given.log_level.map(|level| match level {
-                LevelName::Error => Level::ERROR,
-                LevelName::Warn => Level::WARN,
-                LevelName::Info => Level::INFO,
-                LevelName::Debug => Level::DEBUG,
-                LevelName::Trace => Level::TRACE,
-            }),
-            log_format: given.log_format.map(|format| match format {
-                FormatName::Text => Format::Text,
-                FormatName::Json => Format::Json,
-            }),
-            ..Options::default()
-        }
+impl RunnerArgs {
+    fn all() -> Vec<Arg> {
+        let mut args = Self(Vec::new());
+        Options::ask(&mut args);
+        args.0
     }
 }
 
-fn umask(text: &str) -> Result<u32, &'static str> {
-    parse_octal(text).ok_or("expected octal digits, from 000 to 777")
+impl Asked for RunnerArgs {
+    fn ask<T>(&mut self, option: Described<T>) -> Option<T> {
+        let Described { info, sort } = option;
+        let long = info.long?;
+        let default = info.default.map(|default| format!(" [default: {default}]"));
+        let help = format!("{}{}", info.help, default.unwrap_or_default());
+        let mut arg = Arg::new(long).long(long).help(help).global(true).value_parser(sort.typed);
+        arg = match info.value_name {
+            Some(name) => arg.value_name(name),
+            None => arg.action(ArgAction::SetTrue),
+        };
+        self.0.push(match info.short {
+            Some(short) => arg.short(short),
+            None => arg,
+        });
+        None
+    }
 }
 
-fn facility() -> impl TypedValueParser<Value = Facility> {
-    let names = PossibleValuesParser::new(Facility::NAMES.map(|(name, _)| name));
-    names.map(|name| {
-        let named = Facility::NAMES.iter().find(|(known, _)| *known == name);
-        named.map_or(Facility::Daemon, |(_, facility)| *facility)
-    })
-}
+/// What was typed.
+struct Typed<'a>(&'a ArgMatches);
 
-/// Unlike clap's own parser for paths, this one takes an empty name.
-fn file_or_none() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new().map(PathBuf::from)
+impl Asked for Typed<'_> {
+    fn ask<T: Clone + Send + Sync + 'static>(&mut self, option: Described<T>) -> Option<T> {
+        let long = option.info.long?;
+        // A flag that is not typed has a value, too: false.
+        let is_typed = self.0.value_source(long) == Some(ValueSource::CommandLine);
+        self.0.get_one::<T>(long).filter(|_| is_typed).cloned()
+    }
 }

@@ -53,10 +53,10 @@ mod tests;
 mod text;
 mod tree;
 
-pub use any_protocol::AnyProtocol;
-pub use circles::leads_to;
 pub use crate::value::{Value, nearest, read};
 pub(crate) use crate::value::{file_name, plain, quoted};
+pub use any_protocol::AnyProtocol;
+pub use circles::leads_to;
 pub use diagnostic::{ConfigError, Diagnostic};
 pub use kind::{Kind, ProtocolKind};
 pub use registry::Registry;

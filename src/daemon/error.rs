@@ -2,10 +2,10 @@
 
 use super::conductor::Vanished;
 use super::detach::LaunchError;
-use super::options::OptionError;
 use super::pid_file::PidFileError;
 use super::place::PlaceError;
 use super::privileges::PrivilegeError;
+use super::settings::OptionError;
 use crate::chain::chain;
 use crate::logging::{LogError, LostLines};
 use crate::service::{BoxError, ServiceError, StopErrors};

@@ -1,7 +1,7 @@
 //! One process's life: from the shell that starts it to its last log line.
 //!
 //! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
-//! own: `environment.rs` and `strays.rs` (0), `options.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
+//! own: `environment.rs` and `strays.rs` (0), `options.rs` and `settings.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
 //! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
 //! `terminal.rs`, `panics.rs` and `abandon.rs` throughout.
 //!
@@ -29,6 +29,7 @@ mod control;
 mod detach;
 mod environment;
 mod error;
+mod option;
 mod options;
 mod panics;
 mod pid_file;
@@ -37,6 +38,7 @@ mod privileges;
 mod process;
 mod program_info;
 mod readiness;
+mod settings;
 mod signals;
 mod strays;
 mod terminal;
@@ -47,12 +49,15 @@ pub use control::{ControlError, kill, running, stop};
 pub use detach::LaunchError;
 pub use environment::Environment;
 pub use error::RunError;
-pub(crate) use options::{MAX_WORKERS, READY_FDS, STOP_TIMEOUT};
-pub use options::{OptionError, Options, Settings};
+pub use option::{Applies, OptionInfo};
+pub(crate) use option::{Asked, Described};
+pub use options::Options;
+pub(crate) use options::STOP_TIMEOUT;
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 pub use program_info::ProgramInfo;
+pub use settings::{OptionError, Settings};
 
 use crate::logging::{EarlyLog, Logging, LostLines, Outside};
 use crate::service::{Application, BoxError, Resources};

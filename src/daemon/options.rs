@@ -1,111 +1,134 @@
-//! What can be said about how a daemon runs, and what is assumed where nothing is said.
+//! The options of the runner: the one place that describes each of them.
+//!
+//! The help, the command line, the tables `[daemon]` and `[log]` of application files, and the tables of the
+//! documentation come from the list below. What an option does is in `settings.rs`.
 
-use super::place::Place;
-use super::privileges::{IdentityError, Privileges};
-use crate::logging::{Facility, Format, LogOptions, Period, Rotation, Target};
+use super::option::{Asked, Described, OptionInfo, daemon, log, options};
+use crate::logging::{Facility, Format, Period};
+use crate::value::sort::{
+    flag, integer, name_or_id, octal, one_of, path, path_or_none, seconds, size_from, word,
+};
+use std::any::Any;
 use std::ops::RangeInclusive;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 use tracing::Level;
 
 /// How long services have for stopping, unless said otherwise.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
-const DAEMON_UMASK: u32 = 0o077;
-
 /// The most workers that may be asked for: more than this is a slip of the finger.
-pub(crate) const MAX_WORKERS: u16 = 1024;
+const MAX_WORKERS: u16 = 1024;
 
 /// The numbers that a descriptor to be ready on can have: those below are the standard streams'.
-pub(crate) const READY_FDS: RangeInclusive<RawFd> = 3..=RawFd::MAX;
+const READY_FDS: RangeInclusive<RawFd> = 3..=RawFd::MAX;
 
-/// How a daemon is to run, as far as somebody has said so. The fields have the names of poetryd's long
-/// options; `None` is "not said".
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Options {
-    /// See [`typed_in`](Self::typed_in).
-    pub(crate) typed_in: Option<PathBuf>,
-    /// Stay in the foreground, and log to standard output.
-    pub nodaemon: Option<bool>,
-    /// Where to log; `-` is standard output.
-    pub logfile: Option<PathBuf>,
-    /// Log to syslog.
-    pub syslog: Option<bool>,
-    /// The name in syslog.
-    pub prefix: Option<String>,
-    /// The facility in syslog.
-    pub facility: Option<Facility>,
-    /// The pid file; an empty name is none.
-    pub pidfile: Option<PathBuf>,
-    /// The directory to run in.
-    pub rundir: Option<PathBuf>,
-    /// The directory to make the root of all file names.
-    pub chroot: Option<PathBuf>,
-    /// The user to run as, by name or number.
-    pub uid: Option<String>,
-    /// The group to run as, by name or number.
-    pub gid: Option<String>,
-    /// Change the effective user and group only, so that the process can go back.
-    pub euid: Option<bool>,
-    /// The permission bits that files are created without.
-    pub umask: Option<u32>,
-    /// How many threads serve.
-    pub workers: Option<u16>,
-    /// How long services have for stopping.
-    pub stop_timeout: Option<Duration>,
-    /// The number of a descriptor that was left open for the process: a newline is written to it when every
-    /// service has started, and then it is closed.
-    pub ready_fd: Option<RawFd>,
-    /// The least important level that is logged.
-    pub log_level: Option<Level>,
-    /// Text or JSON.
-    pub log_format: Option<Format>,
-    /// The size at which the log file is rotated, in bytes.
-    pub rotate_at: Option<u64>,
-    /// How many rotated log files are kept.
-    pub keep: Option<usize>,
-    /// The period after which the log file is rotated, whatever its size.
-    pub rotate_every: Option<Period>,
-    /// The permissions of the log file.
-    pub log_mode: Option<u32>,
+/// Below this, a log would be all rotation.
+const SMALLEST_LOG: u64 = 1024;
+
+/// The levels of events.
+const LEVELS: &[(&str, Level)] = &[
+    ("error", Level::ERROR),
+    ("warn", Level::WARN),
+    ("info", Level::INFO),
+    ("debug", Level::DEBUG),
+    ("trace", Level::TRACE),
+];
+
+options! {
+    /// How a daemon is to run, as far as somebody has said so; `None` is "not said". The fields have the names of
+    /// the long options.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    #[non_exhaustive]
+    pub struct Options;
+
+    /// Stay in the foreground and log to standard output
+    nodaemon: bool = daemon("nodaemon", flag()).short('n'),
+
+    /// Log to FILE; '-' is standard output
+    logfile: PathBuf = daemon("logfile", path("FILE")).short('l').about_log()
+        .default("NAME.log in the rundir, or '-' in the foreground"),
+
+    /// Log to syslog
+    syslog: bool = daemon("syslog", flag()).about_log(),
+
+    /// The name that syslog shows
+    prefix: String = daemon("prefix", word("NAME")).about_log(),
+
+    /// The facility that syslog sorts by
+    facility: Facility = daemon("facility", one_of("FACILITY", &Facility::NAMES)).about_log()
+        .default("daemon"),
+
+    /// The pid file; '' is none
+    pidfile: PathBuf = daemon("pidfile", path_or_none("FILE")).default("NAME.pid in the rundir"),
+
+    /// Run in DIR
+    rundir: PathBuf = daemon("rundir", path("DIR")).short('d').default("the current directory"),
+
+    /// Make DIR the root directory before running; the other paths are then inside it
+    chroot: PathBuf = daemon("chroot", path("DIR")),
+
+    /// Become this user, for good, once the listening sockets are open
+    uid: String = daemon("uid", name_or_id("USER|ID")).short('u'),
+
+    /// Become this group
+    gid: String = daemon("gid", name_or_id("GROUP|ID")).short('g'),
+
+    /// Change only the effective user and group, so that the process can go back
+    euid: bool = daemon("euid", flag()),
+
+    /// The file permissions that are withheld
+    umask: u32 = daemon("umask", octal()).default("077, or unchanged in the foreground"),
+
+    /// How many threads serve
+    workers: u16 = daemon("workers", integer(1..=MAX_WORKERS))
+        .default("one per core that the process may run on"),
+
+    /// How long connections may take to finish when the daemon stops
+    stop_timeout: Duration = daemon("stop-timeout", seconds()).default("30").at_reload(),
+
+    /// Write a newline to this descriptor when all services have started, and close it
+    ready_fd: RawFd = daemon("ready-fd", integer(READY_FDS)),
+
+    /// The least important level that is logged
+    log_level: Level = log("level", one_of("LEVEL", LEVELS)).long("log-level").default("info"),
+
+    /// How log lines are written
+    log_format: Format = log("format", one_of("FORMAT", Format::NAMES)).long("log-format")
+        .default("text"),
+
+    /// The size at which the log file is rotated, in bytes or with a unit
+    rotate_at: u64 = log("rotate-at", size_from(SMALLEST_LOG)).default("1MB"),
+
+    /// The period after which the log file is rotated, whatever its size
+    rotate_every: Period = log("rotate-every", one_of("PERIOD", Period::NAMES)),
+
+    /// The permissions of the log file
+    log_mode: u32 = log("mode", octal()).default("those that it has"),
+
+    /// How many rotated log files are kept
+    keep: usize = log("keep", integer(1..=10_000)).default("10"),
 }
 
-/// Options that can't be.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OptionError {
-    /// A daemon has no standard output.
-    #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
-    StdoutOfDaemon,
-    /// Process 1 is to detach.
-    #[error(
-        "process 1 of a container can't detach: the container would end with it; give --nodaemon"
-    )]
-    FirstProcess,
-    /// Two places for one log.
-    #[error("--logfile and --syslog are two places for one log; choose one")]
-    TwoLogs,
-    /// The log would overwrite the pid, and go with it.
-    #[error("the pid file and the log file are both {}; choose another name for one", .0.display())]
-    OneFile(PathBuf),
-    /// There is nobody to tell.
-    #[error(
-        "--ready-fd {0}: descriptor {0} is not open; whoever starts the program leaves it open for it"
-    )]
-    NoReadyDescriptor(RawFd),
-    /// The program keeps its log itself.
-    #[error("{0} has no effect here: this program keeps its log itself; leave it out")]
-    OwnLog(&'static str),
-    /// A wrong user or group.
-    #[error(transparent)]
-    Identity(#[from] IdentityError),
+/// A list of all options that are asked for.
+struct Listing(Vec<OptionInfo>);
+
+impl Asked for Listing {
+    fn ask<T>(&mut self, option: Described<T>) -> Option<T> {
+        self.0.push(option.info);
+        None
+    }
 }
 
 impl Options {
+    /// What there is to say of each option, in the order of the help.
+    pub fn all() -> Vec<OptionInfo> {
+        let mut all = Listing(Vec::new());
+        Options::ask(&mut all);
+        all.0
+    }
+
     /// Says that relative file names in these options are relative to `directory`, where the command line was
     /// typed, rather than to the rundir. When there will be a chroot, all but its own are names inside it
     /// nevertheless.
@@ -120,33 +143,12 @@ impl Options {
         self.with_whole_names(inside_root).fill(others.with_whole_names(inside_root))
     }
 
-    fn fill(self, others: Options) -> Options {
-        // Where the log goes is one choice, though three options make it.
-        let log = if self.logfile.is_some() || self.syslog.is_some() { &self } else { &others };
-        Options {
-            typed_in: None,
-            logfile: log.logfile.clone(),
-            syslog: log.syslog,
-            nodaemon: self.nodaemon.or(others.nodaemon),
-            prefix: self.prefix.or(others.prefix),
-            facility: self.facility.or(others.facility),
-            pidfile: self.pidfile.or(others.pidfile),
-            rundir: self.rundir.or(others.rundir),
-            chroot: self.chroot.or(others.chroot),
-            uid: self.uid.or(others.uid),
-            gid: self.gid.or(others.gid),
-            euid: self.euid.or(others.euid),
-            umask: self.umask.or(others.umask),
-            workers: self.workers.or(others.workers),
-            stop_timeout: self.stop_timeout.or(others.stop_timeout),
-            ready_fd: self.ready_fd.or(others.ready_fd),
-            log_level: self.log_level.or(others.log_level),
-            log_format: self.log_format.or(others.log_format),
-            rotate_at: self.rotate_at.or(others.rotate_at),
-            keep: self.keep.or(others.keep),
-            rotate_every: self.rotate_every.or(others.rotate_every),
-            log_mode: self.log_mode.or(others.log_mode),
+    fn fill(self, mut others: Options) -> Options {
+        // Where the log goes is one choice, though two options make it.
+        if self.logfile.is_some() || self.syslog.is_some() {
+            (others.logfile, others.syslog) = (None, None);
         }
+        self.or_each(others)
     }
 
     /// A directory of this process's, unless there will be a chroot: then file names are names inside it, and
@@ -155,133 +157,58 @@ impl Options {
         directory.filter(|_| self.chroot.is_none())
     }
 
-    fn with_whole_names(mut self, inside_root: bool) -> Options {
+    pub(super) fn with_whole_names(mut self, inside_root: bool) -> Options {
         let Some(directory) = self.typed_in.take() else { return self };
-        let names = [&mut self.logfile, &mut self.pidfile, &mut self.rundir];
-        let names = names.into_iter().filter(|_| !inside_root).chain([&mut self.chroot]);
-        for name in
-            names.flatten().filter(|name| !name.as_os_str().is_empty() && *name != Path::new("-"))
-        {
-            *name = directory.join(&name);
+        for (option, name) in self.file_names() {
+            let is_name = !name.as_os_str().is_empty() && name != Path::new("-");
+            if is_name && (!inside_root || option == "chroot") {
+                *name = directory.join(&name);
+            }
         }
         self
     }
-
-    /// Fills in what was not said, for a program called `program`, and checks the whole.
-    ///
-    /// # Errors
-    /// If options contradict each other, or name a user or group that does not exist.
-    pub fn check(self, program: &str) -> Result<Settings, OptionError> {
-        let inside_root = self.chroot.is_some();
-        self.with_whole_names(inside_root).decide(program)
-    }
-
-    /// [`check`](Self::check), for a program that may keep its log itself.
-    pub(super) fn decide_for(self, program: &str, own_log: bool) -> Result<Settings, OptionError> {
-        if let Some(option) = self.log_option().filter(|_| own_log) {
-            return Err(OptionError::OwnLog(option));
-        }
-        let mut settings = self.check(program)?;
-        if own_log {
-            settings.log.target = Target::Program;
-        }
-        Ok(settings)
-    }
-
-    /// An option about the log that somebody has given.
-    fn log_option(&self) -> Option<&'static str> {
-        let given = [
-            (self.logfile.is_some(), "--logfile"),
-            (self.syslog.is_some(), "--syslog"),
-            (self.prefix.is_some(), "--prefix"),
-            (self.facility.is_some(), "--facility"),
-            (self.log_level.is_some(), "--log-level"),
-            (self.log_format.is_some(), "--log-format"),
-            (self.rotate_at.is_some(), "rotate-at"),
-            (self.rotate_every.is_some(), "rotate-every"),
-            (self.keep.is_some(), "keep"),
-            (self.log_mode.is_some(), "mode"),
-        ];
-        given.into_iter().find(|(is_given, _)| *is_given).map(|(_, option)| option)
-    }
-
-    fn decide(self, program: &str) -> Result<Settings, OptionError> {
-        let detach = !self.nodaemon.unwrap_or(false);
-        let privileges = Privileges::resolve(
-            self.uid.as_deref(),
-            self.gid.as_deref(),
-            self.euid.unwrap_or(false),
-        )?;
-        let rotation = Rotation::default();
-        let (pid_file, target) = (self.pid_file(program), self.log_target(program, detach)?);
-        if let (Some(pid_file), Target::File(log)) = (&pid_file, &target)
-            && pid_file == log
-        {
-            return Err(OptionError::OneFile(log.clone()));
-        }
-        Ok(Settings {
-            detach,
-            place: Place {
-                chroot: self.chroot.clone(),
-                umask: self.umask.or(detach.then_some(DAEMON_UMASK)),
-                rundir: self.rundir.clone().or(self.chroot.as_ref().map(|_| "/".into())),
-            },
-            pid_file,
-            log: LogOptions {
-                facility: self.facility.unwrap_or(Facility::Daemon),
-                mode: self.log_mode,
-                name: self.prefix.clone().unwrap_or(program.into()),
-                target,
-                level: self.log_level.unwrap_or(Level::INFO),
-                format: self.log_format.unwrap_or(Format::Text),
-                rotation: Rotation {
-                    rotate_at: self.rotate_at.unwrap_or(rotation.rotate_at),
-                    keep: self.keep.unwrap_or(rotation.keep),
-                    every: self.rotate_every,
-                },
-            },
-            privileges,
-            workers: self.workers.map_or_else(cores, usize::from),
-            stop_timeout: self.stop_timeout.unwrap_or(STOP_TIMEOUT),
-            ready_fd: self.ready_fd,
-        })
-    }
-
-    /// The pid file; relative to the rundir, unless it is absolute. `None`: there is to be none.
-    pub fn pid_file(&self, program: &str) -> Option<PathBuf> {
-        let default = || format!("{program}.pid").into();
-        Some(self.pidfile.clone().unwrap_or_else(default))
-            .filter(|name| !name.as_os_str().is_empty())
-    }
-
-    fn log_target(&self, program: &str, detach: bool) -> Result<Target, OptionError> {
-        let stdout = Path::new("-");
-        match (self.syslog.unwrap_or(false), &self.logfile) {
-            (true, Some(_)) => Err(OptionError::TwoLogs),
-            (true, None) => Ok(Target::Syslog),
-            (false, Some(file)) if file == stdout && detach => Err(OptionError::StdoutOfDaemon),
-            (false, Some(file)) if file == stdout => Ok(Target::Stdout),
-            (false, Some(file)) => Ok(Target::File(file.clone())),
-            (false, None) if detach => Ok(Target::File(format!("{program}.log").into())),
-            (false, None) => Ok(Target::Stdout),
-        }
-    }
 }
 
-/// How a daemon runs: every option decided.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Settings {
-    pub(super) detach: bool,
-    pub(super) place: Place,
-    pub(super) pid_file: Option<PathBuf>,
-    pub(super) log: LogOptions,
-    pub(super) privileges: Privileges,
-    pub(super) workers: usize,
-    pub(super) stop_timeout: Duration,
-    pub(super) ready_fd: Option<RawFd>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::{Arg, Command};
 
-/// As many as this process may run on: sched_setaffinity(2) and the CPU quota of its control group count.
-fn cores() -> usize {
-    thread::available_parallelism().map_or(1, Into::into)
+    /// The value that the default of one option, of which there is this number, says that it has.
+    struct DefaultOf(usize);
+
+    impl Asked for DefaultOf {
+        fn ask<T: Clone + Send + Sync + 'static>(&mut self, option: Described<T>) -> Option<T> {
+            let is_it = self.0 == 0;
+            self.0 = self.0.wrapping_sub(1);
+            let default = option.info.default.filter(|default| is_it && !default.contains(' '))?;
+            let command = Command::new("").arg(Arg::new("it").value_parser(option.sort.typed));
+            Some(command.get_matches_from(["", default]).get_one::<T>("it")?.clone())
+        }
+    }
+
+    #[test]
+    fn the_defaults_that_the_help_shows_are_the_defaults() {
+        let settings = |options: Options| options.check("NAME").unwrap();
+        let mut said = 0;
+        for (number, option) in Options::all().iter().enumerate() {
+            let options = Options::ask(&mut DefaultOf(number));
+            said += options.given().len();
+            assert_eq!(settings(options), settings(Options::default()), "{option}");
+        }
+        assert_eq!(said, 6);
+    }
+
+    #[test]
+    fn no_two_options_have_the_same_name() {
+        let all = Options::all();
+        for (number, option) in all.iter().enumerate() {
+            for other in &all[..number] {
+                let same_long = option.long.is_some() && option.long == other.long;
+                let same_short = option.short.is_some() && option.short == other.short;
+                let same_key = (option.table, option.key) == (other.table, other.key);
+                assert!(!same_long && !same_short && !same_key, "{option} and {other}");
+            }
+        }
+    }
 }

@@ -58,6 +58,12 @@ pub enum Period {
     Month,
 }
 
+impl Period {
+    /// All of them, by their names.
+    pub const NAMES: &[(&str, Period)] =
+        &[("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
+}
+
 thread_local! {
     /// The second rendered last on this thread, per format.
     static RENDERED: RefCell<[(u64, String); 3]> = const { RefCell::new([const { (0, String::new()) }; 3]) };

@@ -16,6 +16,11 @@ pub enum Format {
     Json,
 }
 
+impl Format {
+    /// All of them, by their names.
+    pub const NAMES: &[(&str, Format)] = &[("text", Format::Text), ("json", Format::Json)];
+}
+
 /// What surrounds the line, depending on where it goes.
 #[derive(Clone)]
 pub(super) enum Style {

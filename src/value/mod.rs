@@ -3,6 +3,7 @@
 mod near;
 pub mod read;
 mod shown;
+pub(crate) mod sort;
 
 pub use near::nearest;
 pub(crate) use shown::{columns, file_name, fitting, plain, push, quoted};

@@ -1,0 +1,148 @@
+//! The options of a daemon, checked as a whole, and what is assumed where nothing is said.
+
+use super::options::{Options, STOP_TIMEOUT};
+use super::place::Place;
+use super::privileges::{IdentityError, Privileges};
+use crate::logging::{Facility, Format, LogOptions, Rotation, Target};
+use std::os::fd::RawFd;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+use tracing::Level;
+
+/// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
+const DAEMON_UMASK: u32 = 0o077;
+
+/// Options that can't be.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// A daemon has no standard output.
+    #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
+    StdoutOfDaemon,
+    /// Process 1 is to detach.
+    #[error(
+        "process 1 of a container can't detach: the container would end with it; give --nodaemon"
+    )]
+    FirstProcess,
+    /// Two places for one log.
+    #[error("--logfile and --syslog are two places for one log; choose one")]
+    TwoLogs,
+    /// The log would overwrite the pid, and go with it.
+    #[error("the pid file and the log file are both {}; choose another name for one", .0.display())]
+    OneFile(PathBuf),
+    /// There is nobody to tell.
+    #[error(
+        "--ready-fd {0}: descriptor {0} is not open; whoever starts the program leaves it open for it"
+    )]
+    NoReadyDescriptor(RawFd),
+    /// The program keeps its log itself.
+    #[error("{0} has no effect here: this program keeps its log itself; leave it out")]
+    OwnLog(String),
+    /// A wrong user or group.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+}
+
+impl Options {
+    /// Fills in what was not said, for a program called `program`, and checks the whole.
+    ///
+    /// # Errors
+    /// If options contradict each other, or name a user or group that does not exist.
+    pub fn check(self, program: &str) -> Result<Settings, OptionError> {
+        let inside_root = self.chroot.is_some();
+        self.with_whole_names(inside_root).decide(program)
+    }
+
+    /// [`check`](Self::check), for a program that may keep its log itself.
+    pub(super) fn decide_for(self, program: &str, own_log: bool) -> Result<Settings, OptionError> {
+        if own_log && let Some(option) = self.given().into_iter().find(|option| option.about_log) {
+            return Err(OptionError::OwnLog(option.to_string()));
+        }
+        let mut settings = self.check(program)?;
+        if own_log {
+            settings.log.target = Target::Program;
+        }
+        Ok(settings)
+    }
+
+    fn decide(self, program: &str) -> Result<Settings, OptionError> {
+        let detach = !self.nodaemon.unwrap_or(false);
+        let privileges = Privileges::resolve(
+            self.uid.as_deref(),
+            self.gid.as_deref(),
+            self.euid.unwrap_or(false),
+        )?;
+        let rotation = Rotation::default();
+        let (pid_file, target) = (self.pid_file(program), self.log_target(program, detach)?);
+        if let (Some(pid_file), Target::File(log)) = (&pid_file, &target)
+            && pid_file == log
+        {
+            return Err(OptionError::OneFile(log.clone()));
+        }
+        Ok(Settings {
+            detach,
+            place: Place {
+                chroot: self.chroot.clone(),
+                umask: self.umask.or(detach.then_some(DAEMON_UMASK)),
+                rundir: self.rundir.clone().or(self.chroot.as_ref().map(|_| "/".into())),
+            },
+            pid_file,
+            log: LogOptions {
+                facility: self.facility.unwrap_or(Facility::Daemon),
+                mode: self.log_mode,
+                name: self.prefix.clone().unwrap_or(program.into()),
+                target,
+                level: self.log_level.unwrap_or(Level::INFO),
+                format: self.log_format.unwrap_or(Format::Text),
+                rotation: Rotation {
+                    rotate_at: self.rotate_at.unwrap_or(rotation.rotate_at),
+                    keep: self.keep.unwrap_or(rotation.keep),
+                    every: self.rotate_every,
+                },
+            },
+            privileges,
+            workers: self.workers.map_or_else(cores, usize::from),
+            stop_timeout: self.stop_timeout.unwrap_or(STOP_TIMEOUT),
+            ready_fd: self.ready_fd,
+        })
+    }
+
+    /// The pid file; relative to the rundir, unless it is absolute. `None`: there is to be none.
+    pub fn pid_file(&self, program: &str) -> Option<PathBuf> {
+        let default = || format!("{program}.pid").into();
+        Some(self.pidfile.clone().unwrap_or_else(default))
+            .filter(|name| !name.as_os_str().is_empty())
+    }
+
+    fn log_target(&self, program: &str, detach: bool) -> Result<Target, OptionError> {
+        let stdout = Path::new("-");
+        match (self.syslog.unwrap_or(false), &self.logfile) {
+            (true, Some(_)) => Err(OptionError::TwoLogs),
+            (true, None) => Ok(Target::Syslog),
+            (false, Some(file)) if file == stdout && detach => Err(OptionError::StdoutOfDaemon),
+            (false, Some(file)) if file == stdout => Ok(Target::Stdout),
+            (false, Some(file)) => Ok(Target::File(file.clone())),
+            (false, None) if detach => Ok(Target::File(format!("{program}.log").into())),
+            (false, None) => Ok(Target::Stdout),
+        }
+    }
+}
+
+/// How a daemon runs: every option decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    pub(super) detach: bool,
+    pub(super) place: Place,
+    pub(super) pid_file: Option<PathBuf>,
+    pub(super) log: LogOptions,
+    pub(super) privileges: Privileges,
+    pub(super) workers: usize,
+    pub(super) stop_timeout: Duration,
+    pub(super) ready_fd: Option<RawFd>,
+}
+
+/// As many as this process may run on: sched_setaffinity(2) and the CPU quota of its control group count.
+fn cores() -> usize {
+    thread::available_parallelism().map_or(1, Into::into)
+}
