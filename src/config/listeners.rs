@@ -1,45 +1,64 @@
 //! `kind = "tcp"` and `kind = "unix"`: any protocol on a TCP port or a Unix socket.
 
 use super::any_protocol::AnyProtocol;
-use super::kind::Kind;
+use super::kind::{Kind, ProtocolKind};
 use super::section::Section;
-use crate::net::{Interface, ServerOptions, TcpServer, UnixServer};
+use crate::net::{Interface, Listen, ServerOptions, UnixServer};
 use crate::service::Service;
 use crate::value::read;
 use std::path::PathBuf;
 
-/// The settings of a TCP listener. The protocol's own settings stand beside them.
+/// The settings of `kind = "tcp"`: where it listens, and what it speaks.
 #[derive(Debug, PartialEq)]
-pub(super) struct Tcp {
-    interface: Interface,
-    port: u16,
-    options: ServerOptions,
+pub struct TcpSettings {
+    listen: Listen,
     protocol: AnyProtocol,
 }
 
-impl Kind for Tcp {
+impl TcpSettings {
+    /// A listener for a protocol.
+    pub fn new(listen: Listen, protocol: impl ProtocolKind) -> Self {
+        Self { listen, protocol: AnyProtocol::new(protocol) }
+    }
+}
+
+impl Kind for TcpSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let interface = section.optional("interface", read::word).unwrap_or("localhost".into());
-        let port = section.required("port", read::port);
-        let options = read_options(section);
-        let protocol = section.protocol("protocol");
-        let interface = match Interface::resolve(&interface) {
-            Ok(interface) => interface,
-            Err(e) => {
-                section.mistake("interface", format!("interface: {e}"));
-                return None;
-            }
-        };
-        section.listens_on("port", interface.addresses(port?));
-        Some(Self { interface, port: port?, options, protocol: protocol? })
+        let listen = section.listen();
+        let protocol = section.about(PROTOCOL).protocol("protocol");
+        Some(Self { listen: listen?, protocol: protocol? })
     }
 
     fn service(&self) -> Box<dyn Service> {
         let protocol = self.protocol.clone();
         let make_protocol = move |cx: &_| protocol.protocol(cx);
-        let server =
-            TcpServer::with_shared_protocol(self.interface.clone(), self.port, make_protocol);
-        Box::new(server.options(self.options.clone()))
+        Box::new(self.listen.clone().server_with_shared_protocol(make_protocol))
+    }
+}
+
+/// What the key `protocol` does.
+const PROTOCOL: &str =
+    "What is said on a connection; the keys of the protocol stand in the same table";
+
+impl Section<'_> {
+    /// The keys that say where and how to listen on TCP: `port`, which must be there, `interface`, `backlog`,
+    /// `max-connections`, `write-timeout` and `linger-timeout`. That another service listens there, too, is noted as
+    /// a mistake.
+    pub fn listen(&mut self) -> Option<Listen> {
+        self.about_options::<Listen>();
+        let interface = self.optional("interface", read::word).unwrap_or("localhost".into());
+        let port = self.required("port", read::port);
+        let options = read_options(self);
+        let interface = match Interface::resolve(&interface) {
+            Ok(interface) => interface,
+            Err(e) => {
+                self.mistake("interface", format!("interface: {e}"));
+                return None;
+            }
+        };
+        let listen = Listen::new(interface, port?).options(options);
+        self.listens_on("port", listen.addresses());
+        Some(listen)
     }
 }
 
@@ -57,10 +76,17 @@ const LONGEST_PATH: usize = 107;
 
 impl Kind for Unix {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let path = section.required("path", read::path);
-        let mode = section.optional("mode", read::octal).unwrap_or(UnixServer::DEFAULT_MODE);
+        let path = section
+            .about("The socket's file; a name that begins with @ is abstract, and no file")
+            .required("path", read::path);
+        let mode = section
+            .about(
+                "The permissions of that file: whoever may write to it may connect [default: 666]",
+            )
+            .optional("mode", read::octal)
+            .unwrap_or(UnixServer::DEFAULT_MODE);
         let options = read_options(section);
-        let protocol = section.protocol("protocol");
+        let protocol = section.about(PROTOCOL).protocol("protocol");
         let path = path?;
         if path.as_os_str().len() > LONGEST_PATH {
             section
@@ -79,11 +105,12 @@ impl Kind for Unix {
 
 /// The keys that all servers have.
 fn read_options(section: &mut Section<'_>) -> ServerOptions {
-    let default = ServerOptions::default();
+    section.about_options::<ServerOptions>();
     let backlog = section.optional("backlog", read::integer(1..=i32::MAX as u32));
     let max_connections = section.optional("max-connections", read::integer(1..=1_000_000_000));
     let write_timeout = section.optional("write-timeout", read::seconds_above_0);
     let linger_timeout = section.optional("linger-timeout", read::seconds);
+    let default = ServerOptions::default();
     ServerOptions {
         backlog: backlog.unwrap_or(default.backlog),
         max_connections,

@@ -3,7 +3,9 @@
 use super::any_protocol::AnyProtocol;
 use super::file_checks::Offer;
 use super::kind::{Kind, ProtocolKind};
-use super::listeners::{Tcp, Unix};
+use super::listeners::{TcpSettings, Unix};
+use super::listing::KeyInfo;
+use super::reserved;
 use super::section::{Protocols, ReadProtocol, Section};
 use crate::service::{Service, Settings};
 use std::any::TypeId;
@@ -19,6 +21,8 @@ pub(super) const GROUP: &str = "group";
 #[derive(Clone)]
 struct KindEntry {
     read: ReadKind,
+    /// Asks for the keys, as `read` does.
+    ask: fn(&mut Section<'_>),
     handle: Option<TypeId>,
 }
 
@@ -35,7 +39,7 @@ impl Registry {
     pub fn new() -> Self {
         let (kinds, renamed, protocols) = Default::default();
         let mut registry = Self { kinds, renamed, protocols };
-        registry.kind::<Tcp>("tcp").kind::<Unix>("unix");
+        registry.kind::<TcpSettings>("tcp").kind::<Unix>("unix");
         registry
     }
 
@@ -45,7 +49,8 @@ impl Registry {
             let settings = K::read(section)?;
             Some((settings.service(), Box::new(settings)))
         };
-        self.kinds.insert(name, KindEntry { read, handle: K::handle() });
+        let ask: fn(&mut Section<'_>) = |section| drop(K::read(section));
+        self.kinds.insert(name, KindEntry { read, ask, handle: K::handle() });
         self
     }
 
@@ -70,6 +75,27 @@ impl Registry {
     /// The names of all kinds.
     pub fn kinds(&self) -> Vec<&'static str> {
         self.kinds.keys().copied().chain([GROUP]).collect()
+    }
+
+    /// The keys of a kind of service, in the order in which [`Kind::read`] asks for them; those of the protocol that
+    /// it speaks, and [those of every service](Self::keys_of_every_service), are not among them. `None`: there is no
+    /// such kind.
+    pub fn keys_of_kind(&self, name: &str) -> Option<Vec<KeyInfo>> {
+        if name == GROUP {
+            return Some(Vec::new());
+        }
+        self.kinds.get(name).map(|kind| Section::keys_of(&self.protocols, kind.ask))
+    }
+
+    /// The keys of a protocol, in the order in which [`ProtocolKind::read`] asks for them. `None`: there is no such
+    /// protocol.
+    pub fn keys_of_protocol(&self, name: &str) -> Option<Vec<KeyInfo>> {
+        self.protocols.get(name).map(|read| Section::keys_of(&self.protocols, read))
+    }
+
+    /// The keys that every service has, of whatever kind.
+    pub fn keys_of_every_service(&self) -> Vec<KeyInfo> {
+        Section::keys_of(&self.protocols, reserved::read)
     }
 
     pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {

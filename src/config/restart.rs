@@ -1,9 +1,9 @@
 //! The keys that every service has, whatever its kind: what happens when it fails.
 
-use super::read;
 use super::section::Section;
-use super::value::Value;
+
 use crate::service::{Restart, RestartWhen};
+use crate::value::{Value, read};
 use std::time::Duration;
 
 /// The shortest wait before a restart: a service that fails at once must not keep a core busy.

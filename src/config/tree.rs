@@ -3,10 +3,10 @@
 use super::diagnostic::suggestion;
 use super::file_checks::Offer;
 use super::registry::{GROUP, Made, Registry};
-use super::restart::read_restart;
+use super::reserved::{self, Reserved};
 use super::section::Section;
 use crate::service::{Application, Managed, MultiService};
-use crate::value::{quoted, read};
+use crate::value::quoted;
 
 /// Reads all services of a file into an application.
 pub(super) fn read_services(
@@ -43,14 +43,13 @@ fn read_children(section: &mut Section<'_>, parent: &MultiService, registry: &Re
 }
 
 fn read_service(section: &mut Section<'_>, registry: &Registry) -> Option<Managed> {
-    let made = read_kind(section, registry);
-    let restart = read_restart(section);
-    let (service, settings) = made?;
+    let Reserved { kind, restart } = reserved::read(section);
+    let (service, settings) = read_kind(section, kind, registry)?;
     Some(Managed::new(service).settings(settings).restart(restart))
 }
 
-fn read_kind(section: &mut Section<'_>, registry: &Registry) -> Option<Made> {
-    let Some(kind) = section.required("kind", read::word) else {
+fn read_kind(section: &mut Section<'_>, kind: Option<String>, registry: &Registry) -> Option<Made> {
+    let Some(kind) = kind else {
         section.allow_any_key();
         section.add_service("", Offer::Unknown);
         return None;

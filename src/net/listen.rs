@@ -2,8 +2,9 @@
 
 use super::Interface;
 use crate::service::{BoxError, PrivilegedContext};
-use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Sockets};
+use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Origin, Sockets};
 use std::net::SocketAddr;
+use std::os::fd::AsFd;
 use tracing::{info, warn};
 
 /// How often a common free port is looked for, for the several addresses of one name.
@@ -75,6 +76,10 @@ impl Wanted<'_> {
             match sockets.open(cx.path(), &(self.endpoint)(address), &self.options) {
                 Ok(None) => {}
                 Ok(Some(socket)) => {
+                    if socket.origin() != Origin::Inherited {
+                        // Another kind of service may have had it before.
+                        (self.options.before_listen)(socket.as_fd());
+                    }
                     port = socket.endpoint().address().map_or(port, |bound| bound.port());
                     opened.push(socket);
                 }

@@ -51,6 +51,7 @@ mod deliver;
 mod interface;
 mod limit;
 mod listen;
+mod listen_tcp;
 mod listener;
 mod options;
 mod payload;
@@ -68,6 +69,7 @@ mod unix_server;
 
 pub use connection::Connection;
 pub use interface::{Interface, ResolveError};
+pub use listen_tcp::Listen;
 pub use options::ServerOptions;
 pub use payload::Payload;
 pub use peer::Peer;

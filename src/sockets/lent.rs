@@ -78,6 +78,15 @@ impl LentSocket {
         }
     }
 
+    /// A TCP listener of Tokio, otherwise as [`tcp_listener`](Self::tcp_listener). To be called on a worker, for
+    /// instance in [`Service::start`](crate::service::Service::start).
+    ///
+    /// # Errors
+    /// If the process can't have another descriptor, or the socket is not a TCP socket.
+    pub fn tokio_listener(&self) -> io::Result<tokio::net::TcpListener> {
+        tokio::net::TcpListener::from_std(self.tcp_listener()?)
+    }
+
     /// A UDP socket of the standard library, otherwise as [`tcp_listener`](Self::tcp_listener).
     ///
     /// # Errors

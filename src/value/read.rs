@@ -121,6 +121,12 @@ pub fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
     seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
 }
 
+/// A time in seconds longer than none, as it is typed on a command line.
+pub fn parse_seconds_above_0(text: &str) -> Result<Duration, &'static str> {
+    let expected = "expected a number of seconds above 0, such as 30 or 0.5";
+    parse_seconds(text).ok().filter(|time| !time.is_zero()).ok_or(expected)
+}
+
 /// The bytes that `"64kB"` and its like stand for.
 pub fn parse_size(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();

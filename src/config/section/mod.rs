@@ -1,18 +1,22 @@
 //! One table of a file, read key by key.
 
+mod described;
+mod unknown;
+
 use super::any_protocol::AnyProtocol;
 use super::circles::Outgoing;
 use super::diagnostic::suggestion;
 use super::file_checks::{FileChecks, Offer, Reference};
+use super::listing::Listing;
 use crate::service::ServicePath;
-use crate::value::{Value, describe, nearest, plain, quoted, read};
+use crate::value::{Value, describe, plain, quoted, read};
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::ops::Range;
-use toml::Spanned;
-use toml::de::{DeString, DeTable};
+use toml::de::DeTable;
 
 /// The protocols that a section may name, with what reads their settings from it.
 pub(super) type Protocols = BTreeMap<&'static str, ReadProtocol>;
@@ -34,11 +38,13 @@ pub struct Section<'a> {
     path: ServicePath,
     protocols: &'a Protocols,
     checks: &'a mut FileChecks,
-    known: Vec<&'static str>,
+    known: Vec<Cow<'static, str>>,
     /// Required keys that are not there, with what to say of each.
-    absent: Vec<(&'static str, String)>,
+    absent: Vec<(Cow<'static, str>, String)>,
     /// Set when nobody can say which keys are right, since the kind or the protocol is unknown.
     any_key: bool,
+    /// Set when there is no file, and the keys are only to be listed.
+    listing: Option<Listing>,
 }
 
 impl<'a> Section<'a> {
@@ -75,8 +81,8 @@ impl<'a> Section<'a> {
         protocols: &'b Protocols,
         checks: &'b mut FileChecks,
     ) -> Section<'b> {
-        let (known, absent, any_key) = Default::default();
-        Section { table, header, title, path, protocols, checks, known, absent, any_key }
+        let (known, absent, any_key, listing) = Default::default();
+        Section { table, header, title, path, protocols, checks, known, absent, any_key, listing }
     }
 
     fn read_with<T>(mut self, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
@@ -92,9 +98,13 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) -> Option<T> {
+        if let Some(listing) = &mut self.listing {
+            listing.add(key, true, read);
+            return None;
+        }
         if !self.table.contains_key(key) {
-            self.known.push(key);
-            self.absent.push((key, format!("{} needs a key {key:?}", self.title)));
+            self.known.push(key.into());
+            self.absent.push((key.into(), format!("{} needs a key {key:?}", self.title)));
             return None;
         }
         self.optional(key, read)
@@ -106,7 +116,11 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) -> Option<T> {
-        self.known.push(key);
+        if let Some(listing) = &mut self.listing {
+            listing.add(key, false, read);
+            return None;
+        }
+        self.known.push(key.into());
         let value = self.table.get(key)?;
         match read(&Value(value.get_ref())) {
             Ok(value) => Some(value),
@@ -123,6 +137,10 @@ impl<'a> Section<'a> {
     /// for among the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
     /// `what` is such a service's name in messages: `"poem"`.
     pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
+        if let Some(listing) = &mut self.listing {
+            listing.add_expecting(key, true, format!("the name of a {what} service"));
+            return None;
+        }
         let name = self.required(key, read::word)?;
         let (from, span, handle) = (self.path.clone(), self.span_of(key), TypeId::of::<T>());
         self.checks.references.push(Reference {
@@ -139,6 +157,10 @@ impl<'a> Section<'a> {
     /// The settings of a protocol, named by a key that must be there. The protocol's own keys stand in
     /// the same table.
     pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
+        if let Some(listing) = &mut self.listing {
+            listing.add_expecting(key, true, "the name of a protocol".into());
+            return None;
+        }
         let name = self.required(key, read::word);
         if let Some(read) = name.as_deref().and_then(|name| self.protocols.get(name)) {
             return read(self);
@@ -228,7 +250,11 @@ impl<'a> Section<'a> {
         key: &'static str,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
-        self.known.push(key);
+        if let Some(listing) = &mut self.listing {
+            listing.add_expecting(key, false, "a table".into());
+            return None;
+        }
+        self.known.push(key.into());
         let (name, value) = self.table.get_key_value(key)?;
         let Some(table) = value.get_ref().as_table() else {
             let found = describe(value.get_ref());
@@ -246,7 +272,11 @@ impl<'a> Section<'a> {
         key: &'static str,
         mut read: impl FnMut(&mut Section<'_>) -> T,
     ) -> Vec<T> {
-        self.known.push(key);
+        if let Some(listing) = &mut self.listing {
+            listing.add_expecting(key, false, format!("tables [[{key}]]"));
+            return Vec::new();
+        }
+        self.known.push(key.into());
         let Some((name, value)) = self.table.get_key_value(key) else { return Vec::new() };
         let elements = value.get_ref().as_array().map(|array| array.iter()).into_iter().flatten();
         let tables: Vec<_> = elements
@@ -271,10 +301,10 @@ impl<'a> Section<'a> {
     /// Reads the services in the table `services`, in order. Returns whether there are any, right or wrong;
     /// a key that was probably meant to be `services` counts.
     pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> bool {
-        self.known.push("services");
+        self.known.push("services".into());
         let Some(services) = self.table.get("services") else {
             let keys = self.table.keys().map(|key| key.get_ref().as_ref());
-            let mut unknown = keys.filter(|key| !self.known.contains(key));
+            let mut unknown = keys.filter(|key| !self.is_known(key));
             return unknown.any(|key| self.nearest_known(key) == Some("services"));
         };
         let Some(services) = services.get_ref().as_table() else {
@@ -308,7 +338,7 @@ impl<'a> Section<'a> {
 
     /// Leaves a key to another reader.
     pub(super) fn ignore(&mut self, key: &'static str) {
-        self.known.push(key);
+        self.known.push(key.into());
     }
 
     /// For a reader that is not responsible for the whole table, or can't know which keys are right.
@@ -318,41 +348,5 @@ impl<'a> Section<'a> {
 
     fn span_of(&self, key: &str) -> Range<usize> {
         self.table.get(key).map_or(self.header.clone(), |value| value.span())
-    }
-
-    /// Notes the required keys that are not there; a key that was probably meant to be one of them is the mistake
-    /// instead.
-    fn note_absent_keys(&mut self) {
-        for (absent, message) in std::mem::take(&mut self.absent) {
-            let unknown = self.table.keys().filter(|key| !self.known.contains(&&**key.get_ref()));
-            let mut meant = unknown.filter(|key| self.nearest_known(key.get_ref()) == Some(absent));
-            match meant.next() {
-                None => self.missing(message),
-                Some(key) if self.any_key => self.note_unknown_key(key),
-                Some(_) => {} // it is noted with all unknown keys
-            }
-        }
-    }
-
-    fn note_unknown_keys(&mut self) {
-        if self.any_key {
-            return;
-        }
-        for (key, _) in self.table {
-            if !self.known.contains(&key.get_ref().as_ref()) {
-                self.note_unknown_key(key);
-            }
-        }
-    }
-
-    fn note_unknown_key(&mut self, key: &Spanned<DeString<'_>>) {
-        let (name, title) = (quoted(key.get_ref()), self.title);
-        let advice = suggestion(key.get_ref(), &self.known);
-        let message = format!("unknown key {name} in {title}; {advice}");
-        self.checks.diagnostics.wrong(key.span(), message);
-    }
-
-    fn nearest_known(&self, key: &str) -> Option<&'static str> {
-        nearest(key, self.known.iter().copied())
     }
 }

@@ -1,0 +1,49 @@
+//! Listing the keys that are asked for, by reading a table that does not exist.
+
+use super::{Protocols, Section};
+use crate::config::diagnostic::Diagnostics;
+use crate::config::file_checks::FileChecks;
+use crate::config::listing::{KeyInfo, Listing, help_and_default};
+use crate::service::ServicePath;
+use clap::{Args, Command};
+use toml::de::DeTable;
+
+impl Section<'_> {
+    /// Says what the key does that is asked for next, for the documentation: in a line without a full stop. What
+    /// holds where the key is left out comes last: `"How many clients may wait [default: 4096]"`.
+    pub fn about(&mut self, help: &'static str) -> &mut Self {
+        if let Some(listing) = &mut self.listing {
+            listing.about = Some(help);
+        }
+        self
+    }
+
+    /// Says that keys which are asked for later do what the options of the same names do that `clap` derives for
+    /// `T`, so that the help of a plugin and the documentation of a kind have one source.
+    pub fn about_options<T: Args>(&mut self) -> &mut Self {
+        if let Some(listing) = &mut self.listing {
+            for arg in T::augment_args(Command::new("")).get_arguments() {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                let (help, default) = help_and_default(&help);
+                let value = arg.get_default_values().first();
+                let value = value.map(|value| value.to_string_lossy().into_owned());
+                let key = arg.get_id().as_str().replace('_', "-");
+                listing.options.insert(key, (help, default.or(value)));
+            }
+        }
+        self
+    }
+
+    /// The keys that `read` asks for.
+    pub(in crate::config) fn keys_of<T>(
+        protocols: &Protocols,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Vec<KeyInfo> {
+        let (table, path) = (DeTable::new(), ServicePath::root());
+        let mut checks = FileChecks::new(Diagnostics::new(Vec::new()));
+        let mut section = Section::new(&table, 0..0, "", path, protocols, &mut checks);
+        section.listing = Some(Listing::default());
+        read(&mut section);
+        section.listing.take().map(|listing| listing.keys).unwrap_or_default()
+    }
+}
