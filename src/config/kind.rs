@@ -3,7 +3,7 @@
 use super::any_protocol::ProtocolSettings;
 use super::section::Section;
 use crate::net::Protocol;
-use crate::service::{BoxError, Context, Service};
+use crate::service::{AddError, Application, BoxError, Context, Service};
 use std::any::TypeId;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use std::sync::Arc;
 /// `PartialEq`.
 pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
     /// Reads the settings. `None` if they can't be had; what is wrong has been noted in the section. Read
-    /// every key before giving up, so that all mistakes are found at once.
+    /// every key before giving up, so that all mistakes are found at once, and that the documentation has all
+    /// keys: [`Registry::keys_of_kind`](super::Registry::keys_of_kind) calls this with a table that has none.
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
     /// Makes the service. It has no effect on anything yet.
@@ -25,6 +26,20 @@ pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
     fn handle() -> Option<TypeId> {
         None
     }
+}
+
+/// Adds a service to an application as a file would: the settings that it is made from are kept beside it, to be
+/// compared with those that it has when the application is made anew.
+///
+/// # Errors
+/// If the name is taken or can't be one.
+pub fn add<K: Kind>(
+    application: &mut Application,
+    name: impl Into<String>,
+    settings: K,
+) -> Result<(), AddError> {
+    let service = settings.service();
+    application.services_mut().add_with_settings(name, service, Box::new(settings))
 }
 
 /// The checked settings of one protocol, which stand in the table of the service that speaks it.

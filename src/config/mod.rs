@@ -60,7 +60,7 @@ pub(crate) use crate::value::{file_name, plain, quoted};
 pub use any_protocol::AnyProtocol;
 pub use circles::leads_to;
 pub use diagnostic::{ConfigError, Diagnostic};
-pub use kind::{Kind, ProtocolKind};
+pub use kind::{Kind, ProtocolKind, add};
 pub use listeners::TcpSettings;
 pub use listing::KeyInfo;
 pub use registry::Registry;

@@ -1,9 +1,10 @@
 //! The application that is run when there is no file.
 
-use super::fast::FastPoetry;
-use super::poem::Poem;
-use crate::net::{Interface, ResolveError, TcpServer};
-use crate::service::{AddError, Application, Context};
+use super::fast::FastSettings;
+use super::poem::PoemSettings;
+use crate::config::{self, TcpSettings};
+use crate::net::{Interface, Listen, ResolveError};
+use crate::service::{AddError, Application};
 
 /// The port that poetry is served on unless somebody says otherwise.
 pub const DEFAULT_PORT: u16 = 10000;
@@ -25,9 +26,9 @@ pub enum BuiltInError {
 /// If "localhost" has no address.
 pub fn built_in_application() -> Result<Application, BuiltInError> {
     let mut application = Application::new("poetryd");
-    application.add("ecstasy", Poem::built_in())?;
-    let find_poem = |cx: &Context| Ok(FastPoetry::new(cx.find("ecstasy")?));
-    application
-        .add("fast", TcpServer::new(Interface::resolve("localhost")?, DEFAULT_PORT, find_poem))?;
+    config::add(&mut application, "ecstasy", PoemSettings::new(None))?;
+    let listen = Listen::new(Interface::resolve("localhost")?, DEFAULT_PORT);
+    let fast = TcpSettings::new(listen, FastSettings::new("ecstasy"));
+    config::add(&mut application, "fast", fast)?;
     Ok(application)
 }

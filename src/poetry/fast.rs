@@ -15,9 +15,17 @@ pub struct FastSettings {
     poem: String,
 }
 
+impl FastSettings {
+    /// Serving the poem of the service that has this name.
+    pub fn new(poem: impl Into<String>) -> Self {
+        Self { poem: poem.into() }
+    }
+}
+
 impl ProtocolKind for FastSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        Some(Self { poem: section.service::<PoemHandle>("poem", "poem")? })
+        let poem = section.about("The poem that is sent").service::<PoemHandle>("poem", "poem");
+        Some(Self { poem: poem? })
     }
 
     fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {

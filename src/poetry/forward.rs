@@ -7,6 +7,7 @@ use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
+use clap::Args;
 use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
@@ -18,30 +19,39 @@ use tracing::info;
 const QUIET_AT_STOP: Duration = Duration::from_secs(5);
 
 /// The settings of the forward protocol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ForwardSettings {
-    /// The server that clients are connected with.
+    /// The server to connect clients with
+    #[arg(long, value_name = "HOST:PORT")]
     pub to: Address,
     /// How long connecting to it may take.
+    #[arg(skip = CONNECT_TIMEOUT)]
     pub connect_timeout: Duration,
     /// How long a connection is kept on which nothing passes either way.
+    #[arg(skip = IDLE_TIMEOUT)]
     pub idle_timeout: Duration,
 }
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl ForwardSettings {
     /// Forwarding to a server that may take 10 seconds to answer, on connections that may be idle for an hour.
     pub fn new(to: Address) -> Self {
-        let (connect_timeout, idle_timeout) = (Duration::from_secs(10), Duration::from_secs(3600));
-        Self { to, connect_timeout, idle_timeout }
+        Self { to, connect_timeout: CONNECT_TIMEOUT, idle_timeout: IDLE_TIMEOUT }
     }
 }
 
 impl ProtocolKind for ForwardSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let to = section.required("to", address);
-        let connect_timeout = section.optional("connect-timeout", read::seconds_above_0);
-        let idle_timeout = section.optional("idle-timeout", read::seconds_above_0);
+        let to = section.about_options::<Self>().required("to", address);
+        let connect_timeout = section
+            .about("How long connecting to that server may take [default: 10]")
+            .optional("connect-timeout", read::seconds_above_0);
+        let idle_timeout = section
+            .about("How long a connection is kept on which nothing passes [default: 3600]")
+            .optional("idle-timeout", read::seconds_above_0);
         let default = Self::new(to?);
         section.connects_to("to", Some(&default.to));
         Some(Self {

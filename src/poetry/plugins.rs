@@ -1,17 +1,16 @@
-//! The plugins that serve poetry.
+//! The plugins that serve poetry: each makes an application of the same settings as a file does.
 
 use super::fetch::Address;
 use super::{
-    DEFAULT_PORT, FastPoetry, ForwardSettings, Pace, Poem, PoemHandle, PoetryProxy, PortForward,
-    ProxySettings, SlowPoetry, TransformPoetry, TransformSettings,
+    DEFAULT_PORT, FastSettings, ForwardSettings, Pace, PoemSettings, ProxySettings, SlowSettings,
+    TransformSettings,
 };
-use crate::config::{leads_to, read::parse_seconds};
-use crate::net::{Interface, Protocol, TcpServer};
+use crate::config::{self, ProtocolKind, TcpSettings, leads_to};
+use crate::net::{Interface, Listen};
 use crate::plugin::{MakeContext, Plugins, ServiceMaker};
-use crate::service::{AddError, Application, BoxError, Context};
+use crate::service::{AddError, Application, BoxError};
 use clap::Args;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 /// The plugins that serve poetry: `fastpoetry`, `slowpoetry`, `proxy`, `transform` and `portforward`.
 pub fn plugins() -> Plugins {
@@ -20,9 +19,9 @@ pub fn plugins() -> Plugins {
     plugins
 }
 
-/// Where a server listens.
+/// Where a plugin listens. (The other options of a [`Listen`] are for files.)
 #[derive(Args)]
-struct Listen {
+struct Place {
     /// The port; 0 is any free one
     #[arg(short, long, default_value_t = DEFAULT_PORT)]
     port: u16,
@@ -31,24 +30,21 @@ struct Listen {
     iface: String,
 }
 
-impl Listen {
-    fn server<P: Protocol>(
-        &self,
-        make_protocol: impl Fn(&Context) -> Result<P, BoxError> + Send + 'static,
-    ) -> Result<TcpServer, BoxError> {
-        Ok(TcpServer::new(Interface::resolve(&self.iface)?, self.port, make_protocol))
+impl Place {
+    fn listen(&self) -> Result<Listen, BoxError> {
+        Ok(Listen::new(Interface::resolve(&self.iface)?, self.port))
     }
+}
 
-    /// Refuses an address to connect to that leads back here.
-    fn refuse_circle(&self, to: &Address) -> Result<(), BoxError> {
-        if leads_to(&to.to_string(), Interface::resolve(&self.iface)?.addresses(self.port)) {
-            return Err(format!(
-                "{to} is where this plugin itself listens; each connection would make another one, without end"
-            )
-            .into());
-        }
-        Ok(())
+/// Refuses an address to connect to that leads back here.
+fn refuse_circle(listen: &Listen, to: &Address) -> Result<(), BoxError> {
+    if leads_to(&to.to_string(), listen.addresses()) {
+        return Err(format!(
+            "{to} is where this plugin itself listens; each connection would make another one, without end"
+        )
+        .into());
     }
+    Ok(())
 }
 
 /// Adds a poem; without a file, the one that is compiled in.
@@ -58,8 +54,17 @@ fn add_poem(
     file: Option<&Path>,
     cx: &MakeContext,
 ) -> Result<(), AddError> {
-    let poem = file.map_or_else(Poem::built_in, |file| Poem::from_file(cx.file(file)));
-    application.add(name, poem)
+    config::add(application, name, PoemSettings::new(file.map(|file| cx.file(file))))
+}
+
+/// Adds a listener.
+fn add_listener(
+    application: &mut Application,
+    name: &str,
+    listen: Listen,
+    protocol: impl ProtocolKind,
+) -> Result<(), AddError> {
+    config::add(application, name, TcpSettings::new(listen, protocol))
 }
 
 struct Fast;
@@ -67,7 +72,7 @@ struct Fast;
 #[derive(Args)]
 struct FastOptions {
     #[command(flatten)]
-    listen: Listen,
+    place: Place,
     /// The poem [default: the one that is compiled in]
     #[arg(long, value_name = "FILE")]
     poem: Option<PathBuf>,
@@ -89,22 +94,21 @@ impl ServiceMaker for Fast {
         options: FastOptions,
         cx: &MakeContext,
     ) -> Result<Application, BoxError> {
+        let FastOptions { place, poem, poem2, port2 } = options;
+        let listen = place.listen()?;
         let mut application = Application::new(Self::NAME);
-        let FastOptions { listen, poem, poem2, port2 } = options;
-        let mut serve = |poem_name: &'static str, name, file: Option<&Path>, listen: &Listen| {
-            add_poem(&mut application, poem_name, file, cx)?;
-            let server = listen.server(move |cx| Ok(FastPoetry::new(cx.find(poem_name)?)))?;
-            Ok::<(), BoxError>(application.add(name, server)?)
-        };
-        serve("poem", "fast", poem.as_deref(), &listen)?;
+        add_poem(&mut application, "poem", poem.as_deref(), cx)?;
+        add_listener(&mut application, "fast", listen, FastSettings::new("poem"))?;
         if let (Some(poem2), Some(port2)) = (poem2, port2) {
-            if port2 == listen.port && port2 != 0 {
+            if port2 == place.port && port2 != 0 {
                 return Err(format!(
                     "--port and --port2 are both {port2}; each poem needs its own"
                 )
                 .into());
             }
-            serve("poem2", "fast2", Some(&poem2), &Listen { port: port2, ..listen })?;
+            let listen = Place { port: port2, ..place }.listen()?;
+            add_poem(&mut application, "poem2", Some(&poem2), cx)?;
+            add_listener(&mut application, "fast2", listen, FastSettings::new("poem2"))?;
         }
         Ok(application)
     }
@@ -115,16 +119,12 @@ struct Slow;
 #[derive(Args)]
 struct SlowOptions {
     #[command(flatten)]
-    listen: Listen,
+    place: Place,
     /// The poem [default: the one that is compiled in]
     #[arg(long, value_name = "FILE")]
     poem: Option<PathBuf>,
-    /// How long to wait between two sends
-    #[arg(long, value_name = "SECONDS", default_value = "0.7", value_parser = parse_seconds)]
-    delay: Duration,
-    /// How many bytes to send at a time
-    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = at_least_one)]
-    num_bytes: usize,
+    #[command(flatten)]
+    pace: Pace,
 }
 
 impl ServiceMaker for Slow {
@@ -137,13 +137,11 @@ impl ServiceMaker for Slow {
         options: SlowOptions,
         cx: &MakeContext,
     ) -> Result<Application, BoxError> {
-        let SlowOptions { listen, poem, delay, num_bytes } = options;
+        let SlowOptions { place, poem, pace } = options;
         let mut application = Application::new(Self::NAME);
         add_poem(&mut application, "poem", poem.as_deref(), cx)?;
-        let pace = Pace { num_bytes, delay };
-        let server =
-            listen.server(move |cx| Ok(SlowPoetry::new(cx.find::<PoemHandle>("poem")?, pace)))?;
-        application.add("slow", server)?;
+        let protocol = SlowSettings::new("poem", pace);
+        add_listener(&mut application, "slow", place.listen()?, protocol)?;
         Ok(application)
     }
 }
@@ -152,14 +150,10 @@ struct Proxy;
 
 #[derive(Args)]
 struct ProxyOptions {
-    /// The server whose poem to serve
-    #[arg(value_name = "[HOST:]PORT")]
-    upstream: Address,
     #[command(flatten)]
-    listen: Listen,
-    /// How long a fetched poem is kept [default: for ever]
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
-    ttl: Option<Duration>,
+    place: Place,
+    #[command(flatten)]
+    settings: ProxySettings,
 }
 
 impl ServiceMaker for Proxy {
@@ -172,12 +166,10 @@ impl ServiceMaker for Proxy {
         options: ProxyOptions,
         _: &MakeContext,
     ) -> Result<Application, BoxError> {
-        let ProxyOptions { upstream, listen, ttl } = options;
-        listen.refuse_circle(&upstream)?;
-        let settings = ProxySettings { upstream, ttl, patience: Default::default() };
+        let (listen, settings) = (options.place.listen()?, options.settings);
+        refuse_circle(&listen, &settings.upstream)?;
         let mut application = Application::new(Self::NAME);
-        application
-            .add("proxy", listen.server(move |_| Ok(PoetryProxy::new(settings.clone())))?)?;
+        add_listener(&mut application, "proxy", listen, settings)?;
         Ok(application)
     }
 }
@@ -187,7 +179,7 @@ struct Transform;
 #[derive(Args)]
 struct TransformOptions {
     #[command(flatten)]
-    listen: Listen,
+    place: Place,
 }
 
 impl ServiceMaker for Transform {
@@ -200,10 +192,9 @@ impl ServiceMaker for Transform {
         options: TransformOptions,
         _: &MakeContext,
     ) -> Result<Application, BoxError> {
+        let (listen, settings) = (options.place.listen()?, TransformSettings::default());
         let mut application = Application::new(Self::NAME);
-        let server =
-            options.listen.server(|_| Ok(TransformPoetry::new(TransformSettings::default())))?;
-        application.add("transform", server)?;
+        add_listener(&mut application, "transform", listen, settings)?;
         Ok(application)
     }
 }
@@ -213,10 +204,9 @@ struct Forward;
 #[derive(Args)]
 struct ForwardOptions {
     #[command(flatten)]
-    listen: Listen,
-    /// The server to connect clients with
-    #[arg(long, value_name = "HOST:PORT")]
-    to: Address,
+    place: Place,
+    #[command(flatten)]
+    settings: ForwardSettings,
 }
 
 impl ServiceMaker for Forward {
@@ -229,15 +219,10 @@ impl ServiceMaker for Forward {
         options: ForwardOptions,
         _: &MakeContext,
     ) -> Result<Application, BoxError> {
-        options.listen.refuse_circle(&options.to)?;
-        let settings = ForwardSettings::new(options.to);
+        let (listen, settings) = (options.place.listen()?, options.settings);
+        refuse_circle(&listen, &settings.to)?;
         let mut application = Application::new(Self::NAME);
-        let server = options.listen.server(move |_| Ok(PortForward::new(settings.clone())))?;
-        application.add("forward", server)?;
+        add_listener(&mut application, "forward", listen, settings)?;
         Ok(application)
     }
-}
-
-fn at_least_one(text: &str) -> Result<usize, &'static str> {
-    text.parse().ok().filter(|number| *number > 0).ok_or("expected a whole number from 1")
 }

@@ -19,16 +19,25 @@ pub const BUILT_IN_POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
 /// The settings of a poem service.
 #[derive(Debug, PartialEq)]
 pub struct PoemSettings {
-    file: PathBuf,
+    /// `None`: the poem that is compiled in.
+    file: Option<PathBuf>,
+}
+
+impl PoemSettings {
+    /// A poem in a file; without one, the poem that is compiled in.
+    pub fn new(file: Option<PathBuf>) -> Self {
+        Self { file }
+    }
 }
 
 impl Kind for PoemSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        Some(Self { file: section.required("file", read::path)? })
+        let file = section.about("The file that the poem is in").required("file", read::path);
+        Some(Self { file: Some(file?) })
     }
 
     fn service(&self) -> Box<dyn Service> {
-        Box::new(Poem::from_file(&self.file))
+        Box::new(Poem { file: self.file.clone(), handle: PoemHandle::default() })
     }
 
     fn handle() -> Option<TypeId> {

@@ -8,6 +8,7 @@ use crate::service::{BoxError, Context};
 use crate::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
+use clap::Args;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use std::io;
@@ -18,31 +19,40 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 /// The settings of the proxy protocol.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
-    /// The server whose poem this is.
+    /// The server whose poem to serve
+    #[arg(value_name = "[HOST:]PORT")]
     pub upstream: Address,
-    /// How long a fetched poem is served before it is fetched again; `None` is for ever.
+    /// How long a fetched poem is kept [default: for ever]
+    #[arg(long, value_name = "SECONDS", value_parser = read::parse_seconds)]
     pub ttl: Option<Duration>,
     /// How long the other server may take, and how long its poem may be.
+    #[arg(skip)]
     pub patience: Patience,
 }
 
 impl ProtocolKind for ProxySettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
+        section.about_options::<Self>();
         let default = Patience::default();
         let upstream = section.required("upstream", address);
         section.connects_to("upstream", upstream.as_ref());
         let ttl = section.optional("ttl", read::seconds);
         let patience = Patience {
             connect_timeout: section
+                .about("How long connecting to the server may take [default: 10]")
                 .optional("connect-timeout", read::seconds_above_0)
                 .unwrap_or(default.connect_timeout),
             silence_timeout: section
+                .about("How long the server may say nothing [default: 30]")
                 .optional("silence-timeout", read::seconds_above_0)
                 .unwrap_or(default.silence_timeout),
-            max_length: section.optional("max-length", read::length).unwrap_or(default.max_length),
+            max_length: section
+                .about("How long the poem may be [default: 16MiB]")
+                .optional("max-length", read::length)
+                .unwrap_or(default.max_length),
         };
         Some(Self { upstream: upstream?, ttl, patience })
     }

@@ -4,7 +4,7 @@
 
 use super::PoemHandle;
 use crate::config::{Kind, Section, Value, read};
-use crate::net::{Interface, Responder, UdpOptions, UdpServer};
+use crate::net::{Interface, Listen, Responder, UdpOptions, UdpServer};
 use crate::service::Service;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -28,17 +28,24 @@ pub struct QuoteSettings {
 impl Kind for QuoteSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let default = UdpOptions::default();
+        section.about_options::<Listen>();
         let interface = section.optional("interface", read::word).unwrap_or("localhost".into());
         let port = section.required("port", read::port);
-        let max_reply = section.optional("max-reply", reply_size);
-        let rate = section.optional("replies-per-second", read::integer(1..=1_000_000));
-        let allow_reflection = section.optional("allow-reflection", read::boolean);
+        let max_reply = section
+            .about("How long an answer may be; longer ones are cut [default: 512]")
+            .optional("max-reply", reply_size);
+        let rate = section
+            .about("How many answers a source gets per second [default: 10]")
+            .optional("replies-per-second", read::integer(1..=1_000_000));
+        let allow_reflection = section
+            .about("Whether other machines may be answered, in whose name somebody else may ask [default: false]")
+            .optional("allow-reflection", read::boolean);
         let options = UdpOptions {
             max_reply: max_reply.unwrap_or(default.max_reply),
             replies_per_second: rate.unwrap_or(default.replies_per_second),
             allow_reflection: allow_reflection.unwrap_or(default.allow_reflection),
         };
-        let poem = section.service::<PoemHandle>("poem", "poem");
+        let poem = section.about("The poem that is sent").service::<PoemHandle>("poem", "poem");
         let interface = match Interface::resolve(&interface) {
             Ok(interface) => interface,
             Err(e) => {

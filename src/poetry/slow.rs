@@ -5,6 +5,7 @@ use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context};
 use async_trait::async_trait;
+use clap::Args;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,12 +14,18 @@ use tokio::time::sleep;
 use tracing::info;
 
 /// How slowly a poem is served.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// How many bytes are sent at a time; at least one.
-    pub num_bytes: usize,
-    /// How long to wait between two sends.
+    /// How long to wait between two sends
+    #[arg(long, value_name = "SECONDS", default_value = "0.7", value_parser = read::parse_seconds)]
     pub delay: Duration,
+    /// How many bytes to send at a time
+    #[arg(long, value_name = "NUMBER", default_value = "10", value_parser = at_least_one)]
+    pub num_bytes: usize,
+}
+
+fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("expected a whole number from 1")
 }
 
 impl Default for Pace {
@@ -35,15 +42,24 @@ pub struct SlowSettings {
     pace: Pace,
 }
 
+impl SlowSettings {
+    /// Serving the poem of the service that has this name.
+    pub fn new(poem: impl Into<String>, pace: Pace) -> Self {
+        Self { poem: poem.into(), pace }
+    }
+}
+
 impl ProtocolKind for SlowSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
+        section.about_options::<Pace>();
         let default = Pace::default();
         let num_bytes = section.optional("num-bytes", read::integer(1..=usize::MAX >> 1));
         let pace = Pace {
             num_bytes: num_bytes.unwrap_or(default.num_bytes),
             delay: section.optional("delay", read::seconds).unwrap_or(default.delay),
         };
-        Some(Self { poem: section.service::<PoemHandle>("poem", "poem")?, pace })
+        let poem = section.about("The poem that is sent").service::<PoemHandle>("poem", "poem");
+        Some(Self { poem: poem?, pace })
     }
 
     fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {

@@ -52,11 +52,16 @@ impl ProtocolKind for TransformSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let default = Self::default();
         Some(Self {
-            max_length: section.optional("max-length", read::length).unwrap_or(default.max_length),
+            max_length: section
+                .about("How long a request may be [default: 16MB]")
+                .optional("max-length", read::length)
+                .unwrap_or(default.max_length),
             read_timeout: section
+                .about("How long a client may say nothing before its request is complete [default: 60]")
                 .optional("read-timeout", read::seconds_above_0)
                 .unwrap_or(default.read_timeout),
             request_memory: section
+                .about("How much memory the requests of all clients may take together [default: 256MB]")
                 .optional("request-memory", read::length)
                 .unwrap_or(default.request_memory),
         })
