@@ -80,7 +80,7 @@ mod sync;
 
 pub use async_trait::async_trait;
 pub use clap;
-pub use program::Program;
+pub use program::{Program, ReferenceTable};
 pub use tracing_subscriber;
 
 pub mod cli;

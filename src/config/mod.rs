@@ -63,6 +63,7 @@ pub use diagnostic::{ConfigError, Diagnostic};
 pub use kind::{Kind, ProtocolKind, add};
 pub use listeners::TcpSettings;
 pub use listing::KeyInfo;
+pub(crate) use listing::help_and_default;
 pub use registry::Registry;
 pub use section::Section;
 pub use template::{Literal, Literals};
@@ -111,6 +112,12 @@ pub fn load_tables<T>(
     let protocols = registry.protocol_readers();
     let result = Section::read_file(document.get_ref(), "the file", protocols, &mut checks, read);
     checks.diagnostics.into_error(&name, &text).map_or(Ok(result), Err)
+}
+
+/// The keys that `read` asks a table for, in that order, with what is said of each; of tables within that table, only
+/// their names.
+pub fn keys_of<T>(read: impl FnOnce(&mut Section<'_>) -> T) -> Vec<KeyInfo> {
+    Section::keys_of(read)
 }
 
 /// Reads an application from the text of a file called `name`. As [`load`], otherwise.

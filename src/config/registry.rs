@@ -84,18 +84,18 @@ impl Registry {
         if name == GROUP {
             return Some(Vec::new());
         }
-        self.kinds.get(name).map(|kind| Section::keys_of(&self.protocols, kind.ask))
+        self.kinds.get(name).map(|kind| Section::keys_of(kind.ask))
     }
 
     /// The keys of a protocol, in the order in which [`ProtocolKind::read`] asks for them. `None`: there is no such
     /// protocol.
     pub fn keys_of_protocol(&self, name: &str) -> Option<Vec<KeyInfo>> {
-        self.protocols.get(name).map(|read| Section::keys_of(&self.protocols, read))
+        self.protocols.get(name).map(|read| Section::keys_of(read))
     }
 
     /// The keys that every service has, of whatever kind.
     pub fn keys_of_every_service(&self) -> Vec<KeyInfo> {
-        Section::keys_of(&self.protocols, reserved::read)
+        Section::keys_of(reserved::read)
     }
 
     pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {

@@ -8,6 +8,7 @@ mod check;
 mod control;
 mod failure;
 mod plugins;
+mod reference;
 mod source;
 mod tables;
 
@@ -18,6 +19,7 @@ use crate::logging::BoxedLayer;
 use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
 use failure::Failure;
+pub use reference::ReferenceTable;
 use source::{BuiltIn, FileSource};
 use std::env;
 use std::ffi::OsString;

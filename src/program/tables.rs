@@ -1,7 +1,7 @@
 //! The `[daemon]` and `[log]` tables of an application file.
 
-use crate::config::Section;
-use crate::daemon::{Asked, Described, IdentityError, Options, Privileges};
+use crate::config::{self, KeyInfo, Section};
+use crate::daemon::{Asked, Described, IdentityError, OptionInfo, Options, Privileges};
 
 /// Reads both tables. Names of users and groups are looked up, so that a wrong one is found at its place.
 pub(super) fn read(top: &mut Section<'_>) -> Options {
@@ -16,6 +16,13 @@ pub(super) fn read(top: &mut Section<'_>) -> Options {
     });
     let log = top.table("log", |log| Options::ask(&mut Table { name: "log", section: log }));
     daemon.unwrap_or_default().or(log.unwrap_or_default())
+}
+
+/// What there is to say of the keys of one of them.
+pub(super) fn keys(table: &'static str) -> Vec<(OptionInfo, KeyInfo)> {
+    let ask = |section: &mut Section<'_>| Options::ask(&mut Table { name: table, section });
+    let options = Options::all().into_iter().filter(|option| option.table == table);
+    options.zip(config::keys_of(ask)).collect()
 }
 
 /// One of the two tables.

@@ -35,13 +35,11 @@ impl Section<'_> {
     }
 
     /// The keys that `read` asks for.
-    pub(in crate::config) fn keys_of<T>(
-        protocols: &Protocols,
-        read: impl FnOnce(&mut Section<'_>) -> T,
-    ) -> Vec<KeyInfo> {
+    pub(in crate::config) fn keys_of<T>(read: impl FnOnce(&mut Section<'_>) -> T) -> Vec<KeyInfo> {
+        let protocols = Protocols::new();
         let (table, path) = (DeTable::new(), ServicePath::root());
         let mut checks = FileChecks::new(Diagnostics::new(Vec::new()));
-        let mut section = Section::new(&table, 0..0, "", path, protocols, &mut checks);
+        let mut section = Section::new(&table, 0..0, "", path, &protocols, &mut checks);
         section.listing = Some(Listing::default());
         read(&mut section);
         section.listing.take().map(|listing| listing.keys).unwrap_or_default()

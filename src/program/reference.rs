@@ -1,0 +1,133 @@
+//! The tables of the documentation: every option and key, from the descriptions that the help and the checker of
+//! files have.
+
+use super::{Program, tables};
+use crate::cli;
+use crate::config::{KeyInfo, help_and_default};
+use crate::daemon::{Applies, OptionInfo};
+use clap::{Arg, Command};
+
+/// One table of the documentation, as [`Program::reference`] makes it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ReferenceTable {
+    /// What it is about, such as `options`, `kind tcp` or `plugin proxy`.
+    pub name: String,
+    /// The table, in Markdown.
+    pub markdown: String,
+}
+
+impl Program {
+    /// The tables of this program's documentation: `options` of the command line; `daemon` and `log`, the tables of
+    /// these names in application files; `service`, the keys that every service has; and one for each
+    /// `kind NAME`, `protocol NAME` and `plugin NAME` that is compiled in and has keys or options.
+    pub fn reference(&self) -> Vec<ReferenceTable> {
+        let table = |name: String, markdown| ReferenceTable { name, markdown };
+        let mut all = vec![
+            table("options".into(), self.options_of(cli::command())),
+            table("daemon".into(), self.runner_keys("daemon")),
+            table("log".into(), self.runner_keys("log")),
+            table("service".into(), keys(&self.registry.keys_of_every_service())),
+        ];
+        for kind in self.registry.kinds() {
+            let keys_of_kind = self.registry.keys_of_kind(kind).unwrap_or_default();
+            all.push(table(format!("kind {kind}"), keys(&keys_of_kind)));
+        }
+        for protocol in self.registry.protocols() {
+            let keys_of_protocol = self.registry.keys_of_protocol(protocol).unwrap_or_default();
+            all.push(table(format!("protocol {protocol}"), keys(&keys_of_protocol)));
+        }
+        for maker in self.plugins.list().filter_map(|(name, _)| self.plugins.find(name)) {
+            let command = maker.augment(Command::new("").disable_help_flag(true));
+            all.push(table(format!("plugin {}", maker.name()), self.options_of(command)));
+        }
+        all.retain(|table| !table.markdown.is_empty());
+        all
+    }
+
+    /// The options of a command line.
+    fn options_of(&self, mut command: Command) -> String {
+        command.build();
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let row = |arg: &Arg| {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let (mut help, default) = help_and_default(&self.named(&help));
+            let words = arg.get_possible_values();
+            if !words.is_empty() && arg.get_action().takes_values() {
+                let words: Vec<String> =
+                    words.iter().map(|word| format!("`{}`", word.get_name())).collect();
+                help = format!("{help}: {}", words.join(", "));
+            }
+            let values =
+                arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
+            let value = values.map(|value| value.to_string_lossy().into_owned()).next();
+            [usage(arg), help, default_cell(default.or(value), arg.is_required_set())]
+        };
+        rows(["option", "meaning", "default"], shown.map(row))
+    }
+
+    /// The keys of the table `[daemon]` or `[log]`.
+    fn runner_keys(&self, table: &'static str) -> String {
+        let row = |(option, key): (OptionInfo, KeyInfo)| {
+            let default = option.default.map(|default| self.named(default));
+            let applies = match option.applies {
+                Applies::AtReload => "reload",
+                Applies::AtRestart => "restart",
+            };
+            let option_name = option.long.map(|long| format!("`--{long}`")).unwrap_or_default();
+            let (key, value, help) = (format!("`{}`", key.key), key.value, option.help.to_owned());
+            [key, option_name, value, help, default_cell(default, false), applies.into()]
+        };
+        let titles = ["key", "option", "value", "meaning", "default", "takes effect at a"];
+        rows(titles, tables::keys(table).into_iter().map(row))
+    }
+
+    /// A text in which `NAME.` stands for the program's name and a dot.
+    fn named(&self, text: &str) -> String {
+        text.replace("NAME.", &format!("{}.", self.name))
+    }
+}
+
+/// The keys of a service or protocol.
+fn keys(keys: &[KeyInfo]) -> String {
+    let row = |key: &KeyInfo| {
+        let default = default_cell(key.default.clone(), key.required);
+        [format!("`{}`", key.key), key.value.clone(), key.help.clone(), default]
+    };
+    rows(["key", "value", "meaning", "default"], keys.iter().map(row))
+}
+
+/// How an option is typed: `-p`, `--port PORT`.
+fn usage(arg: &Arg) -> String {
+    let values = arg.get_value_names().filter(|_| arg.get_action().takes_values());
+    let value = values.and_then(|names| names.first()).map(ToString::to_string);
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let with_value: Vec<String> = long.into_iter().chain(value).collect();
+    let short = arg.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    format!("{short}`{}`", with_value.join(" "))
+}
+
+/// What stands in the column of defaults. A value is shown as it is typed, other text as it is.
+fn default_cell(default: Option<String>, required: bool) -> String {
+    match default {
+        Some(text) if text.contains(' ') => text,
+        Some(value) => format!("`{value}`"),
+        None if required => "required".into(),
+        None => String::new(),
+    }
+}
+
+/// A table. Empty without rows.
+fn rows<const COLUMNS: usize>(
+    titles: [&str; COLUMNS],
+    rows: impl Iterator<Item = [String; COLUMNS]>,
+) -> String {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | ")).replace("|  |", "| |");
+    let escaped = |row: [String; COLUMNS]| line(&row.map(|cell| cell.replace('|', "\\|")));
+    let body: String = rows.map(escaped).collect();
+    if body.is_empty() {
+        return body;
+    }
+    let head = line(&titles.map(str::to_owned));
+    format!("{head}|{}\n{body}", "---|".repeat(COLUMNS))
+}
