@@ -1,6 +1,7 @@
 //! What there is to say of the keys of a table, for the documentation.
 
 use crate::value::Value;
+use clap::Arg;
 use std::collections::HashMap;
 use toml::de::DeValue;
 
@@ -27,7 +28,7 @@ pub(super) struct Listing {
     /// What was said of the next key.
     pub(super) about: Option<&'static str>,
     /// What the options with the names of keys have for a help and a default.
-    pub(super) options: HashMap<String, (String, Option<String>)>,
+    options: HashMap<String, (String, Option<String>)>,
 }
 
 impl Listing {
@@ -39,6 +40,21 @@ impl Listing {
         read: impl FnOnce(&Value<'_>) -> Result<T, String>,
     ) {
         self.add_expecting(key, required, expected_by(read));
+    }
+
+    /// Adds a key that is an option, too.
+    pub(super) fn add_option(&mut self, arg: &Arg, key: String, value: String) {
+        self.about_option(arg, key.clone());
+        self.add_expecting(&key, arg.is_required_set(), value);
+    }
+
+    /// Says that a key does what an option does.
+    pub(super) fn about_option(&mut self, arg: &Arg, key: String) {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        let (help, default) = help_and_default(&help);
+        let values = arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
+        let value = values.map(|value| value.to_string_lossy().into_owned()).next();
+        self.options.insert(key, (help, default.or(value)));
     }
 
     pub(super) fn add_expecting(&mut self, key: &str, required: bool, value: String) {

@@ -35,13 +35,16 @@
 //! ```
 
 mod discovery;
+mod kind;
 mod manifest;
 
 pub use discovery::{Found, SearchPath};
 pub use manifest::Manifest;
 
+use crate::config::Kind;
 use crate::service::{Application, BoxError};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+use kind::KindMaker;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -127,8 +130,25 @@ impl Plugins {
 
     /// Adds a plugin, or replaces the one of that name.
     pub fn add(&mut self, maker: impl ServiceMaker) -> &mut Self {
-        self.makers.retain(|other| other.name() != Maker::name(&maker));
-        self.makers.push(Arc::new(maker));
+        self.add_maker(Arc::new(maker))
+    }
+
+    /// Adds a plugin that is a kind of service, too, or replaces the plugin of that name: its options are the settings
+    /// of the kind, and its application has one service of it, with the name of the plugin. What the command line
+    /// says is checked by the options alone, not by [`Kind::read`].
+    ///
+    /// A file name that is typed is made absolute; a default stays as it is, relative to the rundir.
+    pub fn add_kind<K: Kind + Args>(
+        &mut self,
+        name: &'static str,
+        description: &'static str,
+    ) -> &mut Self {
+        self.add_maker(Arc::new(KindMaker::<K>::new(name, description)))
+    }
+
+    fn add_maker(&mut self, maker: Arc<dyn Maker>) -> &mut Self {
+        self.makers.retain(|other| other.name() != maker.name());
+        self.makers.push(maker);
         self
     }
 

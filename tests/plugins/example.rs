@@ -52,7 +52,7 @@ fn the_example_counts_its_visitors() {
     let args = [&["--nodaemon", "visitors"], &options[..]].concat();
     let daemon = Foreground::start(example(&sandbox, &args)).ready();
     for number in 100..103 {
-        let said = fetch(daemon.address("counter")).unwrap();
+        let said = fetch(daemon.address("visitors")).unwrap();
         assert_eq!(said, format!("Number {number}\n").into_bytes());
     }
     assert!(sandbox.path("counterd.pid").exists());
@@ -60,10 +60,32 @@ fn the_example_counts_its_visitors() {
 }
 
 #[test]
+fn the_plugin_of_the_example_is_a_kind_of_service_as_well() {
+    let sandbox = Sandbox::new();
+    let service = "[services.door]\nkind = \"visitors\"\nport = 0\nbacklog = 5\n";
+    sandbox.write("right.toml", &format!("{service}first = 100\ngreeting = \"Number\"\n"));
+    let args = ["--nodaemon", "right.toml"];
+    let daemon = Foreground::start(example(&sandbox, &args)).ready();
+    assert_eq!(fetch(daemon.address("door")).unwrap(), b"Number 100\n");
+    daemon.stop();
+    sandbox.write("wrong.toml", &format!("{service}first = \"many\"\nfrist = 1\ngreeting = 5\n"));
+    let output = run(example(&sandbox, &["check", "wrong.toml"]));
+    assert_eq!(output.status.code(), Some(2));
+    let said = stderr(&output);
+    for mistake in [
+        "wrong.toml:5:9: first: expected a number, found the string \"many\"\n",
+        "wrong.toml:6:1: unknown key \"frist\" in service door; did you mean \"first\"?",
+        "wrong.toml:7:12: greeting: expected a string, found 5",
+    ] {
+        assert!(said.contains(mistake), "no {mistake:?} in\n{said}");
+    }
+}
+
+#[test]
 fn the_example_refuses_wrong_options() {
     let sandbox = Sandbox::new();
     for option in [["--first", "many"], ["--greeting", ""]] {
-        let output = run(example(&sandbox, &[&["visitors"], &option[..]].concat()));
+        let output = run(example(&sandbox, &[&["visitors", "--port", "0"], &option[..]].concat()));
         assert_eq!(output.status.code(), Some(2), "{option:?}");
         assert!(stderr(&output).contains(option[0]), "{}", stderr(&output));
     }

@@ -1,9 +1,10 @@
 //! Listing the keys that are asked for, by reading a table that does not exist.
 
+use super::args::key_of;
 use super::{Protocols, Section};
 use crate::config::diagnostic::Diagnostics;
 use crate::config::file_checks::FileChecks;
-use crate::config::listing::{KeyInfo, Listing, help_and_default};
+use crate::config::listing::{KeyInfo, Listing};
 use crate::service::ServicePath;
 use clap::{Args, Command};
 use toml::de::DeTable;
@@ -23,12 +24,7 @@ impl Section<'_> {
     pub fn about_options<T: Args>(&mut self) -> &mut Self {
         if let Some(listing) = &mut self.listing {
             for arg in T::augment_args(Command::new("")).get_arguments() {
-                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-                let (help, default) = help_and_default(&help);
-                let value = arg.get_default_values().first();
-                let value = value.map(|value| value.to_string_lossy().into_owned());
-                let key = arg.get_id().as_str().replace('_', "-");
-                listing.options.insert(key, (help, default.or(value)));
+                listing.about_option(arg, key_of(arg));
             }
         }
         self

@@ -1,5 +1,6 @@
 //! One table of a file, read key by key.
 
+mod args;
 mod described;
 mod unknown;
 
