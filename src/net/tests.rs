@@ -1,6 +1,7 @@
 //! Connections through a whole application: what clients see of protocols that end well or badly.
 
 mod closing;
+mod opening;
 mod sharing;
 
 use super::*;
