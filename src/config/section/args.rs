@@ -25,7 +25,7 @@ impl Section<'_> {
         // Every option is given by its key, whatever it is called on a command line.
         let command = command.mut_args(|arg| {
             let key = key_of(&arg);
-            arg.long(key).allow_hyphen_values(true)
+            arg.long(key)
         });
         if self.listing.is_some() {
             command.get_arguments().for_each(|arg| self.list_arg(arg));
@@ -43,7 +43,8 @@ impl Section<'_> {
             return None;
         }
         let read = command.try_get_matches_from(words).and_then(|m| T::from_arg_matches(&m));
-        read.map_err(|e| self.missing(whole_mistake(&e))).ok()
+        let title = self.title;
+        read.map_err(|e| self.missing(format!("{title}: {}", whole_mistake(&e)))).ok()
     }
 
     /// The words that give one option the value of its key: none if that is not there. `None`: it is wrong.

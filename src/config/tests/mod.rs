@@ -1,5 +1,6 @@
 //! Application files, wrong and right.
 
+mod args;
 mod files;
 mod mistakes;
 mod values;
