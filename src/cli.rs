@@ -89,7 +89,11 @@ pub fn parse(
 }
 
 /// The command line of a program, whose help speaks of the program by its name.
-fn command_of(name: &'static str, version: &'static str, about: &'static str) -> Command {
+pub(crate) fn command_of(
+    name: &'static str,
+    version: &'static str,
+    about: &'static str,
+) -> Command {
     let usage = format!(
         "{name} [OPTIONS] [CONFIG]\n       \
          {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \

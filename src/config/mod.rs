@@ -36,6 +36,10 @@
 //! let mistake = config::parse("band.toml", text, &registry, |_| ()).err().unwrap().to_string();
 //! assert!(mistake.starts_with("band.toml:3:20: beats-per-minute: expected a whole number from 1 to 300"));
 //! ```
+//!
+//! Settings that are options of a [plugin](crate::plugin), too, are read by what `clap` derives for them:
+//! [`Section::args`]. What each key does is said where it is read ([`Section::about`]), or by `clap`'s help; and
+//! [`Program::reference`](crate::Program::reference) makes tables of it.
 
 mod any_protocol;
 mod circles;

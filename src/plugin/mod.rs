@@ -33,6 +33,51 @@
 //! plugins.add(Nothing);
 //! assert_eq!(plugins.list().next(), Some(("nothing", "An application that does nothing")));
 //! ```
+//!
+//! Where the application is one service, the plugin and the kind of service for application files are one type, and
+//! each option is described once:
+//!
+//! ```
+//! use poetryd::clap::{self, Args};
+//! use poetryd::config::{Kind, Registry, Section};
+//! use poetryd::net::{Listen, Payload, Peer, Protocol};
+//! use poetryd::plugin::Plugins;
+//! use poetryd::service::Service;
+//!
+//! /// Settings that are given as `--port 17 --text hello`, or in a file as `port = 17` and `text = "hello"`.
+//! #[derive(Args, Debug, PartialEq)]
+//! struct Greeting {
+//!     #[command(flatten)]
+//!     listen: Listen,
+//!     /// What to say
+//!     #[arg(long)]
+//!     text: String,
+//! }
+//!
+//! impl Kind for Greeting {
+//!     fn read(section: &mut Section<'_>) -> Option<Self> {
+//!         let greeting: Self = section.args()?;
+//!         section.listens_on("port", greeting.listen.addresses());
+//!         Some(greeting)
+//!     }
+//!
+//!     fn service(&self) -> Box<dyn Service> {
+//!         let text = self.text.clone();
+//!         Box::new(self.listen.clone().server(move |_| Ok(Says(text.clone()))))
+//!     }
+//! }
+//!
+//! struct Says(String);
+//!
+//! impl Protocol for Says {
+//!     fn monologue(&self, _: &Peer) -> Option<Payload> {
+//!         Some(self.0.clone().into())
+//!     }
+//! }
+//!
+//! Registry::new().kind::<Greeting>("greeting");
+//! Plugins::new().add_kind::<Greeting>("greeting", "Says what it is told to say");
+//! ```
 
 mod discovery;
 mod kind;

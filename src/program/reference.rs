@@ -24,7 +24,10 @@ impl Program {
     pub fn reference(&self) -> Vec<ReferenceTable> {
         let table = |name: String, markdown| ReferenceTable { name, markdown };
         let mut all = vec![
-            table("options".into(), self.options_of(cli::command())),
+            table(
+                "options".into(),
+                self.options_of(cli::command_of(self.name, self.version, self.about)),
+            ),
             table("daemon".into(), self.runner_keys("daemon")),
             table("log".into(), self.runner_keys("log")),
             table("service".into(), keys(&self.registry.keys_of_every_service())),
@@ -51,7 +54,8 @@ impl Program {
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let row = |arg: &Arg| {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            let (mut help, default) = help_and_default(&self.named(&help));
+            let (help, default) = help_and_default(&self.named(&help));
+            let mut help = text(&help);
             let words = arg.get_possible_values();
             if !words.is_empty() && arg.get_action().takes_values() {
                 let words: Vec<String> =
@@ -75,7 +79,8 @@ impl Program {
                 Applies::AtRestart => "restart",
             };
             let option_name = option.long.map(|long| format!("`--{long}`")).unwrap_or_default();
-            let (key, value, help) = (format!("`{}`", key.key), key.value, option.help.to_owned());
+            let (key, value, help) =
+                (format!("`{}`", key.key), text(&key.value), text(option.help));
             [key, option_name, value, help, default_cell(default, false), applies.into()]
         };
         let titles = ["key", "option", "value", "meaning", "default", "takes effect at a"];
@@ -92,7 +97,7 @@ impl Program {
 fn keys(keys: &[KeyInfo]) -> String {
     let row = |key: &KeyInfo| {
         let default = default_cell(key.default.clone(), key.required);
-        [format!("`{}`", key.key), key.value.clone(), key.help.clone(), default]
+        [format!("`{}`", key.key), text(&key.value), text(&key.help), default]
     };
     rows(["key", "value", "meaning", "default"], keys.iter().map(row))
 }
@@ -107,10 +112,17 @@ fn usage(arg: &Arg) -> String {
     format!("{short}`{}`", with_value.join(" "))
 }
 
+/// Text in which Markdown finds nothing of its own.
+fn text(text: &str) -> String {
+    ['\\', '[', '<', '*', '_', '`']
+        .iter()
+        .fold(text.to_owned(), |text, mark| text.replace(*mark, &format!("\\{mark}")))
+}
+
 /// What stands in the column of defaults. A value is shown as it is typed, other text as it is.
 fn default_cell(default: Option<String>, required: bool) -> String {
     match default {
-        Some(text) if text.contains(' ') => text,
+        Some(words) if words.contains(' ') => text(&words),
         Some(value) => format!("`{value}`"),
         None if required => "required".into(),
         None => String::new(),
