@@ -50,11 +50,7 @@ impl Listing {
 
     /// Says that a key does what an option does.
     pub(super) fn about_option(&mut self, arg: &Arg, key: String) {
-        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let (help, default) = help_and_default(&help);
-        let values = arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
-        let value = values.map(|value| value.to_string_lossy().into_owned()).next();
-        self.options.insert(key, (help, default.or(value)));
+        self.options.insert(key, help_of(arg));
     }
 
     pub(super) fn add_expecting(&mut self, key: &str, required: bool, value: String) {
@@ -75,10 +71,19 @@ fn expected_by<T>(read: impl FnOnce(&Value<'_>) -> Result<T, String>) -> String 
 }
 
 /// A help text, and the default that it names at its end: `How long to wait [default: 30]`.
-pub(crate) fn help_and_default(text: &str) -> (String, Option<String>) {
+fn help_and_default(text: &str) -> (String, Option<String>) {
     let split = text.strip_suffix(']').and_then(|text| text.rsplit_once(" [default: "));
     match split {
         Some((help, default)) => (help.into(), Some(default.into())),
         None => (text.into(), None),
     }
+}
+
+/// The help of an option, and its default: the one that the help names, or else the value.
+pub(crate) fn help_of(arg: &Arg) -> (String, Option<String>) {
+    let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let (help, default) = help_and_default(&help);
+    let values = arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
+    let value = values.map(|value| value.to_string_lossy().into_owned()).next();
+    (help, default.or(value))
 }

@@ -67,7 +67,7 @@ pub use diagnostic::{ConfigError, Diagnostic};
 pub use kind::{Kind, ProtocolKind, add};
 pub use listeners::TcpSettings;
 pub use listing::KeyInfo;
-pub(crate) use listing::help_and_default;
+pub(crate) use listing::help_of;
 pub use registry::Registry;
 pub use section::Section;
 pub use template::{Literal, Literals};

@@ -3,7 +3,7 @@
 
 use super::{Program, tables};
 use crate::cli;
-use crate::config::{KeyInfo, help_and_default};
+use crate::config::{KeyInfo, help_of};
 use crate::daemon::{Applies, OptionInfo};
 use clap::{Arg, Command};
 
@@ -23,11 +23,9 @@ impl Program {
     /// `kind NAME`, `protocol NAME` and `plugin NAME` that is compiled in and has keys or options.
     pub fn reference(&self) -> Vec<ReferenceTable> {
         let table = |name: String, markdown| ReferenceTable { name, markdown };
+        let runner = cli::command_of(self.name, self.version, self.about);
         let mut all = vec![
-            table(
-                "options".into(),
-                self.options_of(cli::command_of(self.name, self.version, self.about)),
-            ),
+            table("options".into(), self.options_of(runner)),
             table("daemon".into(), self.runner_keys("daemon")),
             table("log".into(), self.runner_keys("log")),
             table("service".into(), keys(&self.registry.keys_of_every_service())),
@@ -53,19 +51,10 @@ impl Program {
         command.build();
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let row = |arg: &Arg| {
-            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-            let (help, default) = help_and_default(&self.named(&help));
-            let mut help = text(&help);
-            let words = arg.get_possible_values();
-            if !words.is_empty() && arg.get_action().takes_values() {
-                let words: Vec<String> =
-                    words.iter().map(|word| format!("`{}`", word.get_name())).collect();
-                help = format!("{help}: {}", words.join(", "));
-            }
-            let values =
-                arg.get_default_values().iter().filter(|_| arg.get_action().takes_values());
-            let value = values.map(|value| value.to_string_lossy().into_owned()).next();
-            [usage(arg), help, default_cell(default.or(value), arg.is_required_set())]
+            let (help, default) = help_of(arg);
+            let default = default.map(|default| self.named(&default));
+            let meaning = text(&self.named(&help)) + &possible_words(arg);
+            [usage(arg), meaning, default_cell(default, arg.is_required_set())]
         };
         rows(["option", "meaning", "default"], shown.map(row))
     }
@@ -110,6 +99,14 @@ fn usage(arg: &Arg) -> String {
     let with_value: Vec<String> = long.into_iter().chain(value).collect();
     let short = arg.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
     format!("{short}`{}`", with_value.join(" "))
+}
+
+/// The words of which its value is one: `: first, second`.
+fn possible_words(arg: &Arg) -> String {
+    let words = arg.get_possible_values();
+    let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.get_name())).collect();
+    let is_shown = arg.get_action().takes_values() && !words.is_empty();
+    if is_shown { format!(": {}", words.join(", ")) } else { String::new() }
 }
 
 /// Text in which Markdown finds nothing of its own.

@@ -25,7 +25,7 @@ impl Section<'_> {
         // Every option is given by its key, whatever it is called on a command line.
         let command = command.mut_args(|arg| {
             let key = key_of(&arg);
-            arg.long(key)
+            arg.long(key).index(None)
         });
         if self.listing.is_some() {
             command.get_arguments().for_each(|arg| self.list_arg(arg));
