@@ -3,7 +3,7 @@
 use super::any_protocol::ProtocolSettings;
 use super::section::Section;
 use crate::net::Protocol;
-use crate::service::{AddError, Application, BoxError, Context, Service};
+use crate::service::{AddError, Application, BoxError, Context, Managed, Service};
 use std::any::TypeId;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ pub fn add<K: Kind>(
     settings: K,
 ) -> Result<(), AddError> {
     let service = settings.service();
-    application.services_mut().add_with_settings(name, service, Box::new(settings))
+    application.add(name, Managed::new(service).settings(Box::new(settings)))
 }
 
 /// The checked settings of one protocol, which stand in the table of the service that speaks it.

@@ -14,6 +14,6 @@ pub(super) struct Reserved {
 
 /// Reads them.
 pub(super) fn read(section: &mut Section<'_>) -> Reserved {
-    let kind = section.required("kind", read::word);
+    let kind = section.about("What kind of service it is").required("kind", read::word);
     Reserved { kind, restart: read_restart(section) }
 }

@@ -1,7 +1,6 @@
 //! The keys that every service has, whatever its kind: what happens when it fails.
 
 use super::section::Section;
-
 use crate::service::{Restart, RestartWhen};
 use crate::value::{Value, read};
 use std::time::Duration;
@@ -20,11 +19,15 @@ const WHEN: &[(&str, RestartWhen)] = &[
 
 /// Reads the keys of a service's table that say when it is restarted.
 pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
-    let when = section.optional("restart", read::one_of(WHEN));
-    let first_delay = section.optional("restart-delay", delay);
-    let max_delay = section.optional("restart-max-delay", delay);
-    let window = section.optional("restart-window", read::seconds_above_0);
-    let limit = section.optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
+    let when = section
+        .about("When it is started again after it has ended or failed [default: never]")
+        .optional("restart", read::one_of(WHEN));
+    let first_delay = section.about("The time until its first restart, in seconds; each further wait is twice as long [default: 0.1]").optional("restart-delay", delay);
+    let max_delay = section
+        .about("The longest such wait, in seconds [default: 30]")
+        .optional("restart-max-delay", delay);
+    let window = section.about("How long it has to run before its next wait is the first one again, in seconds [default: 60]").optional("restart-window", read::seconds_above_0);
+    let limit = section.about("How often it may be restarted within restart-window; beyond that its group has failed [default: no limit]").optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
     let when_is_known = when.is_some() || !section.has("restart");
     let mut restart = Restart::never();
     restart.when = when.unwrap_or_default();

@@ -135,7 +135,8 @@ mod tests {
         let words = ["files"].iter().chain(words);
         let matches = maker.augment(Command::new("files")).try_get_matches_from(words).unwrap();
         let made = maker.make(&matches, &MakeContext::new(Some("/here".into()))).unwrap();
-        let settings: &dyn Any = made.services().settings("files").unwrap();
+        let settings = made.services().settings("files").unwrap();
+        let settings: &dyn Any = &*settings;
         settings.downcast_ref::<Files>().unwrap().clone()
     }
 

@@ -255,10 +255,10 @@ mod tests {
             let (one, same) = (made(name, words), made(name, words));
             let other = made(name, &other_port);
             let mut differences = 0;
-            for (service, _) in one.services().iter() {
-                let kept = one.services().settings(service).unwrap();
-                assert!(kept.same_as(same.services().settings(service).unwrap()), "{name}");
-                let differs = !kept.same_as(other.services().settings(service).unwrap());
+            for service in one.services().names() {
+                let kept = one.services().settings(&service).unwrap();
+                assert!(kept.same_as(&*same.services().settings(&service).unwrap()), "{name}");
+                let differs = !kept.same_as(&*other.services().settings(&service).unwrap());
                 differences += usize::from(differs);
             }
             assert_eq!(differences, 1, "{name}: only its listener has the port");

@@ -186,7 +186,7 @@ fn the_defaults_of_keys_that_the_tables_show_are_the_defaults() {
                 said.services().settings("it").unwrap(),
                 unsaid.services().settings("it").unwrap(),
             );
-            assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
+            assert!(said.same_as(&*unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
             shown += 1;
         }
     }

@@ -78,7 +78,8 @@ fn settings(keys: &str) -> Result<All, Vec<String>> {
     let text = format!("[services.it]\nkind = \"all\"\n{keys}\n");
     match config::parse("it.toml", &text, &registry(), |_| ()) {
         Ok((application, ())) => {
-            let settings: &dyn Any = application.services().settings("it").unwrap();
+            let settings = application.services().settings("it").unwrap();
+            let settings: &dyn Any = &*settings;
             Ok(settings.downcast_ref::<All>().unwrap().clone())
         }
         Err(e) => {
