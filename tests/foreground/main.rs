@@ -15,7 +15,10 @@ fn serves_the_poem_and_says_what_it_does() {
     assert_eq!(fetch(address).unwrap(), ECSTASY);
     daemon.wait_for("] sending 3003 bytes of poetry to 127.0.0.1:");
     let log = daemon.stop().join("\n");
-    assert!(log.contains("[-] poetryd 0.1.0 starts with pid"), "{log}");
+    assert!(
+        log.contains(concat!("[-] poetryd ", env!("CARGO_PKG_VERSION"), " starts with pid")),
+        "{log}"
+    );
     assert!(log.contains("[ecstasy] loaded a poem from poetry/ecstasy.txt (3003 bytes)"), "{log}");
 }
 

@@ -84,5 +84,9 @@ fn a_fifo_that_is_read_later_has_the_lines_of_the_start() {
         text += &String::from_utf8_lossy(&buffer[..length]);
         text.contains("] ready\n")
     });
-    assert!(text.contains("poetryd 0.1.0 starts with pid "), "{}", text.trim_start_matches('x'));
+    assert!(
+        text.contains(concat!("poetryd ", env!("CARGO_PKG_VERSION"), " starts with pid ")),
+        "{}",
+        text.trim_start_matches('x')
+    );
 }

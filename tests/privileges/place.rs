@@ -175,7 +175,11 @@ fn what_is_typed_is_relative_to_where_it_was_typed() {
     let options = ["--rundir", "run", "--logfile", "typed.log", "--pidfile", "poetryd.pid"];
     let command = sandbox.poetryd(&[&options[..], &["fast.toml"]].concat());
     let daemon = start(&sandbox, command);
-    assert!(sandbox.read("typed.log").contains("poetryd 0.1.0 starts with pid"));
+    assert!(sandbox.read("typed.log").contains(concat!(
+        "poetryd ",
+        env!("CARGO_PKG_VERSION"),
+        " starts with pid"
+    )));
     assert_eq!(link(daemon.pid, "cwd"), real(sandbox.path("run")));
     assert_eq!(fs::read_dir(sandbox.path("run")).unwrap().count(), 1, "only the poem");
 }
