@@ -52,6 +52,7 @@
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
 //! | [`cli`] | the command line | config, daemon, logging |
+//! | [`guide`] | the user's guide | nothing |
 //! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, daemon, logging, plugin, service |
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
@@ -86,6 +87,7 @@ pub use tracing_subscriber;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod guide;
 pub mod logging;
 pub mod net;
 pub mod plugin;

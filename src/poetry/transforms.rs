@@ -16,10 +16,10 @@ pub type Transform = for<'a> fn(&'a [u8]) -> Pieces<'a>;
 pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
     ("cummingsify", "lower case, after e. e. cummings", cummingsify),
     ("shout", "upper case", shout),
-    ("rot13", "letters of the English alphabet, 13 further; twice is once too often", rot13),
-    ("mirror", "each line backwards, from right to left", mirror),
-    ("envoi", "the last line first, and so on to the first", envoi),
-    ("number", "line numbers, for those who have to write about it", number),
+    ("rot13", "moves each letter of the English alphabet by 13 places", rot13),
+    ("mirror", "each line backwards", mirror),
+    ("envoi", "the lines in reverse order", envoi),
+    ("number", "a number before each line", number),
 ];
 
 /// How much of a poem becomes a piece, in bytes. (In tests, short poems have several.)

@@ -1,0 +1,129 @@
+//! The application files, manifests and programs that the pages show.
+
+use crate::metronome;
+use crate::pages::{Block, Page, REPOSITORY, page, pages};
+use crate::support::{Sandbox, run, stderr};
+use poetryd::config;
+use std::path::Path;
+
+/// What an application needs at least, for the tables that a page shows without it.
+const SERVICES: &str = "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n";
+
+/// What makes a block in TOML something else than an application file of poetryd's own kinds.
+const OTHER: [&str; 3] = ["manifest", "package", "own-kind"];
+
+/// The tables of application files that a page shows, made into whole files.
+fn application_files(page: &Page) -> Vec<String> {
+    let whole = |block: &Block| match block.text.contains("kind = \"poem\"") {
+        true => block.text.clone(),
+        false => format!("{}\n{SERVICES}", block.text),
+    };
+    let blocks = page.blocks_in("toml").into_iter();
+    let own = blocks.filter(|block| !OTHER.iter().any(|other| block.is(other)));
+    own.map(|block| whole(&block)).collect()
+}
+
+fn of_repository(file: &str) -> String {
+    std::fs::read_to_string(Path::new(REPOSITORY).join(file)).unwrap()
+}
+
+#[test]
+fn the_application_files_are_accepted() {
+    let sandbox = Sandbox::new();
+    let files: Vec<String> = pages().iter().flat_map(application_files).collect();
+    assert!(files.len() >= 12, "{} application files are shown", files.len());
+    for file in files {
+        sandbox.write("shown.toml", &file);
+        let name = sandbox.path("shown.toml");
+        let mut check = sandbox.poetryd(&["check", name.to_str().unwrap()]);
+        check.current_dir(REPOSITORY); // the poems are there
+        let output = run(check);
+        assert!(output.status.success(), "{}\n{file}", stderr(&output));
+    }
+}
+
+/// The services of which `services.md` shows defaults, and the keys that have one.
+const DEFAULTS: [(&str, &[&str]); 6] = [
+    ("fast", &["interface", "backlog", "write-timeout", "linger-timeout"]),
+    ("slow", &["num-bytes", "delay"]),
+    ("proxy", &["connect-timeout", "silence-timeout", "max-length"]),
+    ("transform", &["max-length", "read-timeout", "request-memory"]),
+    ("forward", &["connect-timeout", "idle-timeout"]),
+    ("quote", &["interface", "max-reply", "replies-per-second", "allow-reflection"]),
+];
+
+#[test]
+fn the_defaults_shown_are_the_defaults() {
+    let mut registry = config::Registry::new();
+    poetryd::poetry::register(&mut registry);
+    let parse = |text: &str| config::parse("shown.toml", text, &registry, |_| ()).unwrap().0;
+    for (service, keys) in DEFAULTS {
+        let has = |file: &str, key: &&str| file.contains(&format!("\n{key} = "));
+        let shown = application_files(&page("services"))
+            .into_iter()
+            .find(|file| {
+                file.contains(&format!("[services.{service}]"))
+                    && keys.iter().all(|key| has(file, key))
+            })
+            .unwrap_or_else(|| panic!("{service} is not shown with {keys:?}"));
+        let is_default =
+            |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| keys.contains(&key));
+        let without_defaults: String =
+            shown.lines().filter(|line| !is_default(line)).flat_map(|l| [l, "\n"]).collect();
+        let (said, unsaid) = (parse(&shown), parse(&without_defaults));
+        let (said, unsaid) = (
+            said.services().settings(service).unwrap(),
+            unsaid.services().settings(service).unwrap(),
+        );
+        assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
+    }
+}
+
+#[test]
+fn the_manifest_shown_is_from_the_one_in_config() {
+    let file = of_repository("config/plugins/twopoems.toml");
+    let blocks = page("plugins").blocks_in("toml");
+    let shown = &blocks.iter().find(|block| block.is("manifest")).unwrap().text;
+    for line in shown.lines() {
+        assert!(file.lines().any(|other| other == line), "{line:?}");
+    }
+}
+
+#[test]
+fn the_first_application_file_shown_is_the_one_in_config() {
+    let file = of_repository("config/fast.toml");
+    let uncommented: Vec<&str> = file.lines().filter(|line| !line.starts_with('#')).collect();
+    for name in ["README", "application_files"] {
+        let shown = page(name).blocks_in("toml")[0].text.clone();
+        assert_eq!(shown.trim(), uncommented.join("\n").trim(), "{name}");
+    }
+}
+
+#[test]
+fn the_daemons_shown_are_the_examples() {
+    for (name, example) in
+        [("README", "examples/hello.rs"), ("writing_services", "examples/echo.rs")]
+    {
+        let example = of_repository(example);
+        let of_comment = |line: &&str| line.starts_with("//!") || line.is_empty();
+        let code: Vec<&str> = example.lines().skip_while(of_comment).collect();
+        let page = page(name);
+        let shown = page.blocks().into_iter().find(|block| block.language.starts_with("rust"));
+        assert_eq!(shown.unwrap().text.trim(), code.join("\n").trim(), "{name}");
+    }
+}
+
+#[test]
+fn the_kind_shown_can_be_added() {
+    let code = include_str!("metronome.rs");
+    let (_, code) = code.split_once("\n\n").unwrap();
+    let page = page("writing_services");
+    assert_eq!(page.blocks_in("rust")[0].text.trim(), code.trim());
+    let blocks = page.blocks_in("toml");
+    let file = &blocks.iter().find(|block| block.is("own-kind")).unwrap().text;
+    let parsed = config::parse("shown.toml", file, &metronome::registry(), |_| ());
+    assert!(
+        parsed.is_ok_and(|(application, ())| application.services().iter().count() == 1),
+        "{file}"
+    );
+}
