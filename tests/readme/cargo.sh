@@ -6,7 +6,7 @@ program=poetryd
 shift
 while [ $# -gt 0 ]; do
     case $1 in
-        --example) program=EXAMPLES/$2; shift ;;
+        --example) program="EXAMPLES/$2"; shift ;;
         --) shift; break ;;
         --release | --quiet) ;;
         *) echo "cargo.sh: what is $1?" >&2; exit 2 ;;

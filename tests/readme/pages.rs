@@ -1,5 +1,7 @@
 //! README and the pages of the guide, and the blocks that they consist of.
 
+#![allow(dead_code)] // each test program uses its own part
+
 use std::fs;
 use std::path::Path;
 

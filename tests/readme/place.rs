@@ -1,6 +1,8 @@
 //! Where a page is typed: in what looks like the top level of a clone, on a machine of which only the network, or
 //! nothing, is its own.
 
+#![allow(dead_code)] // each test program uses its own part
+
 use crate::pages::REPOSITORY;
 use crate::session::Place;
 use crate::support::{command, is_root};
@@ -36,6 +38,8 @@ pub struct Clone {
     top: TempDir,
     /// Beside the page's directory.
     beside: TempDir,
+    /// Where there are more programs.
+    more_programs: Option<PathBuf>,
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
@@ -48,7 +52,7 @@ impl Clone {
         }
         // The ports in the pages are fixed: without networks of their own the pages take turns.
         let turn = UNSHARE.is_none().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
-        let place = Self { top, beside, _turn: turn };
+        let place = Self { top, beside, more_programs: None, _turn: turn };
         for folder in OF_A_CLONE {
             let mut copy = command("cp");
             copy.arg("-r").arg(Path::new(REPOSITORY).join(folder)).arg(place.top.path());
@@ -58,6 +62,12 @@ impl Clone {
         fs::write(place.beside.path().join("hosts"), "127.0.0.1 localhost\n::1 localhost\n")
             .unwrap();
         place
+    }
+
+    /// The same, where the programs of a directory can be run by their names.
+    pub fn with_programs_of(mut self, directory: &Path) -> Self {
+        self.more_programs = Some(directory.into());
+        self
     }
 
     /// Programs as they are after an installation; and a cargo that has compiled already.
@@ -75,12 +85,21 @@ impl Clone {
         // Not with fs::write: a test that forks meanwhile would inherit the file open for writing, and a file that
         // is open for writing can't be executed. Bash reads it instead.
         fs::write(programs.join("cargo.sh"), cargo).unwrap();
-        let functions = format!("cargo() {{ bash {}/cargo.sh \"$@\"; }}\n", programs.display());
+        let functions = format!("cargo() {{ bash '{}/cargo.sh' \"$@\"; }}\n", programs.display());
         fs::write(programs.join("functions"), functions).unwrap();
     }
 
     fn bash_once(&self, line: &str) -> std::process::Output {
-        command("bash").args(["-c", line]).output().unwrap()
+        command("bash").args(["-c", line]).env("PATH", self.search_path()).output().unwrap()
+    }
+
+    fn search_path(&self) -> String {
+        let system =
+            ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let own = self.beside.path().join("bin");
+        let own = [Some(own), self.more_programs.clone()].into_iter().flatten();
+        let directories = own.chain(system.map(PathBuf::from));
+        std::env::join_paths(directories).unwrap().into_string().unwrap()
     }
 
     /// The pid files in the page's directory: of daemons that have not been stopped.
@@ -97,19 +116,18 @@ impl Place for Clone {
         let words = [&words[..], &["bash", "--norc"]].concat();
         let mut bash = command(words[0]);
         bash.args(&words[1..]).current_dir(self.top.path()).env_clear();
-        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        bash.env("PATH", format!("{}:{path}", self.beside.path().join("bin").display()));
+        bash.env("PATH", self.search_path());
         bash.env("HOME", self.top.path()).env("LANG", "C.UTF-8").env("TZ", "UTC");
         bash
     }
 
     fn preparation(&self) -> String {
         let beside = self.beside.path().display();
-        let functions = format!(". {beside}/bin/functions");
+        let functions = format!(". '{beside}/bin/functions'");
         match *UNSHARE {
             None => functions,
             Some(_) => format!(
-                "{functions} && ip link set lo up && mount --bind {beside}/hosts /etc/hosts && mount -t tmpfs none /srv"
+                "{functions} && ip link set lo up && mount --bind '{beside}/hosts' /etc/hosts && mount -t tmpfs none /srv"
             ),
         }
     }

@@ -77,7 +77,7 @@ impl Shell {
         let (command, file) = (quoted(command), output.display());
         // An interrupt is for the program, not for the shell that tells of its end.
         let whole = format!(
-            "{{ trap : INT; eval {command}; echo > {}; }} > {file} 2>&1 < /dev/null &",
+            "{{ trap : INT; eval {command}; echo > '{}'; }} > '{file}' 2>&1 < /dev/null &",
             ended.display()
         );
         let printed = self.run(&format!("{whole}\necho $!"));

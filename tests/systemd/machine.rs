@@ -9,7 +9,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Output};
+use std::process::{Child, Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the program is in the repository.
@@ -47,7 +47,8 @@ impl Machine {
         machine
     }
 
-    fn boot_bare() -> Self {
+    /// Boots, with nothing installed.
+    pub fn boot_bare() -> Self {
         static BOOTED: AtomicUsize = AtomicUsize::new(0);
         let number = BOOTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("poetryd-test-{}-{number}", std::process::id());
@@ -101,7 +102,7 @@ impl Machine {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    fn install(&self, from: &Path, inside: &str, mode: u32) {
+    pub fn install(&self, from: &Path, inside: &str, mode: u32) {
         fs::copy(from, self.path(inside)).unwrap();
         fs::set_permissions(self.path(inside), fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -115,12 +116,7 @@ impl Machine {
 
     /// Runs a command on the machine.
     pub fn run(&self, command: &[&str]) -> Output {
-        let mut nsenter = support::command("nsenter");
-        nsenter.arg(format!("--target={}", self.init)).args(["--all", "--"]);
-        nsenter.args(command);
-        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-        nsenter.env_clear().env("PATH", path).env("LANG", "C.UTF-8");
-        support::run(nsenter)
+        support::run(nsenter(self.init, command))
     }
 
     /// Runs systemctl, which must succeed, and returns what it printed.
@@ -197,6 +193,15 @@ impl Drop for Machine {
         let _ = kill(self.init, Signal::SIGKILL);
         let _ = self.script.wait();
     }
+}
+
+/// A command that is run on the machine with this first process.
+pub fn nsenter(init: Pid, command: &[&str]) -> Command {
+    let mut nsenter = support::command("nsenter");
+    nsenter.arg(format!("--target={init}")).args(["--all", "--"]).args(command);
+    let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    nsenter.env_clear().env("PATH", path).env("LANG", "C.UTF-8");
+    nsenter
 }
 
 /// An application that serves the poem as `fast`.

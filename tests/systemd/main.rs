@@ -1,7 +1,16 @@
-//! The units under a real systemd, which is booted in a container for each test.
+//! The units under a real systemd, which is booted in a container for each test; and the page of the guide about them.
 
 mod machine;
+#[path = "../readme/output.rs"]
+mod output;
+mod page;
+#[path = "../readme/pages.rs"]
+mod pages;
 mod restarts;
+#[path = "../readme/session.rs"]
+mod session;
+#[path = "../readme/shell.rs"]
+mod shell;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -7,6 +7,16 @@
 mod support;
 
 mod our_clients;
+#[path = "../readme/output.rs"]
+mod output;
+#[path = "../readme/pages.rs"]
+mod pages;
+#[path = "../readme/place.rs"]
+mod place;
+#[path = "../readme/session.rs"]
+mod session;
+#[path = "../readme/shell.rs"]
+mod shell;
 mod their_clients;
 
 use std::env;
@@ -45,6 +55,14 @@ fn twisted(program: &str, args: &[&str]) -> Command {
     let mut python = command(&*PYTHON);
     python.arg(directory.join(program)).args(args);
     python
+}
+
+#[test]
+#[ignore = "python3"]
+fn the_page_for_those_who_come_from_twistd_is_true_of_twistd_too() {
+    let place = place::Clone::new().with_programs_of(PYTHON.parent().unwrap());
+    assert!(session::Place::has(&place, "twistd"), "there is no twistd beside {PYTHON:?}");
+    session::type_in(&pages::page("coming_from_twistd"), &place);
 }
 
 /// A poem of several languages and with bytes that are of none; with a file of it in the sandbox.
