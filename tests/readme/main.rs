@@ -3,6 +3,9 @@
 //! `pages.rs`: the pages and their blocks. `session.rs` types a page from top to bottom, into the shell of `shell.rs`, in
 //! the place that `place.rs` sets up, and compares what is printed as `output.rs` says. `files.rs`: the application files
 //! and programs that the pages show. `names.rs`: the options, files and links that they name.
+//!
+//! `cargo test` builds the examples that the pages run, but `cargo test --test readme` does not: before that, `cargo build
+//! --examples`.
 
 mod files;
 mod metronome;
