@@ -66,6 +66,17 @@ fn the_options_of_the_daemon_named_in_the_text_exist() {
 }
 
 #[test]
+fn the_command_that_runs_the_tests_is_the_one_that_ci_runs() {
+    let ci = include_str!("../../.ci/run");
+    let readme = page("README").text;
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("    "));
+    let commands: Vec<&str> =
+        commands.filter(|command| command.starts_with("cargo test")).collect();
+    let [command] = commands[..] else { panic!("README has {commands:?}") };
+    assert!(ci.contains(&format!("\nrun {command}\n")), ".ci/run does not run {command:?}");
+}
+
+#[test]
 fn the_transforms_are_the_described_ones() {
     for (name, what, _) in poetryd::poetry::transforms::TRANSFORMS {
         assert!(page("services").text.contains(&format!("| `{name}` | {what} |")), "{name}");
