@@ -64,6 +64,9 @@
 //! (or, without a command line, [`daemon::run`]) to become a daemon. With a [`config::Registry`] a
 //! program's own kinds of service can be named in TOML files.
 //!
+//! The [`guide`] shows it step by step: [writing services](guide::writing_services), [testing
+//! them](guide::testing_services), and everything about running a daemon.
+//!
 //! # Features
 //!
 //! Both are on by default. Without them there is all that a daemon of your own needs, with 75 other

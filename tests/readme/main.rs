@@ -29,12 +29,12 @@ macro_rules! typed {
 
         #[allow(non_snake_case)]
         mod every_command_prints_what_is_shown_in {
-            use crate::{pages::page, place::Clone, session::type_in};
+            use crate::{pages::page, place::CloneDirectory, session::type_in};
             $(
                 #[test]
                 $(#[ignore = $program])?
                 fn $page() {
-                    type_in(&page(stringify!($page)), &Clone::new());
+                    type_in(&page(stringify!($page)), &CloneDirectory::new());
                 }
             )*
         }

@@ -34,7 +34,7 @@ static UNSHARE: LazyLock<Option<Vec<&str>>> = LazyLock::new(|| {
 });
 
 /// A directory for one page, and what surrounds it.
-pub struct Clone {
+pub struct CloneDirectory {
     top: TempDir,
     /// Beside the page's directory.
     beside: TempDir,
@@ -43,7 +43,7 @@ pub struct Clone {
     _turn: Option<MutexGuard<'static, ()>>,
 }
 
-impl Clone {
+impl CloneDirectory {
     pub fn new() -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let (top, beside) = (TempDir::new().unwrap(), TempDir::new().unwrap());
@@ -110,7 +110,7 @@ impl Clone {
     }
 }
 
-impl Place for Clone {
+impl Place for CloneDirectory {
     fn bash(&self) -> Command {
         let words = UNSHARE.clone().unwrap_or_default();
         let words = [&words[..], &["bash", "--norc"]].concat();
@@ -164,7 +164,7 @@ impl Place for Clone {
     }
 }
 
-impl Drop for Clone {
+impl Drop for CloneDirectory {
     /// Where the page has no processes of its own, its daemons would outlive a failed test.
     fn drop(&mut self) {
         for file in self.pid_files() {

@@ -60,7 +60,7 @@ fn twisted(program: &str, args: &[&str]) -> Command {
 #[test]
 #[ignore = "python3"]
 fn the_page_for_those_who_come_from_twistd_is_true_of_twistd_too() {
-    let place = place::Clone::new().with_programs_of(PYTHON.parent().unwrap());
+    let place = place::CloneDirectory::new().with_programs_of(PYTHON.parent().unwrap());
     assert!(session::Place::has(&place, "twistd"), "there is no twistd beside {PYTHON:?}");
     session::type_in(&pages::page("coming_from_twistd"), &place);
 }
