@@ -75,7 +75,7 @@ fn the_defaults_shown_are_the_defaults() {
             said.services().settings(service).unwrap(),
             unsaid.services().settings(service).unwrap(),
         );
-        assert!(said.same_as(unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
+        assert!(said.same_as(&*unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
     }
 }
 
@@ -122,8 +122,5 @@ fn the_kind_shown_can_be_added() {
     let blocks = page.blocks_in("toml");
     let file = &blocks.iter().find(|block| block.is("own-kind")).unwrap().text;
     let parsed = config::parse("shown.toml", file, &metronome::registry(), |_| ());
-    assert!(
-        parsed.is_ok_and(|(application, ())| application.services().iter().count() == 1),
-        "{file}"
-    );
+    assert!(parsed.is_ok_and(|(application, ())| application.services().len() == 1), "{file}");
 }
