@@ -3,10 +3,12 @@
 use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::Closing;
+use super::connection_counters::{ConnectionCount, Failure, Traffic};
 use super::deliver::{TURN, deliver};
 use super::limit::{Place, Places};
 use super::listener::{Listener, is_transient};
 use super::options::ServerOptions;
+use super::socket::register;
 use super::{Connection, Peer, Protocol};
 use crate::chain::chain;
 use crate::service::{BoxError, Context, Workers};
@@ -49,6 +51,9 @@ pub(super) struct Shared {
     pub(super) exhausted: Burst,
 }
 
+/// How a task has ended: with the socket, if everything has been said, to be closed in order.
+type Ended<S> = (Result<S, Failure>, Traffic);
+
 /// Serves on one listener, on the worker that this is called on, from the time when the whole application
 /// has started until the service is closed; then finishes what is in progress, or cuts it when told so.
 pub(super) async fn accept_loop(
@@ -57,6 +62,7 @@ pub(super) async fn accept_loop(
     listener: Arc<Listener>,
     worker: usize,
     alarm: Arc<Alarm>,
+    count: ConnectionCount,
 ) -> Result<(), BoxError> {
     let at_home = listener.is_home_of(worker);
     let all_started = tokio::select! {
@@ -67,7 +73,7 @@ pub(super) async fn accept_loop(
     let mut accepting = AcceptLoop {
         at_home,
         duty: None,
-        closing: Closing::new(alarm, shared.options.linger_timeout, shared.options.write_timeout),
+        closing: Closing::new(alarm, &shared.options, count),
         tasks: JoinSet::new(),
         workers: cx.workers().clone(),
         next_worker: worker,
@@ -101,7 +107,7 @@ struct AcceptLoop {
     duty: Option<Duty>,
     closing: Closing,
     /// The connections that are more than one send.
-    tasks: JoinSet<Option<(Socket, Place)>>,
+    tasks: JoinSet<Ended<(Socket, Place)>>,
     /// Where they run: each on the next worker, since one loop may accept them all.
     workers: Workers,
     next_worker: usize,
@@ -245,26 +251,37 @@ impl AcceptLoop {
     }
 
     fn receive(&mut self, stream: Socket, peer: Peer, place: Place) {
+        let count = &mut self.closing.count;
+        count.opened();
         let protocol = &self.shared.protocol;
         let monologue = catch_unwind(AssertUnwindSafe(|| protocol.monologue(&peer)));
         let Ok(monologue) = monologue else {
+            count.ended(Err(Failure::Protocol));
             return error!("the protocol panicked; {peer} was dropped");
         };
         let Some(payload) = monologue else {
-            return self.spawn(converse(self.shared.clone(), stream, peer), place);
+            let traffic = count.traffic(0);
+            return self.spawn(converse(self.shared.clone(), stream, peer, traffic), place);
         };
         match payload.send(&stream, 0, TURN) {
-            Ok(sent) if sent == payload.len() => self.closing.push(stream, place),
-            Ok(sent) => {
-                let write_timeout = self.shared.options.write_timeout;
-                self.spawn(deliver(stream, peer, payload, sent, write_timeout), place);
+            Ok(sent) if sent == payload.len() => {
+                count.sent(sent);
+                self.closing.push(stream, place);
             }
-            Err(e) => info!("{peer} went away before anything was sent: {e}"),
+            Ok(sent) => {
+                let traffic = count.traffic(sent);
+                let write_timeout = self.shared.options.write_timeout;
+                self.spawn(deliver(stream, peer, payload, traffic, write_timeout), place);
+            }
+            Err(e) => {
+                count.ended(Err(Failure::Gone));
+                info!("{peer} went away before anything was sent: {e}");
+            }
         }
     }
 
-    fn spawn(&mut self, task: impl Future<Output = Option<Socket>> + Send + 'static, place: Place) {
-        let task = task.map(|stream| stream.map(|stream| (stream, place)));
+    fn spawn(&mut self, task: impl Future<Output = Ended<Socket>> + Send + 'static, place: Place) {
+        let task = task.map(|(stream, traffic)| (stream.map(|stream| (stream, place)), traffic));
         self.tasks
             .spawn_on(task.instrument(Span::current()), self.workers.handle(self.next_worker));
         self.next_worker = self.next_worker.wrapping_add(1);
@@ -286,12 +303,20 @@ async fn until(instant: Option<Instant>) {
 }
 
 /// A task has ended: its connection, if the client is still there, is to be closed in order.
-fn finished(closing: &mut Closing, ended: Result<Option<(Socket, Place)>, JoinError>) {
+fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Place)>, JoinError>) {
     match ended {
-        Ok(Some((stream, place))) => closing.push(stream, place),
-        Ok(None) => {}
-        Err(e) if e.is_panic() => error!("the protocol panicked; the connection was reset"),
-        Err(_) => {}
+        Ok((stream, traffic)) => {
+            closing.count.bytes(traffic);
+            match stream {
+                Ok((stream, place)) => closing.push(stream, place),
+                Err(failure) => closing.count.ended(Err(failure)),
+            }
+        }
+        Err(e) if e.is_panic() => {
+            closing.count.ended(Err(Failure::Protocol));
+            error!("the protocol panicked; the connection was reset");
+        }
+        Err(_) => closing.count.ended(Err(Failure::Cut)),
     }
 }
 
@@ -299,7 +324,7 @@ fn finished(closing: &mut Closing, ended: Result<Option<(Socket, Place)>, JoinEr
 async fn drain(
     cut: &CancellationToken,
     mut closing: Closing,
-    mut tasks: JoinSet<Option<(Socket, Place)>>,
+    mut tasks: JoinSet<Ended<(Socket, Place)>>,
 ) -> usize {
     while !(closing.is_empty() && tasks.is_empty()) {
         tokio::select! {
@@ -313,20 +338,30 @@ async fn drain(
     tasks.abort_all();
     let mut unfinished = 0;
     while let Some(ended) = tasks.join_next().await {
-        match ended {
-            Err(e) if e.is_cancelled() => unfinished += 1,
-            ended => finished(&mut closing, ended),
-        }
+        unfinished += usize::from(ended.as_ref().is_err_and(JoinError::is_cancelled));
+        finished(&mut closing, ended);
     }
     unfinished
 }
 
-async fn converse(shared: Arc<Shared>, stream: Socket, peer: Peer) -> Option<Socket> {
-    let conversation = async {
-        let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
-        let mut connection = Connection::new(stream, peer, write_timeout, closed)?;
-        shared.protocol.converse(&mut connection).await?;
-        io::Result::Ok(connection.finish())
+async fn converse(
+    shared: Arc<Shared>,
+    stream: Socket,
+    peer: Peer,
+    traffic: Traffic,
+) -> Ended<Socket> {
+    let failed = |e| info!("the conversation with {peer} failed: {}", chain(&e));
+    let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
+    let stream = match register(stream) {
+        Ok(stream) => stream,
+        Err(e) => {
+            failed(e);
+            return (Err(Failure::System), traffic);
+        }
     };
-    conversation.await.map_err(|e| info!("the conversation with {peer} failed: {}", chain(&e))).ok()
+    let mut connection = Connection::new(stream, peer, write_timeout, closed, traffic);
+    let said = shared.protocol.converse(&mut connection).await;
+    let is_well = said.is_ok();
+    said.unwrap_or_else(failed);
+    connection.finish(is_well)
 }

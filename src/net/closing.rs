@@ -9,7 +9,9 @@
 //! others see a reset.
 
 use super::alarm::Alarm;
+use super::connection_counters::{ConnectionCount, Failure};
 use super::limit::Place;
+use super::options::ServerOptions;
 use super::socket::{Input, discard_input, is_over, leave_to_the_kernel, unacknowledged};
 use socket2::Socket;
 use std::collections::VecDeque;
@@ -36,6 +38,8 @@ pub(super) struct Closing {
     swept: Instant,
     linger_timeout: Duration,
     write_timeout: Duration,
+    /// What the loop counts, since here is where its connections end.
+    pub(super) count: ConnectionCount,
 }
 
 struct Leaving {
@@ -48,14 +52,19 @@ struct Leaving {
     _place: Place,
 }
 
+/// What was found at a look.
+enum Look {
+    /// The socket goes to this level.
+    Level(usize),
+    /// It is to be dropped: the connection has ended.
+    Ended(Result<(), Failure>),
+}
+
 impl Closing {
-    pub(super) fn new(
-        alarm: Arc<Alarm>,
-        linger_timeout: Duration,
-        write_timeout: Duration,
-    ) -> Self {
+    pub(super) fn new(alarm: Arc<Alarm>, options: &ServerOptions, count: ConnectionCount) -> Self {
         let (levels, swept) = (Default::default(), Instant::now());
-        Self { levels, alarm, swept, linger_timeout, write_timeout }
+        let &ServerOptions { linger_timeout, write_timeout, .. } = options;
+        Self { levels, alarm, swept, linger_timeout, write_timeout, count }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -65,7 +74,7 @@ impl Closing {
     /// Sends the FIN and takes the socket over, with its place among the open connections.
     pub(super) fn push(&mut self, stream: Socket, place: Place) {
         if stream.shutdown(Shutdown::Write).is_err() {
-            return; // the client is gone
+            return self.count.ended(how_it_ended(&stream)); // the client is gone
         }
         let now = Instant::now();
         let (due, deadline) = (now + PAUSES[0], now + self.linger_timeout);
@@ -92,9 +101,12 @@ impl Closing {
             {
                 looks += 1;
                 let Some(mut socket) = self.levels[level].pop_front() else { break };
-                if let Some(next) = self.look(&mut socket, level, now) {
-                    socket.due = now + PAUSES[next];
-                    self.levels[next].push_back(socket);
+                match self.look(&mut socket, level, now) {
+                    Look::Level(next) => {
+                        socket.due = now + PAUSES[next];
+                        self.levels[next].push_back(socket);
+                    }
+                    Look::Ended(end) => self.count.ended(end),
                 }
             }
         }
@@ -103,34 +115,33 @@ impl Closing {
         }
     }
 
-    /// Looks at a socket of this level. Returns the one that it goes to; `None`: it is to be dropped.
-    fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Option<usize> {
+    fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Look {
         if is_over(&socket.stream) {
-            return None;
+            return Look::Ended(how_it_ended(&socket.stream));
         }
         let next = match discard_input(&socket.stream) {
             Ok(Input::Open) => 0, // it sends a lot, and is to be let
             Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
             Ok(Input::Ended) => {
                 leave_to_the_kernel(&socket.stream);
-                return None;
+                return Look::Ended(Ok(()));
             }
-            Err(_) => return None,
+            Err(_) => return Look::Ended(Err(Failure::Reset)),
         };
-        (now < socket.deadline || self.extend(socket, now)).then_some(next)
+        if now < socket.deadline { Look::Level(next) } else { self.extend(socket, next, now) }
     }
 
     /// At its deadline a socket gets more time only while the client still takes what was sent.
-    fn extend(&self, socket: &mut Leaving, now: Instant) -> bool {
+    fn extend(&self, socket: &mut Leaving, next: usize, now: Instant) -> Look {
         let unacknowledged = unacknowledged(&socket.stream);
         if unacknowledged == 0 {
             leave_to_the_kernel(&socket.stream); // the client has everything, and just does not close
-            return false;
+            return Look::Ended(Ok(()));
         }
         if unacknowledged < socket.unacknowledged {
             socket.unacknowledged = unacknowledged;
             socket.deadline = now + self.write_timeout;
-            return true;
+            return Look::Level(next);
         }
         let peer = socket.stream.peer_addr().ok().and_then(|peer| peer.as_socket());
         let peer = peer.map_or("a local client".into(), |peer| peer.to_string());
@@ -139,13 +150,24 @@ impl Closing {
             "{peer} took nothing for {} seconds; dropped with {unacknowledged} bytes not acknowledged",
             self.write_timeout.as_secs_f64()
         );
-        false
+        Look::Ended(Err(Failure::Timeout))
+    }
+}
+
+/// How a connection has ended that was closed by the client, or is dead, after everything was sent.
+fn how_it_ended(stream: &Socket) -> Result<(), Failure> {
+    match stream.take_error() {
+        Ok(None) => Ok(()),
+        _ => Err(Failure::Reset),
     }
 }
 
 impl Drop for Closing {
     /// Nothing was cut: to all who are still here, everything has been said.
     fn drop(&mut self) {
-        self.levels.iter().flatten().for_each(|socket| leave_to_the_kernel(&socket.stream));
+        for socket in self.levels.iter().flatten() {
+            leave_to_the_kernel(&socket.stream);
+            self.count.ended(Ok(()));
+        }
     }
 }

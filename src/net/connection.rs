@@ -1,7 +1,8 @@
 //! A connection that a protocol converses on.
 
 use super::Peer;
-use super::socket::{register, unacknowledged};
+use super::connection_counters::{Failure, Traffic};
+use super::socket::unacknowledged;
 use socket2::Socket;
 use std::future::Future;
 use std::io;
@@ -26,6 +27,9 @@ pub struct Connection {
     closed: CancellationToken,
     /// Set while a write waits for the client.
     stall: Option<Stall>,
+    traffic: Traffic,
+    /// Set when reading or writing has failed.
+    failure: Option<Failure>,
 }
 
 struct Stall {
@@ -35,16 +39,15 @@ struct Stall {
 }
 
 impl Connection {
-    /// Registers the socket, which [is reset when dropped](super::socket::reset_when_dropped), with the reactor of the
-    /// worker that this is called on.
+    /// On a socket that [is reset when dropped](super::socket::reset_when_dropped).
     pub(super) fn new(
-        stream: Socket,
+        socket: AsyncFd<Socket>,
         peer: Peer,
         write_timeout: Duration,
         closed: CancellationToken,
-    ) -> io::Result<Self> {
-        let socket = register(stream)?;
-        Ok(Self { socket, peer, write_timeout, closed, stall: None })
+        traffic: Traffic,
+    ) -> Self {
+        Self { socket, peer, write_timeout, closed, stall: None, traffic, failure: None }
     }
 
     /// The other end.
@@ -58,17 +61,34 @@ impl Connection {
         self.closed.clone().cancelled_owned()
     }
 
-    /// Ends the conversation in order: gives back the socket, for the orderly close.
-    pub(super) fn finish(self) -> Socket {
-        self.socket.into_inner()
+    /// Ends the conversation: gives back the socket, for the orderly close, unless the protocol has failed or the
+    /// connection is dead.
+    pub(super) fn finish(self, is_well: bool) -> (Result<Socket, Failure>, Traffic) {
+        let failure = match (is_well, self.failure) {
+            // What the client did not take in time, it may still take.
+            (true, None | Some(Failure::Timeout)) => None,
+            (true, dead) => dead,
+            (false, failure) => failure.or(Some(Failure::Protocol)),
+        };
+        (failure.map_or_else(|| Ok(self.socket.into_inner()), Err), self.traffic)
     }
 
-    fn try_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    /// Remembers that the socket has failed.
+    fn note_error<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        if done.is_err() {
+            self.failure = Some(Failure::of_socket(self.traffic.sent));
+        }
+        done
+    }
+
+    fn try_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.socket.poll_write_ready(cx))?;
             let send = |socket: &Socket| socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
             if let Ok(written) = ready.try_io(|socket| send(socket.get_ref())) {
-                return Poll::Ready(written);
+                let written = self.note_error(written)?;
+                self.traffic.sent += written as u64;
+                return Poll::Ready(Ok(written));
             }
         }
     }
@@ -91,6 +111,7 @@ impl Connection {
             let unread = stall.unread;
             self.stall = None;
             if unacknowledged(self.socket.get_ref()) >= unread {
+                self.failure = Some(Failure::Timeout);
                 let seconds = self.write_timeout.as_secs_f64();
                 let why = format!("{} took nothing for {seconds} seconds", self.peer);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
@@ -110,9 +131,11 @@ impl AsyncRead for Connection {
             // SAFETY: nothing is written to it but bytes.
             let unfilled = unsafe { buffer.unfilled_mut() };
             if let Ok(read) = ready.try_io(|socket| socket.get_ref().recv(unfilled)) {
-                break read?;
+                break read;
             }
         };
+        let read = self.note_error(read)?;
+        self.traffic.received += read as u64;
         // SAFETY: recv has written so many bytes at the beginning of the unfilled part.
         unsafe { buffer.assume_init(read) };
         buffer.advance(read);

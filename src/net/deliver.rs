@@ -1,8 +1,10 @@
 //! The rest of a monologue that did not fit the socket's buffer.
 
+use super::connection_counters::{Failure, Traffic};
 use super::socket::{Input, discard_input, register, unacknowledged};
 use super::{Payload, Peer};
 use socket2::Socket;
+use std::future::Future;
 use std::io;
 use std::time::Duration;
 use tokio::io::unix::AsyncFd;
@@ -19,74 +21,81 @@ pub(super) const TURN: usize = 256 * 1024;
 ///
 /// There may be ten thousand of these: what a task needs is in here once.
 struct Delivery {
-    socket: AsyncFd<Socket>,
     peer: Peer,
     payload: Payload,
-    sent: usize,
+    traffic: Traffic,
     write_timeout: Duration,
     interest: Interest,
 }
 
-/// Delivers `payload` from `sent` on, on a stream that [is reset when dropped](super::socket::reset_when_dropped), and returns
-/// it when everything is sent, to be closed in order. `None`: the client went away, or took nothing for
-/// `write_timeout`; the connection has been reset and the log says why.
-pub(super) async fn deliver(
+/// Delivers what is left of `payload`, on a stream that [is reset when dropped](super::socket::reset_when_dropped), and
+/// returns it when everything is sent, to be closed in order. If the client went away, or took nothing for
+/// `write_timeout`, the connection has been reset and the log says why.
+pub(super) fn deliver(
     stream: Socket,
     peer: Peer,
     payload: Payload,
-    sent: usize,
+    traffic: Traffic,
     write_timeout: Duration,
-) -> Option<Socket> {
+) -> impl Future<Output = (Result<Socket, Failure>, Traffic)> + Send {
     let interest = Interest::READABLE | Interest::WRITABLE;
-    let socket = match register(stream) {
-        Ok(socket) => socket,
-        Err(e) => {
-            warn!("{peer} was dropped after {sent} bytes: {e}");
-            return None;
-        }
-    };
-    let mut delivery = Delivery { socket, peer, payload, sent, write_timeout, interest };
-    if delivery.run().await { Some(delivery.socket.into_inner()) } else { None }
+    let mut delivery = Delivery { peer, payload, traffic, write_timeout, interest };
+    // Not an `async fn`, whose future would have room for its arguments and for the delivery, too.
+    async move {
+        let socket = match register(stream) {
+            Ok(socket) => socket,
+            Err(e) => {
+                warn!("{} was dropped after {} bytes: {e}", delivery.peer, delivery.sent());
+                return (Err(Failure::System), delivery.traffic);
+            }
+        };
+        let sent = delivery.run(&socket).await;
+        (sent.map(|()| socket.into_inner()), delivery.traffic)
+    }
 }
 
 impl Delivery {
-    /// Sends everything. `false`: the client did not take it.
-    async fn run(&mut self) -> bool {
-        while self.sent < self.payload.len() {
-            let unread = unacknowledged(self.socket.get_ref());
-            match timeout(self.write_timeout, self.progress()).await {
+    fn sent(&self) -> usize {
+        self.traffic.sent as usize // it is never more than the payload's length
+    }
+
+    /// Sends everything, unless the client does not take it.
+    async fn run(&mut self, socket: &AsyncFd<Socket>) -> Result<(), Failure> {
+        while self.sent() < self.payload.len() {
+            let unread = unacknowledged(socket.get_ref());
+            match timeout(self.write_timeout, self.progress(socket)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(e)) => {
                     self.gone(&e);
-                    return false;
+                    return Err(Failure::of_socket(self.traffic.sent));
                 }
                 // A slow reader makes room in the kernel for the next bytes only now and then.
-                Err(_) if unacknowledged(self.socket.get_ref()) < unread => {}
+                Err(_) if unacknowledged(socket.get_ref()) < unread => {}
                 Err(_) => {
                     self.stalled();
-                    return false;
+                    return Err(Failure::Timeout);
                 }
             }
         }
-        true
+        Ok(())
     }
 
     /// Sends some more.
-    async fn progress(&mut self) -> io::Result<()> {
-        let before = self.sent;
-        while self.sent == before {
-            let mut ready = self.socket.ready(self.interest).await?;
+    async fn progress(&mut self, socket: &AsyncFd<Socket>) -> io::Result<()> {
+        let before = self.sent();
+        while self.sent() == before {
+            let mut ready = socket.ready(self.interest).await?;
             if self.interest.is_readable() && ready.ready().is_readable() {
-                match discard_input(self.socket.get_ref())? {
+                match discard_input(socket.get_ref())? {
                     Input::Open => {}
                     Input::Empty => ready.clear_ready_matching(Ready::READABLE),
                     Input::Ended => self.interest = Interest::WRITABLE, // it still reads
                 }
             }
             if ready.ready().is_writable() {
-                let turn = TURN.min(self.payload.len() - self.sent);
-                let taken = self.payload.send(self.socket.get_ref(), self.sent, turn)?;
-                self.sent += taken;
+                let turn = TURN.min(self.payload.len() - before);
+                let taken = self.payload.send(socket.get_ref(), before, turn)?;
+                self.traffic.sent += taken as u64;
                 if taken < turn {
                     ready.clear_ready_matching(Ready::WRITABLE);
                 }
@@ -98,17 +107,35 @@ impl Delivery {
     }
 
     fn gone(&self, e: &io::Error) {
-        let (peer, sent, total) = (&self.peer, self.sent, self.payload.len());
+        let (peer, sent, total) = (&self.peer, self.sent(), self.payload.len());
         info!(sent, total, "{peer} went away after {sent} of {total} bytes: {e}");
     }
 
     fn stalled(&self) {
-        let (peer, sent, total) = (&self.peer, self.sent, self.payload.len());
+        let (peer, sent, total) = (&self.peer, self.sent(), self.payload.len());
         let seconds = self.write_timeout.as_secs_f64();
         info!(
             sent,
             total,
             "{peer} took nothing for {seconds} seconds; dropped after {sent} of {total} bytes"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::connection_counters::ConnectionCounters;
+    use super::*;
+    use std::os::fd::OwnedFd;
+
+    #[tokio::test]
+    async fn what_the_reactor_does_not_take_fails_by_the_system() {
+        let count = ConnectionCounters::new("here".into()).count();
+        // epoll(7) refuses a file; see EPERM in epoll_ctl(2).
+        let file = Socket::from(OwnedFd::from(tempfile::tempfile().unwrap()));
+        let peer = Peer::Local { pid: 1, uid: 0 };
+        let delivery = deliver(file, peer, "words".into(), count.traffic(2), Duration::ZERO);
+        let (end, traffic) = delivery.await;
+        assert_eq!((end.err(), traffic.sent), (Some(Failure::System), 2));
     }
 }

@@ -3,6 +3,7 @@
 use super::Interface;
 use crate::service::{BoxError, PrivilegedContext};
 use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Origin, Sockets};
+use std::fmt;
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use tracing::{info, warn};
@@ -28,6 +29,17 @@ impl ListenedOn {
                 info!(%address, "closing {address}");
             }
         }
+    }
+}
+
+/// The addresses, with a space between two of them.
+impl fmt::Display for ListenedOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (address, _)) in self.0.iter().enumerate() {
+            let space = if index == 0 { "" } else { " " };
+            write!(f, "{space}{address}")?;
+        }
+        Ok(())
     }
 }
 

@@ -40,13 +40,59 @@
 //!
 //! A [`UdpServer`] takes datagrams, and lets a [`Responder`] decide what is answered: `answer.rs` is its
 //! loop, `rate.rs` how often it answers whom.
+//!
+//! # What is counted
+//!
+//! Each server counts at its path in the tree (`connection_counters.rs`), one set of numbers
+//! for each address that it listens on. They outlive restarts of the service. Anybody may read them, from any thread:
+//!
+//! ```
+//! # use poetryd::service::{BoxError, Context};
+//! # fn example(cx: &Context) -> Result<(), BoxError> {
+//! if let Some(server) = cx.tree().report(&"poetry.fast".parse()?) {
+//!     println!("{}", server.status.unwrap_or_default()); // 127.0.0.1:10001 [::1]:10001
+//!     for sample in server.counters {
+//!         // connections_failed [("reason", "reset"), ("address", "[::1]:10001")] 17
+//!         println!("{} {:?} {}", sample.name, sample.labels, sample.value);
+//!     }
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! Of a [`TcpServer`] or a [`UnixServer`]:
+//!
+//! | name | what it says |
+//! |---|---|
+//! | `connections_opened` | connections accepted |
+//! | `connections_open` | those that have not ended yet, a gauge |
+//! | `connections_completed` | the protocol ended well, everything was sent, and the client closed in order, or the kernel had the rest |
+//! | `connections_failed` | ended in another way, by `reason` |
+//! | `sent_bytes` | bytes that the kernel took for the clients |
+//! | `received_bytes` | bytes that conversations have read; what is discarded is not counted |
+//!
+//! At any moment, `connections_opened` is the sum of the three after it. Bytes are counted with the first send, or
+//! for what takes longer when the connection has nothing more to say. The label `reason` is one of these:
+//!
+//! | reason | why the connection failed |
+//! |---|---|
+//! | `gone` | before anything was sent, the client broke it off, or the network lost it |
+//! | `reset` | the same, later; a client that closes without having read everything does so, too |
+//! | `timeout` | the client took nothing for [`write_timeout`](ServerOptions::write_timeout) |
+//! | `protocol` | the conversation returned an error of its own, or the protocol panicked |
+//! | `system` | the system had no memory or no room to wait for the client |
+//! | `cut` | it was not finished at the deadline of a stop, or when the server failed |
+//!
+//! A count is a load and a store: each accept loop has its own numbers (`cells.rs`), which are added up when they
+//! are read. What happens to a connection in a task on another worker is counted by its loop when the task has ended.
 
 mod accept;
 mod alarm;
 mod answer;
 mod burst;
+mod cells;
 mod closing;
 mod connection;
+mod connection_counters;
 mod deliver;
 mod interface;
 mod limit;

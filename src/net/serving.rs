@@ -4,6 +4,7 @@ use super::Protocol;
 use super::accept::{Shared, accept_loop};
 use super::alarm::Alarm;
 use super::burst::Burst;
+use super::connection_counters::ConnectionCounters;
 use super::limit::Places;
 use super::listen::ListenedOn;
 use super::listener::Listener;
@@ -42,18 +43,7 @@ impl Serving {
         options: &ServerOptions,
         protocol: Arc<dyn Protocol>,
     ) -> io::Result<Self> {
-        let sockets = Sockets::lent_by(cx.privileged().resources());
-        let descriptors = sockets.descriptors().clone();
-        let places = Places::new(options.max_connections, descriptors, protocol.descriptors());
-        let shared = Arc::new(Shared {
-            protocol,
-            options: options.clone(),
-            places,
-            closed: CancellationToken::new(),
-            cut: CancellationToken::new(),
-            unfinished: AtomicUsize::new(0),
-            exhausted: Burst::default(),
-        });
+        let shared = Arc::new(shared(cx, options, protocol));
         let workers = cx.workers().len();
         let next_home = cx.workers().shared::<NextHome>();
         let alarms = (0..workers).map(|worker| Alarm::of(cx.workers(), worker));
@@ -61,14 +51,20 @@ impl Serving {
         let listened_on = ListenedOn::of(&listeners);
         let mut loops = Vec::new();
         for listener in listeners {
+            let address = listener.endpoint().to_string();
+            let counters = cx.counters(&format!("connections to {address}"), || {
+                ConnectionCounters::new(address)
+            });
             let home = next_home.0.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
             for (worker, alarm) in alarms.iter().enumerate() {
                 let (shared, listener, alarm) = (shared.clone(), listener.clone(), alarm.clone());
-                let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarm);
+                let count = counters.count();
+                let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarm, count);
                 loops.push(cx.spawn_on(worker, accept_loop));
             }
         }
+        cx.status(listened_on.to_string());
         Ok(Self { shared, loops, listened_on })
     }
 
@@ -92,6 +88,20 @@ impl Serving {
             let what = if unfinished == 1 { "connection" } else { "connections" };
             warn!(connections = unfinished, "cut {unfinished} {what} at the deadline");
         }
+    }
+}
+
+fn shared(cx: &Context, options: &ServerOptions, protocol: Arc<dyn Protocol>) -> Shared {
+    let sockets = Sockets::lent_by(cx.privileged().resources());
+    let descriptors = sockets.descriptors().clone();
+    Shared {
+        places: Places::new(options.max_connections, descriptors, protocol.descriptors()),
+        protocol,
+        options: options.clone(),
+        closed: CancellationToken::new(),
+        cut: CancellationToken::new(),
+        unfinished: AtomicUsize::new(0),
+        exhausted: Burst::default(),
     }
 }
 

@@ -18,6 +18,8 @@ use tracing::info;
 /// `close` serves those who already wait and refuses everybody else, or, where the socket
 /// [is shared](LentSocket::is_shared), leaves them to whoever listens next; `stop` returns when every connection
 /// is closed, or was cut at the deadline.
+///
+/// It counts its connections: see [the module](super#what-is-counted).
 pub struct TcpServer {
     interface: Interface,
     port: u16,

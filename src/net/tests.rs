@@ -1,11 +1,12 @@
 //! Connections through a whole application: what clients see of protocols that end well or badly.
 
 mod closing;
+mod counters;
 mod opening;
 mod sharing;
 
 use super::*;
-use crate::service::{Application, Resources, Workers};
+use crate::service::{Application, Resources, Service, Workers};
 use crate::sockets::Sockets;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -44,8 +45,17 @@ impl Running {
         let protocol: Arc<dyn Protocol> = Arc::new(protocol);
         let interface = Interface::resolve("127.0.0.1").unwrap();
         let server = TcpServer::with_shared_protocol(interface, 0, move |_| Ok(protocol.clone()));
+        Self::start_server(workers, server.options(options), before).await
+    }
+
+    /// The same for any server.
+    async fn start_server(
+        workers: Workers,
+        server: impl Service,
+        before: impl FnOnce(SocketAddr),
+    ) -> Self {
         let mut application = Application::new("test");
-        application.add("server", server.options(options)).unwrap();
+        application.add("server", server).unwrap();
         let resources = Resources::new();
         Sockets::new().lend(&resources);
         application.privileged_start(&resources).unwrap();

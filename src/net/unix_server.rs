@@ -19,6 +19,8 @@ use tracing::info;
 /// A socket file that nobody listens on is replaced; one that somebody listens on is an error. The file is removed
 /// when the service closes, unless the socket [is shared](LentSocket::is_shared). A path that begins with `@` is
 /// an abstract name, which is no file and has no permissions.
+///
+/// It counts its connections: see [the module](super#what-is-counted).
 pub struct UnixServer {
     path: PathBuf,
     mode: u32,

@@ -4,7 +4,7 @@ use super::*;
 use socket2::{Domain, Socket, Type};
 
 /// Says the same to everybody.
-struct Saying(Payload);
+pub(super) struct Saying(pub(super) Payload);
 
 impl Protocol for Saying {
     fn monologue(&self, _: &Peer) -> Option<Payload> {
@@ -13,14 +13,14 @@ impl Protocol for Saying {
 }
 
 /// More than the client below takes at once, and less than the kernel keeps for it.
-static SPEECH: [u8; 16 * 1024] = [b's'; 16 * 1024];
+pub(super) static SPEECH: [u8; 16 * 1024] = [b's'; 16 * 1024];
 
-fn saying_it() -> Saying {
+pub(super) fn saying_it() -> Saying {
     Saying(SPEECH.as_slice().into())
 }
 
 /// A client that has room for a part of the speech only.
-fn narrow_client(address: SocketAddr) -> TcpStream {
+pub(super) fn narrow_client(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&address.into()).unwrap();

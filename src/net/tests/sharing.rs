@@ -61,16 +61,21 @@ impl Protocol for Witness {
     }
 }
 
-/// One listener on two workers, each with a thread of its own.
-async fn serve(witness: &Witness, before: impl FnOnce(SocketAddr)) -> Running {
+/// Each with a thread of its own.
+pub(super) fn two_workers() -> Workers {
     let handles = [(); 2].map(|()| {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let handle = runtime.handle().clone();
         thread::spawn(move || runtime.block_on(pending::<()>()));
         handle
     });
+    Workers::new(handles)
+}
+
+/// One listener on two workers.
+async fn serve(witness: &Witness, before: impl FnOnce(SocketAddr)) -> Running {
     let options = ServerOptions::default();
-    Running::start_on(Workers::new(handles), witness.clone(), options, before).await
+    Running::start_on(two_workers(), witness.clone(), options, before).await
 }
 
 #[tokio::test]

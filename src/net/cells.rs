@@ -1,0 +1,119 @@
+//! Numbers that each loop counts for itself, and that are added up when somebody reads them.
+//!
+//! The loops of a server run on several threads. If they counted in one place, every count would take the place's
+//! cache line from another thread; with a cell for each loop, a count is a load and a store of what is in the
+//! loop's own cache.
+
+use crate::sync::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the loops of one address have counted: the same `N` numbers, in one cell for each loop.
+///
+/// A cell outlives its loop. The loops of the next run go on counting in the same cells.
+pub(super) struct Cells<const N: usize>(Mutex<Vec<Arc<Cell<N>>>>);
+
+/// On cache lines of its own, which are 64 bytes long on most processors.
+#[repr(align(64))]
+struct Cell<const N: usize>([AtomicU64; N]);
+
+/// A loop's cell. Only the loop writes to it, except to the numbers that it leaves to its [tasks](TaskCell).
+pub(super) struct LoopCell<const N: usize>(Arc<Cell<N>>);
+
+/// The cell of a loop, for its tasks, which may run on other threads.
+pub(super) struct TaskCell<const N: usize>(Arc<Cell<N>>);
+
+impl<const N: usize> Cells<N> {
+    /// None yet: each loop claims its own.
+    pub(super) const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    /// A cell for one loop: one that neither a loop nor a task has any more, or a new one.
+    pub(super) fn claim(&self) -> LoopCell<N> {
+        let mut all = self.0.lock();
+        // What is ours alone was let go by others: Arc sees to it that their numbers are seen here.
+        if let Some(free) = all.iter_mut().position(|cell| Arc::get_mut(cell).is_some()) {
+            return LoopCell(all[free].clone());
+        }
+        let new = Arc::new(Cell([const { AtomicU64::new(0) }; N]));
+        all.push(new.clone());
+        LoopCell(new)
+    }
+
+    /// The sums over all cells.
+    ///
+    /// A number with a higher index is read before those with lower ones: what a loop counts first, and has in
+    /// the lower place, is never missing in a sum that has what it counted later in a higher one.
+    pub(super) fn sums(&self) -> [u64; N] {
+        let mut sums = [0_u64; N];
+        for cell in self.0.lock().iter() {
+            for (sum, number) in sums.iter_mut().zip(&cell.0).rev() {
+                *sum = sum.wrapping_add(number.load(Ordering::Acquire));
+            }
+        }
+        sums
+    }
+}
+
+impl<const N: usize> LoopCell<N> {
+    /// Counts `n` more of number `index`, one that no task counts: nobody else writes to it.
+    pub(super) fn add(&mut self, index: usize, n: u64) {
+        let number = &self.0.0[index];
+        number.store(number.load(Ordering::Relaxed).wrapping_add(n), Ordering::Release);
+    }
+
+    pub(super) fn get(&self, index: usize) -> u64 {
+        self.0.0[index].load(Ordering::Relaxed)
+    }
+
+    pub(super) fn for_tasks(&self) -> TaskCell<N> {
+        TaskCell(self.0.clone())
+    }
+}
+
+impl<const N: usize> TaskCell<N> {
+    /// Counts `n` more of number `index`, one that the loop does not count. Several threads may do so at once, which
+    /// costs more than [`LoopCell::add`].
+    pub(super) fn add(&self, index: usize, n: u64) {
+        self.0.0[index].fetch_add(n, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_cells_are_added_up() {
+        let cells = Cells::<3>::new();
+        let (mut one, mut other) = (cells.claim(), cells.claim());
+        one.add(0, 1);
+        one.add(2, 7);
+        other.add(0, 2);
+        one.for_tasks().add(1, 5);
+        other.for_tasks().add(1, 5);
+        assert_eq!((cells.sums(), one.get(0), other.get(0)), ([3, 10, 7], 1, 2));
+    }
+
+    #[test]
+    fn a_cell_is_used_again_when_nobody_has_it() {
+        let cells = Cells::<1>::new();
+        let mut first = cells.claim();
+        first.add(0, 1);
+        let task = first.for_tasks();
+        drop(first);
+        cells.claim().add(0, 2);
+        assert_eq!(cells.0.lock().len(), 2, "a task has the first one");
+        drop(task);
+        for _ in 0..5 {
+            cells.claim().add(0, 4);
+        }
+        assert_eq!((cells.sums(), cells.0.lock().len()), ([23], 2));
+    }
+
+    #[test]
+    fn no_two_cells_share_a_cache_line() {
+        assert_eq!((align_of::<Cell<1>>(), size_of::<Cell<1>>()), (64, 64));
+    }
+}

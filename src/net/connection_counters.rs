@@ -1,0 +1,207 @@
+//! What is counted of the connections to one address.
+
+use super::cells::{Cells, LoopCell, TaskCell};
+use crate::service::{Counters, Sample};
+
+// The numbers of a cell. What is counted first has the lower index: see `Cells::sums`.
+const OPENED: usize = 0;
+const COMPLETED: usize = 1;
+const FAILED: usize = 2;
+const SENT: usize = FAILED + Failure::ALL.len();
+const RECEIVED: usize = SENT + 1;
+/// What tasks have counted that were ended from outside.
+const SENT_BEFORE_END: usize = SENT + 2;
+const RECEIVED_BEFORE_END: usize = SENT + 3;
+const NUMBERS: usize = SENT + 4;
+
+/// The counters of one listening socket's address.
+pub(super) struct ConnectionCounters {
+    address: String,
+    cells: Cells<NUMBERS>,
+}
+
+/// What one accept loop counts of its connections. Each that it has opened ends as completed or failed: those that
+/// are left when this is dropped were cut.
+pub(super) struct ConnectionCount(LoopCell<NUMBERS>);
+
+/// How many bytes a connection has sent and received in a task of its own, to be [counted](ConnectionCount::bytes)
+/// by the loop when the task has ended. Dropped before, with a task that panicked or was cut, it is counted, too.
+pub(super) struct Traffic {
+    cell: TaskCell<NUMBERS>,
+    pub(super) sent: u64,
+    pub(super) received: u64,
+}
+
+/// Why a connection has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The client broke it off, or it was lost with the network, before anything was sent.
+    Gone,
+    /// The same, when something or everything had been sent.
+    Reset,
+    /// The client took nothing for as long as it may.
+    Timeout,
+    /// The conversation returned an error, or the protocol panicked.
+    Protocol,
+    /// The system had no memory or no room for it.
+    System,
+    /// It was not finished when its server had to be.
+    Cut,
+}
+
+impl Failure {
+    /// In the order of their numbers in a cell.
+    const ALL: [(Failure, &'static str); 6] = [
+        (Failure::Gone, "gone"),
+        (Failure::Reset, "reset"),
+        (Failure::Timeout, "timeout"),
+        (Failure::Protocol, "protocol"),
+        (Failure::System, "system"),
+        (Failure::Cut, "cut"),
+    ];
+
+    /// How a connection has failed whose socket reports an error, after so many bytes.
+    pub(super) fn of_socket(sent: u64) -> Self {
+        if sent == 0 { Failure::Gone } else { Failure::Reset }
+    }
+}
+
+impl ConnectionCounters {
+    pub(super) fn new(address: String) -> Self {
+        Self { address, cells: Cells::new() }
+    }
+
+    /// For one accept loop.
+    pub(super) fn count(&self) -> ConnectionCount {
+        ConnectionCount(self.cells.claim())
+    }
+}
+
+impl Counters for ConnectionCounters {
+    fn read(&self) -> Vec<Sample> {
+        let sums = self.cells.sums();
+        let failed: u64 =
+            Failure::ALL.iter().map(|(failure, _)| sums[FAILED + *failure as usize]).sum();
+        let open = sums[OPENED].saturating_sub(sums[COMPLETED]).saturating_sub(failed);
+        let (sent, received) =
+            (sums[SENT] + sums[SENT_BEFORE_END], sums[RECEIVED] + sums[RECEIVED_BEFORE_END]);
+        let mut samples = vec![
+            Sample::counter("connections_opened", "Connections accepted.", sums[OPENED]),
+            Sample::gauge("connections_open", "Connections that have not ended yet.", open),
+            Sample::counter(
+                "connections_completed",
+                "Connections on which everything was said and that were closed in order.",
+                sums[COMPLETED],
+            ),
+        ];
+        samples.extend(Failure::ALL.map(|(failure, reason)| {
+            let help = "Connections that ended in another way, by reason.";
+            let failed = sums[FAILED + failure as usize];
+            Sample::counter("connections_failed", help, failed).label("reason", reason)
+        }));
+        samples.push(Sample::counter("sent_bytes", "Bytes sent to clients.", sent));
+        samples.push(Sample::counter(
+            "received_bytes",
+            "Bytes that conversations have received from clients.",
+            received,
+        ));
+        samples.into_iter().map(|sample| sample.label("address", &*self.address)).collect()
+    }
+}
+
+impl ConnectionCount {
+    pub(super) fn opened(&mut self) {
+        self.0.add(OPENED, 1);
+    }
+
+    /// Says how a connection has ended that was opened.
+    pub(super) fn ended(&mut self, end: Result<(), Failure>) {
+        match end {
+            Ok(()) => self.0.add(COMPLETED, 1),
+            Err(failure) => self.0.add(FAILED + failure as usize, 1),
+        }
+    }
+
+    pub(super) fn sent(&mut self, bytes: usize) {
+        self.0.add(SENT, bytes as u64);
+    }
+
+    /// Takes over what a task has counted.
+    pub(super) fn bytes(&mut self, mut traffic: Traffic) {
+        self.0.add(SENT, std::mem::take(&mut traffic.sent));
+        self.0.add(RECEIVED, std::mem::take(&mut traffic.received));
+    }
+
+    /// For a task, which goes on after so many bytes have been sent.
+    pub(super) fn traffic(&self, sent: usize) -> Traffic {
+        Traffic { cell: self.0.for_tasks(), sent: sent as u64, received: 0 }
+    }
+}
+
+impl Drop for ConnectionCount {
+    fn drop(&mut self) {
+        let ended = (COMPLETED..SENT).map(|index| self.0.get(index)).fold(0, u64::wrapping_add);
+        let open = self.0.get(OPENED).wrapping_sub(ended);
+        self.0.add(FAILED + Failure::Cut as usize, open);
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        let left = [(SENT_BEFORE_END, self.sent), (RECEIVED_BEFORE_END, self.received)];
+        for (index, bytes) in left.into_iter().filter(|(_, bytes)| *bytes > 0) {
+            self.cell.add(index, bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(counters: &ConnectionCounters, name: &str, reason: Option<&str>) -> u64 {
+        let is_it = |sample: &&Sample| {
+            let has = |reason| sample.labels.contains(&("reason", String::from(reason)));
+            sample.name == name && reason.is_none_or(has)
+        };
+        counters.read().iter().filter(is_it).map(|sample| sample.value).sum()
+    }
+
+    #[test]
+    fn a_reason_has_the_place_of_its_number() {
+        for (index, (failure, _)) in Failure::ALL.into_iter().enumerate() {
+            assert_eq!(failure as usize, index);
+        }
+    }
+
+    #[test]
+    fn what_a_loop_leaves_open_was_cut() {
+        let counters = ConnectionCounters::new("here".into());
+        for run in 1..=3 {
+            let mut count = counters.count();
+            (0..5).for_each(|_| count.opened());
+            count.ended(Ok(()));
+            count.ended(Err(Failure::Reset));
+            assert_eq!(number(&counters, "connections_open", None), 3);
+            drop(count);
+            assert_eq!(number(&counters, "connections_open", None), 0);
+            assert_eq!(number(&counters, "connections_opened", None), 5 * run);
+            assert_eq!(number(&counters, "connections_failed", Some("reset")), run);
+            assert_eq!(number(&counters, "connections_failed", Some("cut")), 3 * run);
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted_once_however_a_task_ends() {
+        let counters = ConnectionCounters::new("here".into());
+        let mut count = counters.count();
+        let (mut returned, mut dropped) = (count.traffic(100), count.traffic(10));
+        (returned.sent, returned.received) = (200, 2);
+        (dropped.sent, dropped.received) = (20, 1);
+        count.bytes(returned);
+        assert_eq!(number(&counters, "sent_bytes", None), 200);
+        drop(dropped);
+        assert_eq!(number(&counters, "sent_bytes", None), 220);
+        assert_eq!(number(&counters, "received_bytes", None), 3);
+    }
+}
