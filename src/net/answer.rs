@@ -1,6 +1,7 @@
 //! The loop that answers datagrams: one per socket.
 
 use super::burst::Burst;
+use super::datagram_counters::{DatagramCount, Unanswered};
 use super::rate::{RateLimit, Verdict};
 use super::responder::{Responder, UdpOptions};
 use crate::service::{BoxError, Context};
@@ -61,7 +62,13 @@ impl Shared {
         self.unanswered.load(Ordering::Relaxed)
     }
 
-    fn take(&self, socket: &tokio::net::UdpSocket, peer: SocketAddr, datagram: &[u8]) {
+    /// Answers a datagram. Returns how many bytes the answer has.
+    fn take(
+        &self,
+        socket: &tokio::net::UdpSocket,
+        peer: SocketAddr,
+        datagram: &[u8],
+    ) -> Result<usize, Unanswered> {
         let source = peer.ip();
         let verdict = { self.limit.lock().ask(source, Instant::now()) };
         match verdict {
@@ -69,22 +76,30 @@ impl Shared {
             Verdict::TooOften => {
                 let most = self.options.replies_per_second;
                 let why = format_args!("its address gets no more than {most} per second");
-                return self.leave(&self.too_often, peer, why);
+                self.leave(&self.too_often, peer, why);
+                return Err(Unanswered::Rate);
             }
             Verdict::TooMany => {
-                return self.leave(&self.too_many, peer, "too many others are asking");
+                self.leave(&self.too_many, peer, "too many others are asking");
+                return Err(Unanswered::Crowd);
             }
         }
         let answer = catch_unwind(AssertUnwindSafe(|| self.responder.answer(peer, datagram)));
         let Ok(answer) = answer else {
-            return error!("the responder panicked; {peer} got no answer");
+            error!("the responder panicked; {peer} got no answer");
+            return Err(Unanswered::Responder);
         };
-        let Some(answer) = answer else { return };
-        let answer = cut(answer, self.options.max_reply);
+        let answer = cut(answer.ok_or(Unanswered::Refused)?, self.options.max_reply);
         // Past the reactor: an answer that can't be sent now would only come too late.
         match SockRef::from(socket).send_to(&answer, &peer.into()) {
-            Ok(bytes) => self.responder.answered(peer, bytes),
-            Err(e) => self.leave(&self.trouble, peer, e),
+            Ok(bytes) => {
+                self.responder.answered(peer, bytes);
+                Ok(bytes)
+            }
+            Err(e) => {
+                self.leave(&self.trouble, peer, e);
+                Err(Unanswered::System)
+            }
         }
     }
 
@@ -133,11 +148,12 @@ pub(super) async fn answer_loop(
     cx: Context,
     shared: Arc<Shared>,
     lent: LentSocket,
+    mut count: DatagramCount,
 ) -> Result<(), BoxError> {
     let socket = tokio::net::UdpSocket::from_std(lent.udp_socket()?)?;
     let answering = async {
         cx.all_started().await;
-        answer_all(&shared, &socket).await
+        answer_all(&shared, &socket, &mut count).await
     };
     let ended = tokio::select! {
         biased;
@@ -149,13 +165,19 @@ pub(super) async fn answer_loop(
     ended
 }
 
-async fn answer_all(shared: &Shared, socket: &tokio::net::UdpSocket) -> Result<(), BoxError> {
+async fn answer_all(
+    shared: &Shared,
+    socket: &tokio::net::UdpSocket,
+    count: &mut DatagramCount,
+) -> Result<(), BoxError> {
     let mut buffer = vec![0; LARGEST_DATAGRAM];
     loop {
         socket.readable().await?;
         for _ in 0..BATCH {
             match socket.try_recv_from(&mut buffer) {
-                Ok((bytes, peer)) => shared.take(socket, peer, &buffer[..bytes]),
+                Ok((bytes, peer)) => {
+                    count.datagram(bytes, shared.take(socket, peer, &buffer[..bytes]));
+                }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if shared.failed(&e) => {}
@@ -190,6 +212,27 @@ mod tests {
 
     fn cut_text(text: &'static str, max: usize) -> String {
         String::from_utf8(cut(Bytes::from(text), max).to_vec()).unwrap()
+    }
+
+    struct Echo;
+
+    impl Responder for Echo {
+        fn answer(&self, _: SocketAddr, datagram: &[u8]) -> Option<Bytes> {
+            Some(Bytes::copy_from_slice(datagram))
+        }
+    }
+
+    #[tokio::test]
+    async fn who_comes_when_too_many_others_ask_is_one_of_the_crowd() {
+        let shared =
+            Shared::new(Arc::new(Echo), UdpOptions { replies_per_second: 1, ..Default::default() });
+        let now = Instant::now() + Duration::from_secs(60); // none of them is forgotten meanwhile
+        for other in 0..100_000u32 {
+            shared.limit.lock().ask(other.to_be_bytes().into(), now);
+        }
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let stranger = "127.0.0.1:9".parse().unwrap();
+        assert_eq!(shared.take(&socket, stranger, b"hello"), Err(Unanswered::Crowd));
     }
 
     #[test]

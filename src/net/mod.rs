@@ -43,7 +43,7 @@
 //!
 //! # What is counted
 //!
-//! Each server counts at its path in the tree (`connection_counters.rs`), one set of numbers
+//! Each server counts at its path in the tree (`connection_counters.rs`, `datagram_counters.rs`), one set of numbers
 //! for each address that it listens on. They outlive restarts of the service. Anybody may read them, from any thread:
 //!
 //! ```
@@ -82,6 +82,17 @@
 //! | `system` | the system had no memory or no room to wait for the client |
 //! | `cut` | it was not finished at the deadline of a stop, or when the server failed |
 //!
+//! Of a [`UdpServer`], `datagrams_received` is the sum of `datagrams_answered` and `datagrams_unanswered`;
+//! `sent_bytes` are those of the answers, `received_bytes` those of all datagrams. Here `reason` is one of these:
+//!
+//! | reason | why there was no answer |
+//! |---|---|
+//! | `rate` | its address asks more often than [`replies_per_second`](UdpOptions::replies_per_second) |
+//! | `crowd` | so many other addresses were asking that this one could not be remembered |
+//! | `refused` | the responder has no answer to it |
+//! | `responder` | the responder panicked |
+//! | `system` | the system could not send the answer |
+//!
 //! A count is a load and a store: each accept loop has its own numbers (`cells.rs`), which are added up when they
 //! are read. What happens to a connection in a task on another worker is counted by its loop when the task has ended.
 
@@ -93,6 +104,7 @@ mod cells;
 mod closing;
 mod connection;
 mod connection_counters;
+mod datagram_counters;
 mod deliver;
 mod interface;
 mod limit;

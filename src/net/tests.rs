@@ -2,6 +2,7 @@
 
 mod closing;
 mod counters;
+mod datagram_counters;
 mod opening;
 mod sharing;
 

@@ -2,6 +2,7 @@
 
 use super::Interface;
 use super::answer::{Shared, answer_loop};
+use super::datagram_counters::DatagramCounters;
 use super::listen::{ListenedOn, Wanted};
 use super::responder::{Responder, UdpOptions};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
@@ -23,6 +24,8 @@ type MakeResponder = dyn Fn(&Context) -> Result<Arc<dyn Responder>, BoxError> + 
 ///
 /// An answer comes from the address that was asked, except on `*`, where the system chooses among the
 /// machine's own: with several of them, name the one that is to be used.
+///
+/// It counts its datagrams: see [the module](super#what-is-counted).
 pub struct UdpServer {
     interface: Interface,
     port: u16,
@@ -99,9 +102,13 @@ impl Service for UdpServer {
             listened_on: ListenedOn::of(&self.sockets),
         };
         for (worker, socket) in self.sockets.drain(..).enumerate() {
-            let answer_loop = answer_loop(cx.clone(), shared.clone(), socket);
+            let address = socket.endpoint().to_string();
+            let counters =
+                cx.counters(&format!("datagrams to {address}"), || DatagramCounters::new(address));
+            let answer_loop = answer_loop(cx.clone(), shared.clone(), socket, counters.count());
             running.loops.push(cx.spawn_on(worker, answer_loop));
         }
+        cx.status(running.listened_on.to_string());
         self.running = Some(running);
         Ok(())
     }
