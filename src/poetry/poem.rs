@@ -79,7 +79,7 @@ impl Poem {
 
 #[async_trait]
 impl Service for Poem {
-    async fn start(&mut self, _cx: &Context) -> Result<(), BoxError> {
+    async fn start(&mut self, cx: &Context) -> Result<(), BoxError> {
         let (poem, origin) = match &self.file {
             Some(file) => (read_poem(file)?, file.display().to_string()),
             None => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
@@ -90,6 +90,7 @@ impl Service for Poem {
             "loaded a poem from {origin} ({} bytes)",
             poem.len()
         );
+        cx.status(format!("{} bytes from {origin}", poem.len()));
         if poem.is_empty() {
             warn!(file = origin, "the poem {origin} is empty: clients will get nothing");
         }
@@ -140,4 +141,27 @@ fn read_poem(file: &Path) -> Result<Payload, BoxError> {
         let path = std::path::absolute(file).unwrap_or(file.into());
         format!("can't load the poem {}: {e}", path.display()).into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::{Application, Resources, Workers};
+
+    #[tokio::test]
+    async fn its_status_says_how_many_bytes_came_from_where() {
+        let mut application = Application::new("test");
+        let file = std::env::current_dir().unwrap().join("poetry/ecstasy.txt");
+        application.add("loaded", Poem::from_file(&file)).unwrap();
+        application.add("built-in", Poem::built_in()).unwrap();
+        application.start(&Resources::new(), Workers::current()).await.unwrap();
+        let bytes = BUILT_IN_POEM.len();
+        for (path, origin) in
+            [("loaded", file.display().to_string()), ("built-in", "the program itself".into())]
+        {
+            let report = application.tree().report(&path.parse().unwrap()).unwrap();
+            assert_eq!(report.status, Some(format!("{bytes} bytes from {origin}")));
+        }
+        application.stop(Instant::now()).await.unwrap();
+    }
 }
