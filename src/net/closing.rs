@@ -13,10 +13,12 @@ use super::connection_counters::{ConnectionCount, Failure};
 use super::limit::Place;
 use super::options::ServerOptions;
 use super::socket::{Input, discard_input, is_over, leave_to_the_kernel, unacknowledged};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::Socket;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::net::Shutdown;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::info;
@@ -56,7 +58,9 @@ struct Leaving {
 enum Look {
     /// The socket goes to this level.
     Level(usize),
-    /// It is to be dropped: the connection has ended.
+    /// The connection is over; whether the client closed or reset it is to be seen.
+    Over,
+    /// The connection has ended like this.
     Ended(Result<(), Failure>),
 }
 
@@ -74,7 +78,9 @@ impl Closing {
     /// Sends the FIN and takes the socket over, with its place among the open connections.
     pub(super) fn push(&mut self, stream: Socket, place: Place) {
         if stream.shutdown(Shutdown::Write).is_err() {
-            return self.count.ended(how_it_ended(&stream)); // the client is gone
+            // The client is gone.
+            let reset = !matches!(stream.take_error(), Ok(None));
+            return self.count.ended(if reset { Err(Failure::Reset) } else { Ok(()) });
         }
         let now = Instant::now();
         let (due, deadline) = (now + PAUSES[0], now + self.linger_timeout);
@@ -94,7 +100,7 @@ impl Closing {
     /// closed.
     pub(super) fn sweep(&mut self) {
         let now = Instant::now();
-        let mut looks = 0;
+        let (mut looks, mut over) = (0, Vec::new());
         for level in 0..self.levels.len() {
             while looks < SWEEP
                 && self.levels[level].front().is_some_and(|socket| socket.due <= now)
@@ -106,18 +112,37 @@ impl Closing {
                         socket.due = now + PAUSES[next];
                         self.levels[next].push_back(socket);
                     }
+                    Look::Over => over.push(socket),
                     Look::Ended(end) => self.count.ended(end),
                 }
             }
         }
+        self.count_over(&over);
         if looks < SWEEP {
             self.swept = now;
         }
     }
 
+    /// Counts connections that are over. One poll(2) for all of them says which have been reset: to ask each for its
+    /// SO_ERROR would cost a poem 1.5% more of the server's CPU time.
+    fn count_over(&mut self, over: &[Leaving]) {
+        if over.is_empty() {
+            return;
+        }
+        let flags = PollFlags::empty(); // errors are always told
+        let sockets = over.iter().map(|socket| PollFd::new(socket.stream.as_fd(), flags));
+        let mut sockets: Vec<PollFd<'_>> = sockets.collect();
+        let _ = poll(&mut sockets, PollTimeout::ZERO); // if it fails, none of them has any flag
+        for socket in sockets {
+            let reset = socket.revents().is_some_and(|found| found.contains(PollFlags::POLLERR));
+            self.count.ended(if reset { Err(Failure::Reset) } else { Ok(()) });
+        }
+    }
+
+    /// Looks at a socket of this level.
     fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Look {
         if is_over(&socket.stream) {
-            return Look::Ended(how_it_ended(&socket.stream));
+            return Look::Over;
         }
         let next = match discard_input(&socket.stream) {
             Ok(Input::Open) => 0, // it sends a lot, and is to be let
@@ -151,14 +176,6 @@ impl Closing {
             self.write_timeout.as_secs_f64()
         );
         Look::Ended(Err(Failure::Timeout))
-    }
-}
-
-/// How a connection has ended that was closed by the client, or is dead, after everything was sent.
-fn how_it_ended(stream: &Socket) -> Result<(), Failure> {
-    match stream.take_error() {
-        Ok(None) => Ok(()),
-        _ => Err(Failure::Reset),
     }
 }
 
