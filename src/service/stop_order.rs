@@ -1,7 +1,7 @@
 //! The order in which services stop: one that others have found stops after them.
 
 use super::slot::{Slot, Turn, address};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// A service that has found another.
@@ -16,6 +16,9 @@ enum Event {
     Begin(usize),
     End(usize),
 }
+
+/// Which events come right after which.
+type Graph = HashMap<Event, HashSet<Event>>;
 
 /// Gives each service within `group` its turn to stop, as far as there is an order: after all services within
 /// `group` that have found it. `finders` are all who have found anything. In a circle, the one that comes later in
@@ -58,18 +61,18 @@ fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
     if !by_earlier.contains(&true) {
         return finds; // each waits for later ones only
     }
-    let next = order_of_events(group, &finds);
+    let circles = circles(&order_of_events(group, &finds));
     let kept = finds.into_iter().zip(by_earlier).filter(|(find, by_earlier)| {
-        let (begin, end) = (address(&find.found), address(&find.finder));
-        !by_earlier || !leads_to(&next, Event::Begin(begin), Event::End(end))
+        let (end, begin) = (Event::End(address(&find.finder)), Event::Begin(address(&find.found)));
+        !by_earlier || circles.get(&end) != circles.get(&begin)
     });
     kept.map(|(find, _)| find).collect()
 }
 
 /// Which events come right after which: a service's end after its begin; within a group, the begins after the
 /// group's begin and its end after theirs; and the begin of a service after the ends of those who have found it.
-fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> HashMap<Event, HashSet<Event>> {
-    let mut next: HashMap<Event, HashSet<Event>> = HashMap::new();
+fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> Graph {
+    let mut next = Graph::new();
     let mut add = |from, to| _ = next.entry(from).or_default().insert(to);
     for find in finds {
         add(Event::End(address(&find.finder)), Event::Begin(address(&find.found)));
@@ -89,13 +92,41 @@ fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> HashMap<Event, HashSet<
     next
 }
 
-fn leads_to(next: &HashMap<Event, HashSet<Event>>, from: Event, to: Event) -> bool {
-    let (mut seen, mut ahead) = (HashSet::from([from]), VecDeque::from([from]));
-    while let Some(event) = ahead.pop_front() {
-        if event == to {
-            return true;
-        }
-        ahead.extend(next.get(&event).into_iter().flatten().filter(|event| seen.insert(**event)));
+/// The circles of the graph: events are in the same one if each leads to the other. By Kosaraju's algorithm, whose time
+/// grows with the size of the graph: ten thousand services may have found each other.
+fn circles(next: &Graph) -> HashMap<Event, usize> {
+    let (mut seen, mut by_end) = (HashSet::new(), Vec::new());
+    for event in next.keys() {
+        visit(next, *event, &mut seen, &mut by_end);
     }
-    false
+    let mut before = Graph::new();
+    for (from, to) in next.iter().flat_map(|(from, all)| all.iter().map(move |to| (*from, *to))) {
+        before.entry(to).or_default().insert(from);
+    }
+    let (mut seen, mut circles) = (HashSet::new(), HashMap::new());
+    for (number, event) in by_end.into_iter().rev().enumerate() {
+        let mut circle = Vec::new();
+        visit(&before, event, &mut seen, &mut circle);
+        circles.extend(circle.into_iter().map(|event| (event, number)));
+    }
+    circles
+}
+
+/// Goes from one event to all that come after it and have not been `seen`; each is added to `by_end` after those.
+fn visit(next: &Graph, from: Event, seen: &mut HashSet<Event>, by_end: &mut Vec<Event>) {
+    let after = |event: &Event| next.get(event).into_iter().flatten().copied();
+    let mut way = Vec::new();
+    if seen.insert(from) {
+        way.push((from, after(&from)));
+    }
+    while let Some((event, ahead)) = way.last_mut() {
+        match ahead.next() {
+            Some(event) if seen.insert(event) => way.push((event, after(&event))),
+            Some(_) => {}
+            None => {
+                by_end.push(*event);
+                way.pop();
+            }
+        }
+    }
 }

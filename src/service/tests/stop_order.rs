@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::service::ServiceFn;
+use crate::service::slot::Slot;
+use crate::service::stop_order::decide_order;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{sleep, timeout};
 
@@ -303,4 +305,21 @@ async fn a_service_that_is_restarted_alone_does_not_wait_for_those_who_have_foun
     application.tree().restart(&"store".parse().unwrap()).await.unwrap();
     assert_eq!(record.take(), ["stopped store"]);
     application.stop(soon()).await.unwrap();
+}
+
+/// Each of them has found the next one, which comes later in the tree: that takes a time that grows with their number.
+#[tokio::test(start_paused = true)]
+async fn the_order_of_ten_thousand_services_in_a_chain_is_soon_decided() {
+    const COUNT: usize = 10_000;
+    let (root, name) = (Arc::new(Slot::default()), |n: usize| format!("s{n}"));
+    let slots: Vec<Arc<Slot>> = (0..COUNT).map(|_| Arc::default()).collect();
+    for (n, slot) in slots.iter().enumerate() {
+        slot.enter(&root, &name(n), None);
+    }
+    slots.windows(2).for_each(|pair| pair[0].has_found(&pair[1]));
+    let begin = std::time::Instant::now();
+    decide_order(&root, slots.iter().cloned());
+    assert!(begin.elapsed() < Duration::from_secs(5), "{:?}", begin.elapsed());
+    let waiting = slots.iter().filter(|slot| slot.waits_for_its_turn()).count();
+    assert_eq!(waiting, COUNT - 1);
 }
