@@ -1,13 +1,17 @@
 //! Changes of a running tree.
 
+use super::child::Child;
+use super::error::guarded;
 use super::node::{Node, NotResumed};
 use super::request::{Change, IfFound};
-use super::slot::Slot;
+use super::slot::{Slot, address};
 use super::{
-    AddError, Managed, MultiService, Resources, ServiceError, ServicePath, StopErrors, Tree,
-    TreeError,
+    AddError, Handle, Managed, MultiService, Resources, ServiceError, ServicePath, StopErrors,
+    Tree, TreeError,
 };
+use crate::chain::chain;
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{error, info};
@@ -17,8 +21,8 @@ pub(super) struct Changes<'a> {
     services: &'a MultiService,
     tree: &'a Tree,
     resources: &'a Resources,
-    /// Services that ought to run, but failed to start again.
-    failed: Vec<Arc<Node>>,
+    /// Services that ought to run, but failed to start again, and why.
+    failed: Vec<(Arc<Node>, String)>,
 }
 
 impl<'a> Changes<'a> {
@@ -30,8 +34,8 @@ impl<'a> Changes<'a> {
         Self { services, tree, resources, failed: Vec::new() }
     }
 
-    /// The services that ought to run, but failed to start again.
-    pub(super) fn failed(self) -> Vec<Arc<Node>> {
+    /// The services that ought to run, but failed to start again, and why.
+    pub(super) fn failed(self) -> Vec<(Arc<Node>, String)> {
         self.failed
     }
 
@@ -74,10 +78,13 @@ impl<'a> Changes<'a> {
     async fn remove(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
         let (group, node) = self.locate(path)?;
         self.refuse_if_found(&node, if_found)?;
-        let Some((_, outcome)) = group.remove(path.name(), self.deadline()).await else {
+        let Some((service, outcome)) = group.remove(path.name(), self.deadline()).await else {
             return Err(TreeError::Unknown(path.clone()));
         };
         log(outcome.err());
+        if let Err(panic) = guarded(|| drop(service)) {
+            error!("when the service {path} was dropped, it {panic}");
+        }
         info!("removed the service {path}");
         Ok(())
     }
@@ -85,70 +92,97 @@ impl<'a> Changes<'a> {
     async fn stop(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
         let (_, node) = self.locate(path)?;
         self.refuse_if_found(&node, if_found)?;
-        node.hold(true).await;
+        node.slot().hold(true);
         self.pause(&node).await;
         Ok(())
     }
 
     async fn start(&mut self, path: &ServicePath) -> Result<(), TreeError> {
-        let (_, node) = self.locate_in_running_group(path)?;
-        node.hold(false).await;
-        self.resume(&node).await
+        let (group, node) = self.locate_in_running_group(path)?;
+        node.slot().hold(false);
+        if node.run().is_some_and(|run| run.has_ended()) {
+            self.pause(&node).await; // what is left of it
+        }
+        self.resume(&group, &node).await
     }
 
     async fn restart(&mut self, path: &ServicePath) -> Result<(), TreeError> {
-        let (_, node) = self.locate_in_running_group(path)?;
-        node.hold(false).await;
+        let (group, node) = self.locate_in_running_group(path)?;
+        node.slot().hold(false);
         self.pause(&node).await;
-        self.resume(&node).await
+        self.resume(&group, &node).await
     }
 
     async fn replace(&mut self, path: &ServicePath, service: Managed) -> Result<(), TreeError> {
         let (group, old) = self.locate_in_running_group(path)?;
-        let users = users_of_users(old.slot());
-        let users: Vec<Arc<Node>> =
-            users.iter().filter_map(|user| Some(self.services.locate(&user.path())?.1)).collect();
-        for user in users.iter().rev() {
+        let new = Child::new(service, old.slot().clone(), path)?;
+        let handle = new.handle(path)?;
+        let users = self.users_of_users(&old);
+        for (_, user) in users.iter().rev() {
             self.pause(user).await;
         }
         let kept = self.keep(path);
         self.pause(&old).await;
-        let replaced = self.put_in_place(&group, path, service).await;
+        let replaced = self.put_in_place(&group, &old, new, handle).await;
         drop(kept);
         if replaced.is_err() {
-            let back = self.resume(&old).await;
-            back.unwrap_or_else(|e| error!("{path} can't be started again: {e}"));
+            self.bring_back(&group, &old).await;
         }
-        for user in &users {
-            let again = self.resume(user).await;
-            again.unwrap_or_else(|e| error!("{e}"));
+        for (group, user) in &users {
+            if user.run().is_some() {
+                self.pause(user).await; // somebody else has started it, and it has found the old one
+            }
+            self.bring_back(group, user).await;
         }
         replaced
     }
 
-    /// Starts a service in the place of one that has stopped; if it does not start, the other one is back.
+    /// Starts a service in the place of one that has stopped; if it does not start, the other one is back. One that
+    /// somebody has stopped by its path stays stopped.
     async fn put_in_place(
         &self,
         group: &MultiService,
-        path: &ServicePath,
-        service: Managed,
+        old: &Arc<Node>,
+        new: Child,
+        handle: Option<Handle>,
     ) -> Result<(), TreeError> {
+        let (slot, path) = (old.slot(), old.slot().path());
         let Some(cx) = group.context() else {
-            return Err(TreeError::GroupNotRunning(path.parent().unwrap_or(path.clone())));
+            return Err(TreeError::GroupNotRunning(path.parent().unwrap_or(path)));
         };
-        let Some((node, swapped)) = group.swap(path.name(), service) else {
-            return Err(TreeError::Unknown(path.clone()));
+        let old_handle = slot.handle();
+        let swapped = group.swap(old, new).ok_or_else(|| TreeError::Unknown(path.clone()))?;
+        slot.enter(cx.slot(), path.name(), handle);
+        let started = match slot.is_held() {
+            true => Ok(()),
+            false => group.resume(swapped.new()).await,
         };
-        let slot = node.slot();
-        slot.enter(cx.slot(), path.name(), node.handle());
-        let started = node.start_late(cx.of_service(slot)).await;
-        if started.is_err() {
-            slot.enter(cx.slot(), path.name(), swapped.old().handle());
-            swapped.undo();
-        } else {
+        if started.is_ok() {
             info!("replaced the service {path}");
+        } else if swapped.undo() {
+            slot.enter(cx.slot(), path.name(), old_handle);
         }
-        started.map_err(|e| not_started(path, e))
+        started.map_err(|e| self.not_started(group, &path, e))
+    }
+
+    /// Who has found the service, who has found those, and so on; each behind one that it has found.
+    fn users_of_users(&self, node: &Arc<Node>) -> Vec<(MultiService, Arc<Node>)> {
+        let mut known = HashSet::from([address(node.slot())]);
+        let (mut all, mut next) = (Vec::new(), users(node.slot()));
+        while !next.is_empty() {
+            let mut further = Vec::new();
+            for user in next {
+                // A service that another one has for itself is started by that one alone.
+                let Some((group, user)) = self.services.nearest(&user.path()) else { continue };
+                let is_around = node.slot().is_within(user.slot());
+                if !is_around && known.insert(address(user.slot())) {
+                    further.extend(users(user.slot()));
+                    all.push((group, user));
+                }
+            }
+            next = further;
+        }
+        all
     }
 
     fn locate(&self, path: &ServicePath) -> Result<(MultiService, Arc<Node>), TreeError> {
@@ -180,15 +214,32 @@ impl<'a> Changes<'a> {
     async fn pause(&self, node: &Node) {
         let kept = self.keep(&node.slot().path());
         let errors = node.pause(self.deadline(), kept).await;
-        errors.iter().for_each(|e: &ServiceError| error!("{e}"));
+        errors.iter().for_each(|e: &ServiceError| error!("{}", chain(e)));
     }
 
-    async fn resume(&mut self, node: &Arc<Node>) -> Result<(), TreeError> {
-        let resumed = node.resume().await;
-        if let Err(NotResumed::Failed(_)) = resumed {
-            self.failed.push(node.clone());
+    async fn resume(&mut self, group: &MultiService, node: &Arc<Node>) -> Result<(), TreeError> {
+        let resumed = group.resume(node).await;
+        if let Err(NotResumed::Failed(error)) = &resumed {
+            self.failed.push((node.clone(), chain(error)));
         }
-        resumed.map_err(|e| not_started(&node.slot().path(), e))
+        resumed.map_err(|e| self.not_started(group, &node.slot().path(), e))
+    }
+
+    /// Starts a service again that had to be stopped. If it is not to run any more, that is as it should be.
+    async fn bring_back(&mut self, group: &MultiService, node: &Arc<Node>) {
+        if let Err(TreeError::Start(error)) = self.resume(group, node).await {
+            error!("it had to be stopped, and can't be started again: {}", chain(&error));
+        }
+    }
+
+    fn not_started(&self, group: &MultiService, path: &ServicePath, why: NotResumed) -> TreeError {
+        match why {
+            NotResumed::Failed(error) => TreeError::Start(error),
+            NotResumed::Interrupted if group.context().is_none() => {
+                TreeError::GroupNotRunning(path.parent().unwrap_or(path.clone()))
+            }
+            NotResumed::Interrupted => AddError::Interrupted(path.clone()).into(),
+        }
     }
 
     fn keep(&self, path: &ServicePath) -> Option<Box<dyn Any + Send>> {
@@ -196,14 +247,7 @@ impl<'a> Changes<'a> {
     }
 
     fn deadline(&self) -> Instant {
-        Instant::now() + self.tree.stop_timeout()
-    }
-}
-
-fn not_started(path: &ServicePath, why: NotResumed) -> TreeError {
-    match why {
-        NotResumed::Failed(error) => TreeError::Start(error),
-        NotResumed::Interrupted => AddError::Interrupted(path.clone()).into(),
+        self.tree.stop_deadline()
     }
 }
 
@@ -213,30 +257,14 @@ fn log(errors: Option<StopErrors>) {
 
 /// Who has found the service in this slot, or one in it, and is not in it.
 fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
-    let (mut users, mut ahead): (Vec<Arc<Slot>>, _) = (Vec::new(), vec![slot.clone()]);
+    let (mut users, mut known, mut ahead) = (Vec::new(), HashSet::new(), vec![slot.clone()]);
     while let Some(inner) = ahead.pop() {
-        for user in inner.found_by().into_iter().filter(|user| !user.is_within(slot)) {
-            if !users.iter().any(|known| Arc::ptr_eq(known, &user)) {
+        for user in inner.found_by() {
+            if !user.is_within(slot) && known.insert(address(&user)) {
                 users.push(user);
             }
         }
         ahead.extend(inner.children());
     }
     users
-}
-
-/// Who has found the service, who has found those, and so on; each behind one that it has found.
-fn users_of_users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
-    let (mut all, mut next): (Vec<Arc<Slot>>, _) = (users(slot), 0);
-    while next < all.len() {
-        for user in users(&all[next]) {
-            let is_known =
-                Arc::ptr_eq(&user, slot) || all.iter().any(|known| Arc::ptr_eq(known, &user));
-            if !is_known {
-                all.push(user);
-            }
-        }
-        next += 1;
-    }
-    all
 }

@@ -92,7 +92,7 @@ impl Context {
     /// services by hand; there, nothing is restarted, and the tree can't be changed.
     pub fn root(resources: Resources, workers: Workers) -> (Self, Failures) {
         let tree = Tree::new();
-        let requests = tree.open();
+        let requests = tree.open(false);
         (Self::of_tree(tree, resources, workers), Failures(requests))
     }
 
@@ -112,11 +112,6 @@ impl Context {
     pub(super) fn of_service(&self, slot: &Arc<Slot>) -> Self {
         let here = self.here.child(slot.path().name());
         Self { here, slot: slot.clone(), run: Arc::default(), ..self.clone() }
-    }
-
-    /// The same for another run.
-    pub(super) fn renewed(&self) -> Self {
-        Self { run: Arc::default(), ..self.clone() }
     }
 
     /// The service's place in the tree.

@@ -1,9 +1,11 @@
 //! What services count, to be read from any thread.
 
+use super::error::guarded;
 use crate::sync::Mutex;
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::error;
 
 /// A number that only grows: requests answered, bytes sent. Cheap to clone; all clones count together.
 ///
@@ -70,7 +72,7 @@ impl Sample {
 /// Several numbers that a service keeps in its own way, cheaper perhaps than a [`Counter`] each, and that are
 /// added up only when somebody reads them.
 pub trait Counters: Any + Send + Sync {
-    /// Reads all of them. Called from any thread, at any time.
+    /// Reads all of them. Called from any thread, at any time; whoever looks at the tree waits for it.
     fn read(&self) -> Vec<Sample>;
 }
 
@@ -78,6 +80,7 @@ pub trait Counters: Any + Send + Sync {
 #[derive(Default)]
 pub(super) struct Counted(Mutex<Vec<Named>>);
 
+#[derive(Clone)]
 struct Named {
     /// By which the same counters are found again after a restart.
     name: String,
@@ -105,23 +108,40 @@ impl Counted {
 
     /// The counters of this type and name; those that `new` makes, unless there are any.
     pub(super) fn group<C: Counters>(&self, name: &str, new: impl FnOnce() -> C) -> Arc<C> {
-        let mut all = self.0.lock();
-        if let Some(named) = all.iter().find(|named| named.name == name) {
-            let counters: Arc<dyn Any + Send + Sync> = named.counters.clone();
-            if let Ok(same) = counters.downcast() {
-                return same;
-            }
+        if let Some(same) = same(&self.0.lock(), name) {
+            return same;
         }
-        let counters = Arc::new(new());
+        let counters = Arc::new(new()); // a service's own code, and therefore under no lock
+        let mut all = self.0.lock();
+        if let Some(same) = same(&all, name) {
+            return same; // somebody else was faster
+        }
         all.retain(|named| named.name != name);
         all.push(Named { name: name.into(), counters: counters.clone() });
         counters
     }
 
-    pub(super) fn read(&self) -> Vec<Sample> {
-        let all: Vec<_> = self.0.lock().iter().map(|named| named.counters.clone()).collect();
-        all.iter().flat_map(|counters| counters.read()).collect()
+    /// Goes on with the counters of another service.
+    pub(super) fn inherit(&self, before: &Counted) {
+        let counters = before.0.lock().clone();
+        *self.0.lock() = counters;
     }
+
+    /// All numbers. Counters that panic are left out; the log says so.
+    pub(super) fn read(&self) -> Vec<Sample> {
+        let all = self.0.lock().clone();
+        let read = |named: &Named| {
+            guarded(|| named.counters.read())
+                .inspect_err(|panic| error!("the counters {:?} {panic}", named.name))
+        };
+        all.iter().filter_map(|named| read(named).ok()).flatten().collect()
+    }
+}
+
+fn same<C: Counters>(all: &[Named], name: &str) -> Option<Arc<C>> {
+    let named = all.iter().find(|named| named.name == name)?;
+    let counters: Arc<dyn Any + Send + Sync> = named.counters.clone();
+    counters.downcast().ok()
 }
 
 #[cfg(test)]

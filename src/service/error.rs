@@ -4,6 +4,7 @@ use super::{BoxError, ServicePath};
 use crate::chain::chain;
 use std::any::Any;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What a service was doing, or was asked to do, when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,11 @@ fn group(path: &ServicePath) -> String {
 
 fn join(paths: &[ServicePath]) -> String {
     paths.iter().map(ServicePath::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Calls a service's own code. A panic in there is an error.
+pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> Result<R, BoxError> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(panicked)
 }
 
 /// The message of a panic, as an error.

@@ -6,16 +6,15 @@ use super::node::{Node, NotResumed};
 use super::request::{Change, Ended, Request};
 use super::restart::Verdict;
 use super::run::Run;
-use super::{
-    Context, MultiService, Resources, ServiceError, ServicePath, State, Step, Tree, TreeError,
-};
+use super::{Context, MultiService, Resources, ServiceError, State, Step, Tree, TreeError};
 use crate::chain::chain;
 use futures::future::join_all;
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tracing::{error, info};
 
 /// A tree that is kept running. No longer, when this is dropped.
@@ -26,7 +25,7 @@ pub(super) struct KeptRunning {
 
 /// Keeps the services of this tree running, on its first worker.
 pub(super) fn keep_running(cx: &Context, services: &MultiService) -> KeptRunning {
-    let requests = cx.tree().open();
+    let requests = cx.tree().open(true);
     let (sender, failures) = mpsc::unbounded_channel();
     let keeper = Keeper {
         services: services.clone(),
@@ -68,6 +67,8 @@ struct Restart {
     /// The run that is over, unless it has been stopped already.
     run: Option<Arc<Run>>,
     after: Duration,
+    /// What the service keeps whose failure this is, until the one to be restarted keeps it.
+    kept: Option<Box<dyn Any + Send>>,
 }
 
 async fn serve(keeper: Arc<Keeper>, mut requests: mpsc::UnboundedReceiver<Request>) {
@@ -99,13 +100,19 @@ async fn carry_out(
     let Keeper { services, tree, resources, .. } = &*keeper;
     let mut changes = Changes::new(services, tree, resources);
     let outcome = changes.make(change).await;
-    // Whoever asked may not wait for it.
-    let _ = reply.send(outcome);
-    let restarts = changes.failed().into_iter().filter_map(|node| {
-        let failure = node.slot().report().failure.unwrap_or_default();
-        let after = keeper.decide(&node, Some(&failure))?;
-        Some(restart_until_it_runs(keeper.clone(), Restart { node, run: None, after }))
-    });
+    if let Err(Err(error)) = reply.send(outcome) {
+        error!("a change that nobody waits for was not made: {}", chain(&error));
+    }
+    let mut restarts = Vec::new();
+    for (node, failure) in changes.failed() {
+        match keeper.decide(&node, Some(&failure)) {
+            Some(after) => {
+                let restart = Restart { node, run: None, after, kept: None };
+                restarts.push(restart_until_it_runs(keeper.clone(), restart));
+            }
+            None => keeper.let_go(&node).await,
+        }
+    }
     join_all(restarts).await;
 }
 
@@ -120,43 +127,65 @@ impl Keeper {
     /// Says what follows from the end of a service's run.
     fn ended(&self, Ended { path, run, cause }: Ended) -> Option<Restart> {
         let failure = cause.map(|cause| ServiceError::locate(&path, Step::Run, cause));
-        let node = self.nearest(&path);
-        let is_current =
-            |node: &Arc<Node>| node.run().is_some_and(|run_now| Arc::ptr_eq(&run_now, &run));
-        let Some(node) = node.filter(|node| is_current(node) && !run.is_closing()) else {
+        let node = self.services.nearest(&path).map(|(_, node)| node);
+        // A service that is not in the tree is one that the nearest one has for itself.
+        let is_current = |node: &Arc<Node>, current: &Arc<Run>| {
+            Arc::ptr_eq(current, &run) || node.slot().path() != path
+        };
+        let current = node.and_then(|node| node.run().map(|current| (node, current)));
+        let current = current.filter(|(node, now)| is_current(node, now) && !run.is_closing());
+        let Some((node, current)) = current else {
             let failure = failure.as_ref()?;
             span_of(&path).in_scope(|| error!("while stopping: {}", chain(failure)));
             return None;
         };
         match failure {
-            Some(failure) => self.failed(node, Some(run), failure),
-            None => {
-                let after = self.decide(&node, None)?;
-                Some(Restart { node, run: Some(run), after })
-            }
+            Some(failure) if Arc::ptr_eq(&current, &run) => self.failed(node, Some(run), failure),
+            Some(failure) => self.failed_within(&node, failure),
+            None if !Arc::ptr_eq(&current, &run) => None,
+            None => match self.decide(&node, None) {
+                Some(after) => Some(Restart { node, run: Some(run), after, kept: None }),
+                None => None,
+            },
         }
     }
 
     /// Finds out who deals with a failure: the service's own policy, or that of a group around it. `None`: nobody
-    /// does, and the application has failed.
+    /// does, and the application has failed; or somebody is at it already.
     fn failed(
         &self,
-        mut node: Arc<Node>,
-        mut run: Option<Arc<Run>>,
+        node: Arc<Node>,
+        run: Option<Arc<Run>>,
         failure: ServiceError,
     ) -> Option<Restart> {
-        let text = chain(&failure);
-        loop {
-            if let Some(after) = self.decide(&node, Some(&text)) {
-                return Some(Restart { node, run, after });
-            }
-            let group = node.slot().path().parent().and_then(|group| self.services.locate(&group));
-            let Some((_, group)) = group else {
+        if let Some(after) = self.decide(&node, Some(&chain(&failure))) {
+            return Some(Restart { node, run, after, kept: None });
+        }
+        let group = node.slot().path().parent().and_then(|group| self.services.locate(&group));
+        match group {
+            Some((_, group)) => self.failed_within(&group, failure),
+            None => {
                 // Without a receiver the application is gone.
                 let _ = self.failures.send(failure);
-                return None;
-            };
-            (node, run) = (group.clone(), group.run());
+                None
+            }
+        }
+    }
+
+    /// The same for the failure of something in the service. Its run fails only once, however much in it does.
+    fn failed_within(&self, node: &Arc<Node>, failure: ServiceError) -> Option<Restart> {
+        let (run, state) = (node.run(), node.slot().state());
+        match run.filter(|run| run.end() || state == State::Finished) {
+            Some(run) => self.failed(node.clone(), Some(run), failure),
+            None => {
+                let path = node.slot().path();
+                let _in_span = span_of(&failure.path).entered();
+                error!(
+                    "{}; the service {path} has failed or is being stopped already",
+                    chain(&failure)
+                );
+                None
+            }
         }
     }
 
@@ -189,25 +218,28 @@ impl Keeper {
 
     /// Stops what is left of a run, and starts the service again when it is time. Returns what is to be restarted
     /// instead, if that fails for good.
-    async fn restart(&self, Restart { node, run, mut after }: Restart) -> Option<Restart> {
-        let path = node.slot().path();
+    async fn restart(&self, Restart { node, run, mut after, kept }: Restart) -> Option<Restart> {
+        let (path, interrupt) = (node.slot().path(), node.interrupt());
         if let Some(run) = run {
             let kept = self.resources.belongings().map(|all| all.keep(&path));
-            let deadline = Instant::now() + self.tree.stop_timeout();
-            if !node.end_failed_run(&run, deadline, kept).await {
+            if !node.end_failed_run(&run, self.tree.stop_deadline(), kept).await {
                 return None; // it has been stopped or restarted meanwhile
             }
         }
-        let (interrupt, weak) = (node.interrupt(), Arc::downgrade(&node));
-        node.slot().set_waiting(after);
+        drop(kept); // the service has it now
+        let weak = Arc::downgrade(&node);
         drop(node);
         loop {
+            let node = weak.upgrade().filter(|_| !interrupt.is_cancelled())?;
+            node.slot().set_waiting(after);
+            drop(node);
             tokio::select! {
                 () = interrupt.cancelled() => return None,
                 () = sleep(after) => {}
             }
             let node = weak.upgrade()?;
-            let failure = match node.resume().await {
+            let group = self.services.group(&path.parent()?)?;
+            let failure = match group.resume(&node).await {
                 Ok(()) => {
                     node.slot().count_restart();
                     span_of(&path).in_scope(|| info!("is running again"));
@@ -219,18 +251,19 @@ impl Keeper {
             match self.failed(node.clone(), None, failure) {
                 Some(next) if Arc::ptr_eq(&next.node, &node) => after = next.after,
                 next => {
-                    node.let_go().await;
-                    return next;
+                    let kept = node.take_kept().await;
+                    return next.map(|next| Restart { kept, ..next });
                 }
             }
-            node.slot().set_waiting(after);
         }
     }
 
-    /// The service at `path`, or the innermost group around it.
-    fn nearest(&self, path: &ServicePath) -> Option<Arc<Node>> {
-        let around = std::iter::successors(Some(path.clone()), ServicePath::parent);
-        around.filter_map(|path| self.services.locate(&path)).map(|(_, node)| node).next()
+    /// Gives back what was kept for a run that will not come.
+    async fn let_go(&self, node: &Node) {
+        drop(node.take_kept().await);
+        if let Some(belongings) = self.resources.belongings() {
+            belongings.let_go();
+        }
     }
 }
 

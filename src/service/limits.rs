@@ -35,4 +35,11 @@ impl Limits {
         let abandon = (deadline + TIME_TO_ABANDON).max(own + TIME_TO_ABANDON_LATE);
         Self { deadline: own, abandon }
     }
+
+    /// For a group that begins to stop now: it is waited for as long as the last of its services may be.
+    pub(super) fn of_group(deadline: Instant) -> Self {
+        let own = Self::from_now(deadline);
+        let abandon = own.abandon.max(deadline + LATEST_DEADLINE + TIME_TO_ABANDON_LATE);
+        Self { abandon, ..own }
+    }
 }

@@ -27,6 +27,7 @@
 
 mod application;
 mod changes;
+mod child;
 mod client;
 mod context;
 mod counters;
@@ -34,6 +35,7 @@ mod error;
 mod files;
 mod function;
 mod handle;
+mod instance;
 mod keeper;
 mod limits;
 mod managed;

@@ -1,5 +1,6 @@
 //! A service that holds services.
 
+use super::child::Child;
 use super::node::{Node, NotResumed};
 use super::slot::Slot;
 use super::{
@@ -32,15 +33,10 @@ struct Members {
     children: IndexMap<String, Child>,
     /// Of the last start.
     cx: Option<Context>,
-    /// Whether the children are started, so that new ones are, too.
+    /// Whether the children are to run: from the begin of the group's start to the begin of its stop.
+    wanted: bool,
+    /// Whether all of them have started.
     running: bool,
-}
-
-#[derive(Clone)]
-struct Child {
-    node: Arc<Node>,
-    /// What it holds itself.
-    group: Option<MultiService>,
 }
 
 impl MultiService {
@@ -55,12 +51,14 @@ impl MultiService {
     /// If the name is taken or can't be one ([A-Za-z0-9_-]+), or the service is running
     /// ([`add_and_start`](Self::add_and_start) is for that).
     pub fn add(&self, name: impl Into<String>, child: impl Into<Managed>) -> Result<(), AddError> {
-        let (name, mut members) = (name.into(), self.0.lock());
+        let name = name.into();
+        let child = Child::new(child.into(), Arc::default(), &self.path_of(&name))?;
+        let mut members = self.0.lock();
         members.refuse(&name)?;
-        if members.running {
+        if members.wanted {
             return Err(AddError::Running(name));
         }
-        members.children.insert(name, Child::new(child.into(), Arc::default()));
+        members.children.insert(name, child);
         Ok(())
     }
 
@@ -94,24 +92,44 @@ impl MultiService {
     ) -> Result<(), AddError> {
         let (name, child) = (name.into(), child.into());
         let Some(cx) = self.context() else { return self.add(name, child) };
-        let slot: Arc<Slot> = Arc::default();
-        let child = Child::new(child, slot.clone());
-        let node = child.node.clone();
-        {
-            // It is a child from now on, so that it is stopped even if this future is dropped half-way.
-            let mut members = self.0.lock();
-            members.refuse(&name)?;
-            members.children.insert(name.clone(), child);
-        }
-        slot.enter(cx.slot(), &name, node.handle());
-        let path = slot.path();
-        let started = node.start_late(cx.of_service(&slot)).await;
-        let Err(not_started) = started else { return Ok(()) };
+        let (slot, path) = (Arc::<Slot>::default(), cx.path().child(&name));
+        let child = Child::new(child, slot.clone(), &path)?;
+        let (node, handle) = (child.node.clone(), child.handle(&path)?);
+        self.insert(&name, child)?;
+        slot.enter(cx.slot(), &name, handle);
+        let Err(not_started) = self.resume(&node).await else { return Ok(()) };
         self.take_out(&name, &node);
         Err(match not_started {
             NotResumed::Failed(error) => error.into(),
             NotResumed::Interrupted => AddError::Interrupted(path),
         })
+    }
+
+    /// Takes a child in. It is stopped with the others from now on, even if nobody starts it.
+    fn insert(&self, name: &str, child: Child) -> Result<(), AddError> {
+        let mut members = self.0.lock();
+        members.refuse(name)?;
+        members.children.insert(name.into(), child);
+        Ok(())
+    }
+
+    /// Starts a child, unless it runs. It must not be started if the group is not, if it has been taken out of the
+    /// group, or if somebody has stopped it by its path.
+    pub(super) async fn resume(&self, node: &Arc<Node>) -> Result<(), NotResumed> {
+        node.resume(|| self.context_of(node)).await
+    }
+
+    fn context_of(&self, node: &Arc<Node>) -> Option<Context> {
+        let (slot, path) = (node.slot(), node.slot().path());
+        let is_child = self.node(path.name()).is_some_and(|child| Arc::ptr_eq(&child, node));
+        let cx = self.context().filter(|_| is_child && !slot.is_held())?;
+        Some(cx.of_service(slot))
+    }
+
+    /// The path of a child of that name, as far as this group knows its own.
+    fn path_of(&self, name: &str) -> ServicePath {
+        let own = self.0.lock().cx.as_ref().map(|cx| cx.path().clone());
+        own.unwrap_or(ServicePath::root()).child(name)
     }
 
     /// Takes a child out, stopping it first if it runs. `None`: there is no child of that name.
@@ -141,15 +159,19 @@ impl MultiService {
         }
     }
 
-    /// Puts a service where another one is, in its slot. Returns the node of the new one, and what brings back the
-    /// old one. `None`: there is none of that name.
-    pub(super) fn swap(&self, name: &str, service: Managed) -> Option<(Arc<Node>, Swapped)> {
-        let mut members = self.0.lock();
-        let child = members.children.get_mut(name)?;
-        let new = Child::new(service, child.node.slot().clone());
-        let node = new.node.clone();
-        let old = std::mem::replace(child, new);
-        Some((node, Swapped { group: self.clone(), name: name.into(), old }))
+    /// Puts a service where another one is, in its slot. Returns what brings back the old one. `None`: that is not
+    /// there any more.
+    pub(super) fn swap(&self, old: &Arc<Node>, new: Child) -> Option<Swapped> {
+        let (slot, new_node) = (old.slot(), new.node.clone());
+        let name = slot.path().name().to_owned();
+        let old = {
+            let mut members = self.0.lock();
+            let child = members.children.get_mut(&name).filter(|c| Arc::ptr_eq(&c.node, old))?;
+            std::mem::replace(child, new.clone())
+        };
+        new.inherit(&old);
+        slot.forget_children();
+        Some(Swapped { group: self.clone(), name, old, new: new_node })
     }
 
     /// Looks at the child called `name`. `None`: there is none, or it is being started or stopped just now.
@@ -200,20 +222,27 @@ impl MultiService {
         self.0.lock().running
     }
 
-    /// The context of this group, while it runs.
+    /// The context of this group. `None`: its children are not to run.
     pub(super) fn context(&self) -> Option<Context> {
         let members = self.0.lock();
-        members.cx.clone().filter(|_| members.running)
+        members.cx.clone().filter(|_| members.wanted)
+    }
+
+    pub(super) fn child(&self, name: &str) -> Option<Child> {
+        self.0.lock().children.get(name).cloned()
+    }
+
+    pub(super) fn children(&self) -> Vec<(String, Child)> {
+        self.0.lock().named()
     }
 
     fn node(&self, name: &str) -> Option<Arc<Node>> {
-        self.0.lock().children.get(name).map(|child| child.node.clone())
+        self.child(name).map(|child| child.node)
     }
 
     /// The group at `path`, seen from here. `None`: there is none, or the service there holds no others.
     pub(super) fn group(&self, path: &ServicePath) -> Option<MultiService> {
-        let inner =
-            |group: MultiService, name: &str| group.0.lock().children.get(name)?.group.clone();
+        let inner = |group: MultiService, name: &str| group.child(name)?.group;
         path.names().try_fold(self.clone(), inner)
     }
 
@@ -222,6 +251,12 @@ impl MultiService {
         let group = self.group(&path.parent()?)?;
         let node = group.node(path.name())?;
         Some((group, node))
+    }
+
+    /// The service at `path`, or the innermost one around it, and the group that holds that.
+    pub(super) fn nearest(&self, path: &ServicePath) -> Option<(MultiService, Arc<Node>)> {
+        let mut around = std::iter::successors(Some(path.clone()), ServicePath::parent);
+        around.find_map(|path| self.locate(&path))
     }
 
     fn nodes(&self) -> Vec<Arc<Node>> {
@@ -238,6 +273,10 @@ impl MultiService {
 }
 
 impl Members {
+    fn named(&self) -> Vec<(String, Child)> {
+        self.children.iter().map(|(name, child)| (name.clone(), child.clone())).collect()
+    }
+
     /// Refuses names that are taken or that would not fit into a path.
     fn refuse(&self, name: &str) -> Result<(), AddError> {
         if !ServicePath::is_name(name) {
@@ -250,30 +289,30 @@ impl Members {
     }
 }
 
-impl Child {
-    fn new(managed: Managed, slot: Arc<Slot>) -> Self {
-        let group = managed.service.children().cloned();
-        Self { node: Arc::new(Node::new(managed, slot)), group }
-    }
-}
-
 /// A child that another one has taken the place of.
 pub(super) struct Swapped {
     group: MultiService,
     name: String,
     old: Child,
+    new: Arc<Node>,
 }
 
 impl Swapped {
-    pub(super) fn old(&self) -> &Arc<Node> {
-        &self.old.node
+    pub(super) fn new(&self) -> &Arc<Node> {
+        &self.new
     }
 
-    /// Puts it back.
-    pub(super) fn undo(self) {
-        if let Some(child) = self.group.0.lock().children.get_mut(&self.name) {
-            *child = self.old;
-        }
+    /// Puts it back. `false`: the one in its place has been taken out meanwhile.
+    pub(super) fn undo(self) -> bool {
+        let mut members = self.group.0.lock();
+        let child = members.children.get_mut(&self.name);
+        let Some(child) = child.filter(|child| Arc::ptr_eq(&child.node, &self.new)) else {
+            return false;
+        };
+        let new = std::mem::replace(child, self.old);
+        drop(members);
+        new.node.slot().forget_children();
+        true
     }
 }
 
@@ -287,20 +326,9 @@ impl Service for MultiService {
     }
 
     async fn start(&mut self, cx: &Context) -> Result<(), BoxError> {
-        let nodes = self.nodes();
-        cx.slot().becomes_group();
-        {
-            let mut members = self.0.lock();
-            members.cx = Some(cx.clone());
-            for (name, child) in &members.children {
-                child.node.slot().enter(cx.slot(), name, child.node.handle());
-            }
-        }
-        for node in &nodes {
-            if let Err(error) = node.start(cx.of_service(node.slot())).await {
-                self.undo_start().await;
-                return Err(error.into());
-            }
+        if let Err(error) = self.start_all(cx).await {
+            self.undo_start().await;
+            return Err(error.into());
         }
         self.0.lock().running = true;
         Ok(())
@@ -336,11 +364,28 @@ impl Service for MultiService {
 }
 
 impl MultiService {
+    async fn start_all(&self, cx: &Context) -> Result<(), ServiceError> {
+        cx.slot().becomes_group();
+        let children = {
+            let mut members = self.0.lock();
+            (members.cx, members.wanted) = (Some(cx.clone()), true);
+            members.named()
+        };
+        for (name, child) in &children {
+            let handle = child.handle(&cx.path().child(name))?;
+            child.node.slot().enter(cx.slot(), name, handle);
+        }
+        for (_, child) in children {
+            child.node.start(cx.of_service(child.node.slot())).await?;
+        }
+        Ok(())
+    }
+
     /// From now on nobody is added, and the order in which the children stop is decided.
     fn begin_to_stop(&self) -> Option<Context> {
         let cx = {
             let mut members = self.0.lock();
-            members.running = false;
+            (members.wanted, members.running) = (false, false);
             members.cx.clone()
         };
         if let Some(cx) = &cx {

@@ -49,6 +49,10 @@ impl Run {
     pub(super) fn end(&self) -> bool {
         !self.ended.swap(true, Ordering::AcqRel)
     }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
 }
 
 impl Flag {

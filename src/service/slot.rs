@@ -8,6 +8,7 @@ use super::{Handle, ServicePath, ServiceReport, State};
 use crate::sync::Mutex;
 use indexmap::IndexMap;
 use std::collections::BTreeMap;
+use std::mem;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,10 @@ struct Inside {
     group: Weak<Slot>,
     /// What the service holds, in order.
     children: Option<Box<IndexMap<String, Arc<Slot>>>>,
+    /// Whether it is of a part of the service around it, which has no calls of its own.
+    is_part: bool,
+    /// Whether somebody has stopped the service alone: it is to stay so when its group starts.
+    held: bool,
     handle: Option<Handle>,
     /// Whom this service has found, and who has found it, since their starts.
     finds: SlotSet,
@@ -59,6 +64,8 @@ impl Default for Slot {
             path: ServicePath::root(),
             group: Weak::new(),
             children: None,
+            is_part: false,
+            held: false,
             handle: None,
             finds: SlotSet::default(),
             found_by: SlotSet::default(),
@@ -90,7 +97,8 @@ impl Slot {
     pub(super) fn enter(self: &Arc<Self>, group: &Arc<Slot>, name: &str, handle: Option<Handle>) {
         let path = group.path().child(name);
         self.join(group, path);
-        self.inside.lock().handle = handle;
+        let before = mem::replace(&mut self.inside.lock().handle, handle);
+        drop(before); // with a service's own code, and therefore under no lock
         let mut group = group.inside.lock();
         group.children.get_or_insert_default().insert(name.into(), self.clone());
     }
@@ -99,6 +107,7 @@ impl Slot {
     pub(super) fn within(group: &Arc<Slot>, name: &str) -> Arc<Slot> {
         let slot = Arc::new(Slot::default());
         slot.join(group, group.path().child(name));
+        slot.inside.lock().is_part = true;
         slot
     }
 
@@ -122,6 +131,25 @@ impl Slot {
         if let Some(removed) = removed {
             removed.inside.lock().group = Weak::new();
         }
+    }
+
+    /// Says that the service here holds nothing, as far as is known.
+    pub(super) fn forget_children(&self) {
+        let children = self.inside.lock().children.take();
+        drop(children); // under no lock
+    }
+
+    /// Takes over what belongs to the path, whatever service is there.
+    pub(super) fn inherit(&self, before: &Slot) {
+        let held = before.is_held();
+        self.counted.inherit(&before.counted);
+        self.inside.lock().held = held;
+    }
+
+    /// The slot of the service that this is a part of.
+    pub(super) fn owner(self: &Arc<Self>) -> Arc<Slot> {
+        let is_whole = |slot: &Arc<Slot>| !slot.inside.lock().is_part;
+        self.and_around().find(is_whole).unwrap_or_else(|| self.clone())
     }
 
     pub(super) fn group(&self) -> Option<Arc<Slot>> {
@@ -178,7 +206,7 @@ impl Slot {
 
     /// Forgets what the service here has found. Returns whether there was anything.
     pub(super) fn forget_finds(self: &Arc<Self>) -> bool {
-        let finds = std::mem::take(&mut self.inside.lock().finds);
+        let finds = mem::take(&mut self.inside.lock().finds);
         finds.iter().for_each(|found| found.inside.lock().found_by.remove(self));
         !finds.is_empty()
     }
@@ -223,6 +251,15 @@ impl Slot {
 
     // What is said of the service.
 
+    pub(super) fn is_held(&self) -> bool {
+        self.inside.lock().held
+    }
+
+    /// Says whether the service is to stay stopped when its group starts.
+    pub(super) fn hold(&self, held: bool) {
+        self.inside.lock().held = held;
+    }
+
     pub(super) fn state(&self) -> State {
         self.inside.lock().state
     }
@@ -241,6 +278,13 @@ impl Slot {
         let mut inside = self.inside.lock();
         inside.enter_state(State::Waiting);
         inside.next_start = Instant::now().checked_add(after);
+    }
+
+    /// If the service was to be started again, that will not happen.
+    pub(super) fn waits_no_longer(&self) {
+        if self.state() == State::Waiting {
+            self.set_state(State::Stopped);
+        }
     }
 
     /// Says why the service has failed.
@@ -281,25 +325,33 @@ impl Inside {
     }
 }
 
-/// Slots, in no order.
+/// Slots, in no order. Those that are gone are left out from time to time.
 #[derive(Default)]
-pub(super) struct SlotSet(BTreeMap<usize, Weak<Slot>>);
+pub(super) struct SlotSet {
+    slots: BTreeMap<usize, Weak<Slot>>,
+    /// How many are there when it is time.
+    full_at: usize,
+}
 
 impl SlotSet {
     pub(super) fn insert(&mut self, slot: &Arc<Slot>) {
-        self.0.insert(address(slot), Arc::downgrade(slot));
+        if self.slots.len() >= self.full_at {
+            self.slots.retain(|_, slot| slot.strong_count() > 0);
+            self.full_at = 2 * self.slots.len().max(8);
+        }
+        self.slots.insert(address(slot), Arc::downgrade(slot));
     }
 
     pub(super) fn remove(&mut self, slot: &Arc<Slot>) {
-        self.0.remove(&address(slot));
+        self.slots.remove(&address(slot));
     }
 
     fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.slots.is_empty()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = Arc<Slot>> {
-        self.0.values().filter_map(Weak::upgrade)
+        self.slots.values().filter_map(Weak::upgrade)
     }
 }
 

@@ -8,9 +8,13 @@ use crate::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// How long a service that is restarted, replaced or removed may take to stop, unless somebody says otherwise.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Takes the place of times that no clock goes to the end of.
+const LONGEST_STOP_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The services of one application, to be looked at and changed by their paths while they run. Cheap to clone;
 /// may be used from any thread.
@@ -40,8 +44,15 @@ struct Inside {
     finders: Mutex<SlotSet>,
     all_started: watch::Sender<bool>,
     /// Where requests go while the application runs.
-    requests: Mutex<Option<mpsc::UnboundedSender<Request>>>,
+    requests: Mutex<Option<Requests>>,
     stop_timeout: Mutex<Duration>,
+}
+
+#[derive(Clone)]
+struct Requests {
+    sender: mpsc::UnboundedSender<Request>,
+    /// Whether somebody carries out changes.
+    can_change: bool,
 }
 
 impl Tree {
@@ -136,28 +147,32 @@ impl Tree {
     }
 
     async fn change(&self, change: Change) -> Result<(), TreeError> {
+        let Some(requests) = self.requests().filter(|requests| requests.can_change) else {
+            return Err(TreeError::NotRunning);
+        };
         let (reply, answer) = oneshot::channel();
-        self.request(Request::Change(change, reply));
+        // Without a receiver the application is gone, and so is the reply.
+        let _ = requests.sender.send(Request::Change(change, reply));
         answer.await.unwrap_or(Err(TreeError::NotRunning))
     }
 
-    fn request(&self, request: Request) {
-        if let Some(requests) = &*self.0.requests.lock() {
-            // Without a receiver the application is gone.
-            let _ = requests.send(request);
-        }
+    fn requests(&self) -> Option<Requests> {
+        self.0.requests.lock().clone()
     }
 
-    /// From now on requests can be made.
-    pub(super) fn open(&self) -> mpsc::UnboundedReceiver<Request> {
+    /// From now on requests can be made: to say that a run has ended, and for changes, if somebody carries them out.
+    pub(super) fn open(&self, can_change: bool) -> mpsc::UnboundedReceiver<Request> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        *self.0.requests.lock() = Some(sender);
+        *self.0.requests.lock() = Some(Requests { sender, can_change });
         self.0.all_started.send_replace(false);
         receiver
     }
 
     pub(super) fn report_end(&self, ended: Ended) {
-        self.request(Request::Ended(ended));
+        if let Some(requests) = self.requests() {
+            // Without a receiver the application is gone.
+            let _ = requests.sender.send(Request::Ended(ended));
+        }
     }
 
     pub(super) fn root(&self) -> &Arc<Slot> {
@@ -178,10 +193,13 @@ impl Tree {
         let _ = receiver.wait_for(|started| *started).await;
     }
 
-    /// Takes down that one service has found another.
+    /// Takes down that one service has found another, unless it holds that itself.
     pub(super) fn has_found(&self, finder: &Arc<Slot>, found: &Arc<Slot>) {
-        finder.has_found(found);
-        self.0.finders.lock().insert(finder);
+        let finder = finder.owner();
+        if !found.is_within(&finder) {
+            finder.has_found(found);
+            self.0.finders.lock().insert(&finder);
+        }
     }
 
     /// Forgets what a service has found.
@@ -199,8 +217,10 @@ impl Tree {
         }
     }
 
-    pub(super) fn stop_timeout(&self) -> Duration {
-        *self.0.stop_timeout.lock()
+    /// When a service that is told to stop now has to have stopped.
+    pub(super) fn stop_deadline(&self) -> Instant {
+        let (now, timeout) = (Instant::now(), *self.0.stop_timeout.lock());
+        now.checked_add(timeout).unwrap_or(now + LONGEST_STOP_TIMEOUT)
     }
 
     pub(super) fn set_stop_timeout(&self, timeout: Duration) {

@@ -1,11 +1,13 @@
 //! The tree: what starts and stops when, and who is blamed when it does not.
 
 mod adding;
+mod attacks;
 mod changing;
 mod clients;
 mod failing;
 mod finding;
 mod functions;
+mod misbehaving;
 mod properties;
 mod restarting;
 mod starting;

@@ -1,0 +1,249 @@
+//! A service and which of its calls are due. Its own code is called here, and nowhere else while it runs.
+
+use super::error::{guarded, panicked};
+use super::limits::Limits;
+use super::restart::{Supervision, Verdict};
+use super::run::Run;
+use super::slot::Slot;
+use super::{
+    BoxError, Context, PrivilegedContext, Service, ServiceError, ServicePath, State, Step,
+    StopErrors,
+};
+use crate::chain::chain;
+use crate::sync::Mutex;
+use async_trait::async_trait;
+use futures::FutureExt;
+use std::any::Any;
+use std::mem;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::time::{Instant, timeout_at};
+use tracing::{Instrument, Span, debug, error, info};
+
+/// What is known of a service, whoever has the instance.
+pub(super) struct Known {
+    pub(super) slot: Arc<Slot>,
+    /// `None`: it is never restarted.
+    pub(super) supervision: Mutex<Option<Supervision>>,
+    /// The run that it is in.
+    run: Mutex<Option<Arc<Run>>>,
+    has_started_before: AtomicBool,
+}
+
+/// The service itself, with what its next call needs.
+pub(super) struct Instance {
+    pub(super) service: Box<dyn Service>,
+    phase: Phase,
+    closed: bool,
+    /// Of the last run.
+    cx: Option<Context>,
+    span: Span,
+    path: ServicePath,
+    /// What the process keeps for the next run.
+    pub(super) kept: Option<Box<dyn Any + Send>>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Phase {
+    Idle,
+    /// After the privileged start.
+    Prepared,
+    /// Within `start`; stays so when the start is cut off.
+    Starting,
+    Running,
+}
+
+/// Stands where a service was that has been taken out.
+struct Gone;
+
+#[async_trait]
+impl Service for Gone {
+    async fn start(&mut self, _: &Context) -> Result<(), BoxError> {
+        Err("it has been removed".into())
+    }
+
+    async fn stop(&mut self, _: Instant) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+impl Known {
+    pub(super) fn new(slot: Arc<Slot>, supervision: Option<Supervision>) -> Self {
+        let supervision = Mutex::new(supervision);
+        Self { slot, supervision, run: Mutex::default(), has_started_before: AtomicBool::default() }
+    }
+
+    /// The run that the service is in. `None`: it does not run.
+    pub(super) fn run(&self) -> Option<Arc<Run>> {
+        self.run.lock().clone()
+    }
+
+    /// What follows from the end of a run, or of an attempt to start one.
+    pub(super) fn ended(&self, failed: bool) -> (Verdict, u32) {
+        match &mut *self.supervision.lock() {
+            Some(supervision) if self.has_started_before.load(Ordering::Relaxed) => {
+                supervision.ended(failed)
+            }
+            _ => (Verdict::NotCovered, 1),
+        }
+    }
+
+    fn has_started(&self) {
+        self.has_started_before.store(true, Ordering::Relaxed);
+        self.slot.set_state(State::Running);
+        if let Some(supervision) = &mut *self.supervision.lock() {
+            supervision.started();
+        }
+    }
+
+    fn could_not_start(&self, error: &ServiceError) {
+        self.slot.set_state(State::Failed);
+        self.slot.set_failure(&chain(error));
+    }
+}
+
+impl Instance {
+    pub(super) fn new(service: Box<dyn Service>) -> Self {
+        Self {
+            service,
+            phase: Phase::Idle,
+            closed: false,
+            cx: None,
+            span: Span::none(),
+            path: ServicePath::root(),
+            kept: None,
+        }
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.phase == Phase::Running
+    }
+
+    pub(super) fn take_out(&mut self) -> Box<dyn Service> {
+        mem::replace(&mut self.service, Box::new(Gone))
+    }
+
+    pub(super) fn prepare(
+        &mut self,
+        cx: &PrivilegedContext,
+        known: &Known,
+    ) -> Result<(), ServiceError> {
+        let start = || self.service.privileged_start(cx);
+        let prepared = cx.span().in_scope(|| guarded(start)).flatten();
+        prepared.map_err(|cause| {
+            let error = ServiceError::locate(cx.path(), Step::PrivilegedStart, cause);
+            known.could_not_start(&error);
+            error
+        })?;
+        self.phase = Phase::Prepared;
+        self.closed = false;
+        self.path = cx.path().clone();
+        self.span = cx.span().clone();
+        Ok(())
+    }
+
+    /// Starts a service that does not run, from the first of its calls that is due.
+    pub(super) async fn prepare_and_begin(
+        &mut self,
+        cx: Context,
+        known: &Known,
+    ) -> Result<(), ServiceError> {
+        if self.phase != Phase::Prepared {
+            self.prepare(cx.privileged(), known)?;
+        }
+        self.begin(cx, known).await
+    }
+
+    pub(super) async fn begin(&mut self, cx: Context, known: &Known) -> Result<(), ServiceError> {
+        self.path = cx.path().clone();
+        self.span = cx.span().clone();
+        self.phase = Phase::Starting;
+        self.closed = false;
+        known.slot.set_state(State::Starting);
+        *known.run.lock() = Some(cx.run().clone());
+        let cx = &*self.cx.insert(cx);
+        // Called within, so that a panic before there is a future is caught, too.
+        let start = AssertUnwindSafe(async { self.service.start(cx).await }).catch_unwind();
+        let started = start.instrument(self.span.clone()).await;
+        if let Err(cause) = started.unwrap_or_else(|panic| Err(panicked(panic))) {
+            let error = ServiceError::locate(cx.path(), Step::Start, cause);
+            self.phase = Phase::Idle;
+            cx.run().close(); // for tasks that the start has left behind
+            self.run_is_over(known);
+            known.could_not_start(&error);
+            return Err(error);
+        }
+        self.phase = Phase::Running;
+        known.has_started();
+        self.span.in_scope(|| debug!("started"));
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self) {
+        if self.phase == Phase::Idle || mem::replace(&mut self.closed, true) {
+            return;
+        }
+        if let (Some(cx), Phase::Starting | Phase::Running) = (&self.cx, self.phase) {
+            cx.run().close();
+            cx.slot().set_state(State::Stopping);
+        }
+        let close = || self.service.close();
+        if let Err(panic) = self.span.in_scope(|| guarded(close)) {
+            let error = ServiceError::locate(&self.path, Step::Close, panic);
+            self.span.in_scope(|| error!("{}", chain(&error)));
+        }
+    }
+
+    /// Ends the run. Returns what went wrong, in this service or below.
+    pub(super) async fn end(&mut self, limits: Limits, known: &Known) -> Vec<ServiceError> {
+        self.close();
+        match mem::replace(&mut self.phase, Phase::Idle) {
+            Phase::Idle | Phase::Prepared => {
+                known.slot.waits_no_longer();
+                return Vec::new();
+            }
+            Phase::Starting | Phase::Running => {}
+        }
+        let service = &mut self.service;
+        let stop = AssertUnwindSafe(async { service.stop(limits.deadline).await }).catch_unwind();
+        let stop = timeout_at(limits.abandon, stop.instrument(self.span.clone()));
+        let outcome = match stop.await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(panic)) => Err(panicked(panic)),
+            Err(_) => Err("it had not stopped at the deadline".into()),
+        };
+        self.run_is_over(known);
+        known.slot.set_state(State::Stopped);
+        match outcome {
+            Ok(()) => {
+                self.span.in_scope(|| info!("stopped"));
+                Vec::new()
+            }
+            Err(cause) => StopErrors::flatten(&self.path, cause),
+        }
+    }
+
+    fn run_is_over(&self, known: &Known) {
+        *known.run.lock() = None;
+        if let Some(cx) = &self.cx {
+            cx.tree().forget_finds(&known.slot);
+        }
+    }
+
+    pub(super) fn log_all(&self, errors: Vec<ServiceError>) {
+        for error in errors {
+            self.span.in_scope(|| error!("{}", chain(&error)));
+        }
+    }
+}
+
+/// The service's own code runs once more: whoever drops it has more to do, even if that panics.
+impl Drop for Instance {
+    fn drop(&mut self) {
+        let service = self.take_out();
+        if let Err(panic) = guarded(|| drop(service)) {
+            self.span.in_scope(|| error!("when it was dropped, it {panic}"));
+        }
+    }
+}
