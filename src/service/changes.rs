@@ -155,7 +155,7 @@ impl<'a> Changes<'a> {
         slot.enter(cx.slot(), path.name(), handle);
         let started = match slot.is_held() {
             true => Ok(()),
-            false => group.resume(swapped.new()).await,
+            false => group.resume(swapped.replacement()).await,
         };
         if started.is_ok() {
             info!("replaced the service {path}");

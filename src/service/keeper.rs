@@ -143,10 +143,10 @@ impl Keeper {
             Some(failure) if Arc::ptr_eq(&current, &run) => self.failed(node, Some(run), failure),
             Some(failure) => self.failed_within(&node, failure),
             None if !Arc::ptr_eq(&current, &run) => None,
-            None => match self.decide(&node, None) {
-                Some(after) => Some(Restart { node, run: Some(run), after, kept: None }),
-                None => None,
-            },
+            None => {
+                let after = self.decide(&node, None)?;
+                Some(Restart { node, run: Some(run), after, kept: None })
+            }
         }
     }
 

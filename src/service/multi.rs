@@ -45,10 +45,10 @@ impl MultiService {
         Self::default()
     }
 
-    /// Adds a child to a service that is not running.
+    /// Adds a child to a service that is not running, nor starting.
     ///
     /// # Errors
-    /// If the name is taken or can't be one ([A-Za-z0-9_-]+), or the service is running
+    /// If the name is taken or can't be one ([A-Za-z0-9_-]+), or the service is running or starting
     /// ([`add_and_start`](Self::add_and_start) is for that).
     pub fn add(&self, name: impl Into<String>, child: impl Into<Managed>) -> Result<(), AddError> {
         let name = name.into();
@@ -81,7 +81,7 @@ impl MultiService {
         format!("service-{number}")
     }
 
-    /// Adds a child and, if this service is running, starts it.
+    /// Adds a child and, if this service is running or starting, starts it.
     ///
     /// # Errors
     /// As for [`add`](Self::add); and if the child fails to start, which then is not added.
@@ -298,7 +298,7 @@ pub(super) struct Swapped {
 }
 
 impl Swapped {
-    pub(super) fn new(&self) -> &Arc<Node> {
+    pub(super) fn replacement(&self) -> &Arc<Node> {
         &self.new
     }
 

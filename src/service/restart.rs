@@ -26,7 +26,8 @@ pub enum RestartWhen {
 /// A restart stops the service and starts the same instance again: its handle stays valid, and its sockets
 /// stay open, so that clients wait meanwhile. The service's siblings are not touched. If the service is not
 /// restarted, because its policy is `Never` or its limit is reached, the failure is passed on to the group that
-/// holds it, whose own policy decides. A failure that no group deals with ends the application.
+/// holds it, whose own policy decides. A failure that no group deals with ends the application. However many services
+/// of a group fail at the same time, that is one failure of the group.
 ///
 /// The first start is not covered: a service that fails to start then makes the start of the application, or
 /// the change that added it, fail.

@@ -216,6 +216,12 @@ impl Slot {
         self.inside.lock().finds.iter().collect()
     }
 
+    /// How many it remembers that it has found, whether they are still there or not.
+    #[cfg(test)]
+    pub(super) fn remembered(&self) -> usize {
+        self.inside.lock().finds.slots.len()
+    }
+
     /// Who has found the service here.
     pub(super) fn found_by(&self) -> Vec<Arc<Slot>> {
         self.inside.lock().found_by.iter().collect()

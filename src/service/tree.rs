@@ -108,10 +108,12 @@ impl Tree {
     }
 
     /// Stops a service, and starts another in its place. Those who have found it are stopped before and started
-    /// again after that, so that they find the new one. Sockets that both listen on stay open.
+    /// again after that, so that they find the new one. Sockets that both listen on stay open. In the place of one
+    /// that [has been stopped](Self::stop), the new one stays stopped, too; so do the services of a group.
     ///
     /// # Errors
-    /// If there is no such service, or the new one fails to start; then the old one has been started again.
+    /// If there is no such service, or the new one fails to start; then the old one has been started again, unless
+    /// its group has been stopped meanwhile.
     pub async fn replace(
         &self,
         path: &ServicePath,

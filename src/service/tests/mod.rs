@@ -2,6 +2,7 @@
 
 mod adding;
 mod attacks;
+mod belongings;
 mod changing;
 mod clients;
 mod failing;
