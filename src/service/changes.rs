@@ -1,8 +1,9 @@
 //! Changes of a running tree.
 
-use super::child::Child;
 use super::error::guarded;
+use super::multi::Child;
 use super::node::{Node, NotResumed};
+use super::replacement::Replacement;
 use super::request::{Change, IfFound};
 use super::slot::{Slot, address};
 use super::{
@@ -151,15 +152,16 @@ impl<'a> Changes<'a> {
             return Err(TreeError::GroupNotRunning(path.parent().unwrap_or(path)));
         };
         let old_handle = slot.handle();
-        let swapped = group.swap(old, new).ok_or_else(|| TreeError::Unknown(path.clone()))?;
+        let replacement =
+            Replacement::put(group, old, new).ok_or_else(|| TreeError::Unknown(path.clone()))?;
         slot.enter(cx.slot(), path.name(), handle);
         let started = match slot.is_held() {
             true => Ok(()),
-            false => group.resume(swapped.replacement()).await,
+            false => group.resume(replacement.node()).await,
         };
         if started.is_ok() {
             info!("replaced the service {path}");
-        } else if swapped.undo() {
+        } else if replacement.undo() {
             slot.enter(cx.slot(), path.name(), old_handle);
         }
         started.map_err(|e| self.not_started(group, &path, e))

@@ -27,7 +27,6 @@
 
 mod application;
 mod changes;
-mod child;
 mod client;
 mod context;
 mod counters;
@@ -42,6 +41,7 @@ mod managed;
 mod multi;
 mod node;
 mod path;
+mod replacement;
 mod request;
 mod resources;
 mod restart;

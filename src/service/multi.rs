@@ -1,11 +1,11 @@
 //! A service that holds services.
 
-use super::child::Child;
+use super::error::guarded;
 use super::node::{Node, NotResumed};
 use super::slot::Slot;
 use super::{
-    AddError, BoxError, Context, Files, Managed, PrivilegedContext, Restart, Service, ServiceError,
-    ServicePath, Settings, State, StopErrors,
+    AddError, BoxError, Context, Files, Handle, Managed, PrivilegedContext, Restart, Service,
+    ServiceError, ServicePath, Settings, State, Step, StopErrors,
 };
 use crate::sync::Mutex;
 use async_trait::async_trait;
@@ -37,6 +37,14 @@ struct Members {
     wanted: bool,
     /// Whether all of them have started.
     running: bool,
+}
+
+/// A service of a group.
+#[derive(Clone)]
+pub(super) struct Child {
+    pub(super) node: Arc<Node>,
+    /// What it holds itself.
+    pub(super) group: Option<MultiService>,
 }
 
 impl MultiService {
@@ -159,19 +167,13 @@ impl MultiService {
         }
     }
 
-    /// Puts a service where another one is, in its slot. Returns what brings back the old one. `None`: that is not
-    /// there any more.
-    pub(super) fn swap(&self, old: &Arc<Node>, new: Child) -> Option<Swapped> {
-        let (slot, new_node) = (old.slot(), new.node.clone());
-        let name = slot.path().name().to_owned();
-        let old = {
-            let mut members = self.0.lock();
-            let child = members.children.get_mut(&name).filter(|c| Arc::ptr_eq(&c.node, old))?;
-            std::mem::replace(child, new.clone())
-        };
-        new.inherit(&old);
-        slot.forget_children();
-        Some(Swapped { group: self.clone(), name, old, new: new_node })
+    /// Puts a child where another one is, and returns that. `None`: it is not there any more.
+    pub(super) fn exchange(&self, old: &Arc<Node>, new: Child) -> Option<Child> {
+        let path = old.slot().path();
+        let mut members = self.0.lock();
+        let child = members.children.get_mut(path.name());
+        let child = child.filter(|child| Arc::ptr_eq(&child.node, old))?;
+        Some(std::mem::replace(child, new))
     }
 
     /// Looks at the child called `name`. `None`: there is none, or it is being started or stopped just now.
@@ -289,30 +291,28 @@ impl Members {
     }
 }
 
-/// A child that another one has taken the place of.
-pub(super) struct Swapped {
-    group: MultiService,
-    name: String,
-    old: Child,
-    new: Arc<Node>,
-}
-
-impl Swapped {
-    pub(super) fn replacement(&self) -> &Arc<Node> {
-        &self.new
+impl Child {
+    /// The service that will be at `path`, in this slot.
+    ///
+    /// # Errors
+    /// If it panics when it is asked what it holds.
+    pub(super) fn new(
+        managed: Managed,
+        slot: Arc<Slot>,
+        path: &ServicePath,
+    ) -> Result<Self, ServiceError> {
+        let group = guarded(|| managed.service.children().cloned())
+            .map_err(|panic| ServiceError::locate(path, Step::Start, panic))?;
+        let node = Arc::new(Node::new(managed, slot, group.is_some()));
+        Ok(Self { node, group })
     }
 
-    /// Puts it back. `false`: the one in its place has been taken out meanwhile.
-    pub(super) fn undo(self) -> bool {
-        let mut members = self.group.0.lock();
-        let child = members.children.get_mut(&self.name);
-        let Some(child) = child.filter(|child| Arc::ptr_eq(&child.node, &self.new)) else {
-            return false;
-        };
-        let new = std::mem::replace(child, self.old);
-        drop(members);
-        new.node.slot().forget_children();
-        true
+    /// What the service shows to others.
+    ///
+    /// # Errors
+    /// If it panics.
+    pub(super) fn handle(&self, path: &ServicePath) -> Result<Option<Handle>, ServiceError> {
+        self.node.handle().map_err(|panic| ServiceError::locate(path, Step::Start, panic))
     }
 }
 
