@@ -140,7 +140,7 @@ impl Tree {
         self.change(Change::Stop { path: path.clone(), if_found }).await
     }
 
-    /// Starts a service that has been stopped, or has failed. Does nothing if it runs.
+    /// Starts a service that has been stopped, has finished, or has failed. Does nothing if it runs.
     ///
     /// # Errors
     /// As [`restart`](Self::restart).

@@ -118,3 +118,51 @@ async fn what_was_found_and_is_gone_is_forgotten() {
     assert!(cx.slot().remembered() < 50, "{}", cx.slot().remembered());
     application.stop(soon()).await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_failed_while_it_ran_or_has_finished_can_be_started() {
+    for outcome in [Err("out of ink"), Ok(())] {
+        let mut application = application([]);
+        let ending = ServiceFn::new(move |cx| async move {
+            let runs = cx.counter("runs", "How often it has run.");
+            runs.add(1);
+            if runs.get() == 1 {
+                return outcome.map_err(BoxError::from);
+            }
+            cx.closing().await;
+            Ok(())
+        });
+        application.add("a", ending).unwrap();
+        start(&mut application).await.unwrap();
+        sleep(SECOND).await;
+        let state =
+            |application: &Application| application.tree().report(&path("a")).unwrap().state;
+        assert!(matches!(state(&application), State::Failed | State::Finished));
+        application.tree().start(&path("a")).await.unwrap();
+        assert_eq!(state(&application), State::Running);
+        application.stop(soon()).await.unwrap();
+    }
+}
+
+/// A service that is added to a group while that starts is started by whoever adds it.
+#[tokio::test(start_paused = true)]
+async fn one_that_is_added_to_a_group_that_is_starting_is_started_and_stopped() {
+    let record = Record::default();
+    let mut application = Application::new("test");
+    let (services, noted) = (application.services().clone(), record.clone());
+    let adding = ServiceFn::ready_when_said(move |cx| {
+        let (services, noted) = (services.clone(), noted.clone());
+        async move {
+            services.add_and_start("late", noted.service()).await?;
+            cx.ready();
+            drop(services);
+            cx.closing().await;
+            Ok(())
+        }
+    });
+    application.add("adding", adding).unwrap();
+    start(&mut application).await.unwrap();
+    assert_eq!(record.take(), ["prepare late", "start late"]);
+    application.stop(soon()).await.unwrap();
+    assert_eq!(record.take(), ["close late", "stop late", "stopped late"]);
+}
