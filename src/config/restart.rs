@@ -5,9 +5,6 @@ use crate::service::{Restart, RestartWhen};
 use crate::value::{Value, read};
 use std::time::Duration;
 
-/// The shortest wait before a restart: a service that fails at once must not keep a core busy.
-const SHORTEST_DELAY: Duration = Duration::from_millis(10);
-
 /// The highest limit: as many times are remembered.
 const HIGHEST_LIMIT: u32 = 1000;
 
@@ -60,7 +57,7 @@ fn refuse_without_restart(section: &mut Section<'_>) {
 }
 
 fn delay(value: &Value<'_>) -> Result<Duration, String> {
-    let shortest = SHORTEST_DELAY.as_secs_f64();
+    let shortest = Restart::SHORTEST_DELAY.as_secs_f64();
     let expected = || format!("expected a number of seconds of at least {shortest}");
-    read::seconds(value).ok().filter(|delay| *delay >= SHORTEST_DELAY).ok_or_else(expected)
+    read::seconds(value).ok().filter(|delay| *delay >= Restart::SHORTEST_DELAY).ok_or_else(expected)
 }

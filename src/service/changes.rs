@@ -7,8 +7,8 @@ use super::replacement::Replacement;
 use super::request::{Change, IfFound};
 use super::slot::{Slot, address};
 use super::{
-    AddError, Handle, Managed, MultiService, Resources, ServiceError, ServicePath, StopErrors,
-    Tree, TreeError,
+    AddError, Handle, Managed, MultiService, Resources, ServiceError, ServicePath, State,
+    StopErrors, Tree, TreeError,
 };
 use crate::chain::chain;
 use std::any::Any;
@@ -20,8 +20,9 @@ use tracing::{error, info};
 /// Makes changes of one tree.
 pub(super) struct Changes<'a> {
     services: &'a MultiService,
-    tree: &'a Tree,
     resources: &'a Resources,
+    /// When all that stops for this change has to have stopped.
+    deadline: Instant,
     /// Services that ought to run, but failed to start again, and why.
     failed: Vec<(Arc<Node>, String)>,
 }
@@ -32,7 +33,7 @@ impl<'a> Changes<'a> {
         tree: &'a Tree,
         resources: &'a Resources,
     ) -> Self {
-        Self { services, tree, resources, failed: Vec::new() }
+        Self { services, resources, deadline: tree.stop_deadline(), failed: Vec::new() }
     }
 
     /// The services that ought to run, but failed to start again, and why.
@@ -49,7 +50,8 @@ impl<'a> Changes<'a> {
             Change::Stop { path, if_found } => self.stop(&path, if_found).await,
             Change::Start { path } => self.start(&path).await,
         };
-        if let Some(belongings) = self.resources.belongings() {
+        // (One that was refused while the application starts has others still to ask for what they need.)
+        if let Some(belongings) = self.resources.belongings().filter(|_| made.is_ok()) {
             belongings.let_go();
         }
         made
@@ -79,7 +81,7 @@ impl<'a> Changes<'a> {
     async fn remove(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
         let (group, node) = self.locate(path)?;
         self.refuse_if_found(&node, if_found)?;
-        let Some((service, outcome)) = group.remove(path.name(), self.deadline()).await else {
+        let Some((service, outcome)) = group.remove(path.name(), self.deadline).await else {
             return Err(TreeError::Unknown(path.clone()));
         };
         log(outcome.err());
@@ -118,7 +120,8 @@ impl<'a> Changes<'a> {
         let (group, old) = self.locate_in_running_group(path)?;
         let new = Child::new(service, old.slot().clone(), path)?;
         let handle = new.handle(path)?;
-        let users = self.users_of_users(&old);
+        let mut users = self.users_of_users(&old);
+        users.retain(|(_, user)| user.slot().state() != State::Finished); // they have done their work
         for (_, user) in users.iter().rev() {
             self.pause(user).await;
         }
@@ -215,7 +218,7 @@ impl<'a> Changes<'a> {
     /// Stops a service that will run again. What it has of the process is kept.
     async fn pause(&self, node: &Node) {
         let kept = self.keep(&node.slot().path());
-        let errors = node.pause(self.deadline(), kept).await;
+        let errors = node.pause(self.deadline, kept).await;
         errors.iter().for_each(|e: &ServiceError| error!("{}", chain(e)));
     }
 
@@ -246,10 +249,6 @@ impl<'a> Changes<'a> {
 
     fn keep(&self, path: &ServicePath) -> Option<Box<dyn Any + Send>> {
         self.resources.belongings().map(|belongings| belongings.keep(path))
-    }
-
-    fn deadline(&self) -> Instant {
-        self.tree.stop_deadline()
     }
 }
 

@@ -56,6 +56,10 @@ pub struct Restart {
 }
 
 impl Restart {
+    /// The shortest wait before a restart, so that a service that fails at once does not keep a core busy: 10 ms. A
+    /// shorter `delay` counts as this.
+    pub const SHORTEST_DELAY: Duration = Duration::from_millis(10);
+
     /// No restart.
     pub fn never() -> Self {
         Self {
@@ -80,8 +84,8 @@ impl Restart {
     /// The waits from one restart to the next, the shortest first. They never end.
     pub(super) fn waits(&self) -> ExponentialBuilder {
         ExponentialBuilder::default()
-            .with_min_delay(self.delay)
-            .with_max_delay(self.max_delay)
+            .with_min_delay(self.delay.max(Self::SHORTEST_DELAY))
+            .with_max_delay(self.max_delay.max(Self::SHORTEST_DELAY))
             .with_factor(FACTOR)
             .without_max_times()
     }
@@ -189,6 +193,14 @@ mod tests {
         let close = |(wait, expected): (&f64, &f64)| (wait - expected).abs() < 1e-6;
         assert!(waits.iter().zip(&expected).all(close), "{waits:?}");
         assert_eq!(attempts.failures, 12);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_always_a_wait() {
+        let policy =
+            Restart { delay: Duration::ZERO, max_delay: Duration::ZERO, ..Restart::always() };
+        let mut attempts = Attempts::default();
+        assert_eq!([wait(&mut attempts, &policy), wait(&mut attempts, &policy)], [0.01, 0.01]);
     }
 
     #[tokio::test(start_paused = true)]

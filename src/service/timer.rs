@@ -94,8 +94,10 @@ async fn repeat(
 
 /// The first time after now that is a whole number of intervals after `last`. `None`: no clock goes that far.
 fn next_time(last: Instant, interval: Duration) -> Option<Instant> {
-    let passed = last.elapsed().as_nanos() / interval.as_nanos() + 1;
-    last.checked_add(interval.checked_mul(u32::try_from(passed).ok()?)?)
+    let now = Instant::now();
+    let since = (now - last).as_nanos() % interval.as_nanos();
+    let since = Duration::from_nanos(u64::try_from(since).unwrap_or(u64::MAX));
+    now.checked_add(interval - since)
 }
 
 async fn until(time: Option<Instant>) {

@@ -171,6 +171,26 @@ async fn a_replacement_reaches_those_who_have_found_it_by_way_of_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_has_found_it_and_has_finished_does_not_run_again() {
+    let record = Record::default();
+    let noted = record.clone();
+    let once = ServiceFn::new(move |cx| {
+        let record = noted.clone();
+        async move {
+            record.note(cx.find::<&'static str>("word")?);
+            Ok(())
+        }
+    });
+    let mut application = running([("word", showing("rose")), ("once", once)]).await;
+    application.tree().replace(&path("word"), showing("lily")).await.unwrap();
+    assert_eq!(
+        (record.take(), state(&application, "once")),
+        (vec!["rose".to_owned()], Some(State::Finished))
+    );
+    application.stop(soon()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn if_the_replacement_fails_to_start_the_old_one_is_back() {
     let record = Record::default();
     let mut application =
