@@ -14,8 +14,15 @@ const WHEN: &[(&str, RestartWhen)] = &[
     ("always", RestartWhen::Always),
 ];
 
+const KEYS: [&str; 5] =
+    ["restart", "restart-delay", "restart-max-delay", "restart-window", "restart-limit"];
+
 /// Reads the keys of a service's table that say when it is restarted.
 pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
+    // Most services have none of them, and there may be ten thousand services.
+    if section.has_none_of(&KEYS) {
+        return Restart::never();
+    }
     let when = section
         .about("When it is started again after it has ended or failed [default: never]")
         .optional("restart", read::one_of(WHEN));
@@ -45,7 +52,7 @@ pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
 
 /// Keys without a meaning were meant to have one.
 fn refuse_without_restart(section: &mut Section<'_>) {
-    for key in ["restart-delay", "restart-max-delay", "restart-window", "restart-limit"] {
+    for key in &KEYS[1..] {
         if section.has(key) {
             let advice = "set restart = \"on-failure\" or \"always\", too";
             section.mistake(

@@ -38,7 +38,8 @@ impl Payload {
     /// If the file can't be read.
     pub fn read(file: &mut File) -> io::Result<Self> {
         let start = file.stream_position()?;
-        if file.metadata()?.len().saturating_sub(start) >= LARGE {
+        let length = file.metadata()?.len().saturating_sub(start);
+        if length >= LARGE {
             match Self::in_sealed_memory(file) {
                 Ok(payload) => return Ok(payload),
                 Err(e) => {
@@ -48,7 +49,9 @@ impl Payload {
             file.seek(io::SeekFrom::Start(start))?;
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)?;
+        bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
+        // (By `take`, the standard library does not ask for the length and the position again.)
+        file.take(u64::MAX).read_to_end(&mut bytes)?;
         Ok(bytes.into())
     }
 

@@ -118,8 +118,8 @@ impl<'a> Changes<'a> {
 
     async fn replace(&mut self, path: &ServicePath, service: Managed) -> Result<(), TreeError> {
         let (group, old) = self.locate_in_running_group(path)?;
-        let new = Child::new(service, old.slot().clone(), path)?;
-        let handle = new.handle(path)?;
+        let new = Child::new(service, old.slot().clone(), || path.clone())?;
+        let handle = new.handle(|| path.clone())?;
         let mut users = self.users_of_users(&old);
         users.retain(|(_, user)| user.slot().state() != State::Finished); // they have done their work
         for (_, user) in users.iter().rev() {

@@ -33,7 +33,10 @@ impl PrivilegedContext {
 
     /// The context of the child called `name`.
     pub fn child(&self, name: &str) -> Self {
-        let path = self.path.child(name);
+        self.at(self.path.child(name))
+    }
+
+    fn at(&self, path: ServicePath) -> Self {
         let span = span_of(&path);
         Self { path, span, resources: self.resources.clone() }
     }
@@ -108,10 +111,19 @@ impl Context {
         Self { here: self.here.child(name), slot, ..self.clone() }
     }
 
-    /// The context of the next run of the service in this slot, which stands in this one's group.
-    pub(super) fn of_service(&self, slot: &Arc<Slot>) -> Self {
-        let here = self.here.child(slot.path().name());
-        Self { here, slot: slot.clone(), run: Arc::default(), ..self.clone() }
+    /// The context of the next run of the service in this slot, which is in the group that has this context. `prepared`
+    /// is that of the service's privileged start, if it has had one.
+    pub(super) fn of_service(&self, slot: &Arc<Slot>, prepared: Option<PrivilegedContext>) -> Self {
+        let path = slot.path();
+        let is_here = |prepared: &PrivilegedContext| {
+            prepared.path == path && prepared.resources.are_those_of(&self.here.resources)
+        };
+        let here = match prepared.filter(is_here) {
+            Some(prepared) => prepared,
+            None => self.here.at(path),
+        };
+        let (tree, workers) = (self.tree.clone(), self.workers.clone());
+        Self { here, slot: slot.clone(), run: Arc::default(), tree, workers }
     }
 
     /// The service's place in the tree.

@@ -36,10 +36,10 @@ pub(super) struct Instance {
     pub(super) service: Box<dyn Service>,
     phase: Phase,
     closed: bool,
+    /// Of the privileged start, until there is a run.
+    prepared: Option<PrivilegedContext>,
     /// Of the last run.
     cx: Option<Context>,
-    span: Span,
-    path: ServicePath,
     /// What the process keeps for the next run.
     pub(super) kept: Option<Box<dyn Any + Send>>,
 }
@@ -105,15 +105,7 @@ impl Known {
 
 impl Instance {
     pub(super) fn new(service: Box<dyn Service>) -> Self {
-        Self {
-            service,
-            phase: Phase::Idle,
-            closed: false,
-            cx: None,
-            span: Span::none(),
-            path: ServicePath::root(),
-            kept: None,
-        }
+        Self { service, phase: Phase::Idle, closed: false, prepared: None, cx: None, kept: None }
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -126,10 +118,10 @@ impl Instance {
 
     pub(super) fn prepare(
         &mut self,
-        cx: &PrivilegedContext,
+        cx: PrivilegedContext,
         known: &Known,
     ) -> Result<(), ServiceError> {
-        let start = || self.service.privileged_start(cx);
+        let start = || self.service.privileged_start(&cx);
         let prepared = cx.span().in_scope(|| guarded(start)).flatten();
         prepared.map_err(|cause| {
             let error = ServiceError::locate(cx.path(), Step::PrivilegedStart, cause);
@@ -138,26 +130,28 @@ impl Instance {
         })?;
         self.phase = Phase::Prepared;
         self.closed = false;
-        self.path = cx.path().clone();
-        self.span = cx.span().clone();
+        self.prepared = Some(cx);
         Ok(())
     }
 
-    /// Starts a service that does not run, from the first of its calls that is due.
+    /// Starts a service of this group that does not run, from the first of its calls that is due.
     pub(super) async fn prepare_and_begin(
         &mut self,
-        cx: Context,
+        group: &Context,
         known: &Known,
     ) -> Result<(), ServiceError> {
         if self.phase != Phase::Prepared {
-            self.prepare(cx.privileged(), known)?;
+            self.prepare(group.of_service(&known.slot, None).privileged().clone(), known)?;
         }
-        self.begin(cx, known).await
+        self.begin(group, known).await
     }
 
-    pub(super) async fn begin(&mut self, cx: Context, known: &Known) -> Result<(), ServiceError> {
-        self.path = cx.path().clone();
-        self.span = cx.span().clone();
+    pub(super) async fn begin(
+        &mut self,
+        group: &Context,
+        known: &Known,
+    ) -> Result<(), ServiceError> {
+        let cx = group.of_service(&known.slot, self.prepared.take());
         self.phase = Phase::Starting;
         self.closed = false;
         known.slot.set_state(State::Starting);
@@ -165,7 +159,7 @@ impl Instance {
         let cx = &*self.cx.insert(cx);
         // Called within, so that a panic before there is a future is caught, too.
         let start = AssertUnwindSafe(async { self.service.start(cx).await }).catch_unwind();
-        let started = start.instrument(self.span.clone()).await;
+        let started = start.instrument(cx.span().clone()).await;
         if let Err(cause) = started.unwrap_or_else(|panic| Err(panicked(panic))) {
             let error = ServiceError::locate(cx.path(), Step::Start, cause);
             self.phase = Phase::Idle;
@@ -176,7 +170,7 @@ impl Instance {
         }
         self.phase = Phase::Running;
         known.has_started();
-        self.span.in_scope(|| debug!("started"));
+        self.in_span(|| debug!("started"));
         Ok(())
     }
 
@@ -188,11 +182,14 @@ impl Instance {
             cx.run().close();
             cx.slot().set_state(State::Stopping);
         }
-        let close = || self.service.close();
-        if let Err(panic) = self.span.in_scope(|| guarded(close)) {
-            let error = ServiceError::locate(&self.path, Step::Close, panic);
-            self.span.in_scope(|| error!("{}", chain(&error)));
-        }
+        let here = self.prepared.as_ref().or(self.cx.as_ref().map(Context::privileged));
+        let Some(here) = here else { return }; // it has never been prepared
+        here.span().in_scope(|| {
+            if let Err(panic) = guarded(|| self.service.close()) {
+                let error = ServiceError::locate(here.path(), Step::Close, panic);
+                error!("{}", chain(&error));
+            }
+        });
     }
 
     /// Ends the run. Returns what went wrong, in this service or below.
@@ -205,9 +202,9 @@ impl Instance {
             }
             Phase::Starting | Phase::Running => {}
         }
-        let service = &mut self.service;
+        let (span, service) = (self.span(), &mut self.service);
         let stop = AssertUnwindSafe(async { service.stop(limits.deadline).await }).catch_unwind();
-        let stop = timeout_at(limits.abandon, stop.instrument(self.span.clone()));
+        let stop = timeout_at(limits.abandon, stop.instrument(span));
         let outcome = match stop.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(panic)) => Err(panicked(panic)),
@@ -217,10 +214,10 @@ impl Instance {
         known.slot.set_state(State::Stopped);
         match outcome {
             Ok(()) => {
-                self.span.in_scope(|| info!("stopped"));
+                self.in_span(|| info!("stopped"));
                 Vec::new()
             }
-            Err(cause) => StopErrors::flatten(&self.path, cause),
+            Err(cause) => StopErrors::flatten(&self.path(), cause),
         }
     }
 
@@ -233,7 +230,27 @@ impl Instance {
 
     pub(super) fn log_all(&self, errors: Vec<ServiceError>) {
         for error in errors {
-            self.span.in_scope(|| error!("{}", chain(&error)));
+            self.in_span(|| error!("{}", chain(&error)));
+        }
+    }
+
+    /// Where it is, as far as that is known.
+    fn here(&self) -> Option<&PrivilegedContext> {
+        self.prepared.as_ref().or(self.cx.as_ref().map(Context::privileged))
+    }
+
+    fn path(&self) -> ServicePath {
+        self.here().map_or_else(ServicePath::root, |here| here.path().clone())
+    }
+
+    fn span(&self) -> Span {
+        self.here().map_or_else(Span::none, |here| here.span().clone())
+    }
+
+    fn in_span<R>(&self, say: impl FnOnce() -> R) -> R {
+        match self.here() {
+            Some(here) => here.span().in_scope(say),
+            None => say(),
         }
     }
 }
@@ -243,7 +260,7 @@ impl Drop for Instance {
     fn drop(&mut self) {
         let service = self.take_out();
         if let Err(panic) = guarded(|| drop(service)) {
-            self.span.in_scope(|| error!("when it was dropped, it {panic}"));
+            self.in_span(|| error!("when it was dropped, it {panic}"));
         }
     }
 }

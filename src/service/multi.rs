@@ -60,7 +60,7 @@ impl MultiService {
     /// ([`add_and_start`](Self::add_and_start) is for that).
     pub fn add(&self, name: impl Into<String>, child: impl Into<Managed>) -> Result<(), AddError> {
         let name = name.into();
-        let child = Child::new(child.into(), Arc::default(), &self.path_of(&name))?;
+        let child = Child::new(child.into(), Arc::default(), || self.path_of(&name))?;
         let mut members = self.0.lock();
         members.refuse(&name)?;
         if members.wanted {
@@ -101,8 +101,8 @@ impl MultiService {
         let (name, child) = (name.into(), child.into());
         let Some(cx) = self.context() else { return self.add(name, child) };
         let (slot, path) = (Arc::<Slot>::default(), cx.path().child(&name));
-        let child = Child::new(child, slot.clone(), &path)?;
-        let (node, handle) = (child.node.clone(), child.handle(&path)?);
+        let child = Child::new(child, slot.clone(), || path.clone())?;
+        let (node, handle) = (child.node.clone(), child.handle(|| path.clone())?);
         self.insert(&name, child)?;
         slot.enter(cx.slot(), &name, handle);
         let Err(not_started) = self.resume(&node).await else { return Ok(()) };
@@ -124,14 +124,15 @@ impl MultiService {
     /// Starts a child, unless it runs. It must not be started if the group is not, if it has been taken out of the
     /// group, or if somebody has stopped it by its path.
     pub(super) async fn resume(&self, node: &Arc<Node>) -> Result<(), NotResumed> {
-        node.resume(|| self.context_of(node)).await
+        node.resume(|| self.context_for(node)).await
     }
 
-    fn context_of(&self, node: &Arc<Node>) -> Option<Context> {
+    /// The context of this group, if the child is to run in it.
+    fn context_for(&self, node: &Arc<Node>) -> Option<Context> {
         let (slot, path) = (node.slot(), node.slot().path());
         let is_child = self.node(path.name()).is_some_and(|child| Arc::ptr_eq(&child, node));
         let cx = self.context().filter(|_| is_child && !slot.is_held())?;
-        Some(cx.of_service(slot))
+        Some(cx)
     }
 
     /// The path of a child of that name, as far as this group knows its own.
@@ -299,10 +300,10 @@ impl Child {
     pub(super) fn new(
         managed: Managed,
         slot: Arc<Slot>,
-        path: &ServicePath,
+        path: impl FnOnce() -> ServicePath,
     ) -> Result<Self, ServiceError> {
         let group = guarded(|| managed.service.children().cloned())
-            .map_err(|panic| ServiceError::locate(path, Step::Start, panic))?;
+            .map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))?;
         let node = Arc::new(Node::new(managed, slot, group.is_some()));
         Ok(Self { node, group })
     }
@@ -311,8 +312,11 @@ impl Child {
     ///
     /// # Errors
     /// If it panics.
-    pub(super) fn handle(&self, path: &ServicePath) -> Result<Option<Handle>, ServiceError> {
-        self.node.handle().map_err(|panic| ServiceError::locate(path, Step::Start, panic))
+    pub(super) fn handle(
+        &self,
+        path: impl FnOnce() -> ServicePath,
+    ) -> Result<Option<Handle>, ServiceError> {
+        self.node.handle().map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))
     }
 }
 
@@ -320,7 +324,7 @@ impl Child {
 impl Service for MultiService {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         for (name, node) in self.names().iter().zip(self.nodes()) {
-            node.privileged_start(&cx.child(name))?;
+            node.privileged_start(cx.child(name))?;
         }
         Ok(())
     }
@@ -372,11 +376,11 @@ impl MultiService {
             members.named()
         };
         for (name, child) in &children {
-            let handle = child.handle(&cx.path().child(name))?;
+            let handle = child.handle(|| cx.path().child(name))?;
             child.node.slot().enter(cx.slot(), name, handle);
         }
         for (_, child) in children {
-            child.node.start(cx.of_service(child.node.slot())).await?;
+            child.node.start(cx).await?;
         }
         Ok(())
     }

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::sync::Mutex;
 use std::any::Any;
-use std::mem;
 use std::sync::Arc;
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -24,8 +24,8 @@ pub(super) struct Node {
     is_group: bool,
     instance: tokio::sync::Mutex<Instance>,
     /// Cancelled when the service is to stop, or is dropped: whoever wants to start it again gives up. There is a
-    /// new one for those who come later.
-    interrupt: Mutex<CancellationToken>,
+    /// new one for those who come later; none, as long as nobody has asked for it.
+    interrupt: Mutex<Option<CancellationToken>>,
 }
 
 /// Why a service does not run again.
@@ -72,14 +72,23 @@ impl Node {
         guarded(|| self.inspect(|service| service.handle()).flatten())
     }
 
+    /// Waits for the instance, unless it is free: to ask Tokio's lock at once would cost a part of the turn that the
+    /// runtime gives to a task, and ten thousand services that stop in one task would take each other's turns.
+    async fn lock(&self) -> MutexGuard<'_, Instance> {
+        match self.instance.try_lock() {
+            Ok(instance) => instance,
+            Err(_) => self.instance.lock().await,
+        }
+    }
+
     /// Takes the service out, which has been stopped.
     pub(super) async fn into_service(self: Arc<Self>) -> Box<dyn Service> {
-        self.instance.lock().await.take_out()
+        self.lock().await.take_out()
     }
 
     // The calls, in their order.
 
-    pub(super) fn privileged_start(&self, cx: &PrivilegedContext) -> Result<(), ServiceError> {
+    pub(super) fn privileged_start(&self, cx: PrivilegedContext) -> Result<(), ServiceError> {
         if self.slot().is_held() {
             return Ok(());
         }
@@ -93,12 +102,13 @@ impl Node {
         }
     }
 
-    pub(super) async fn start(&self, cx: Context) -> Result<(), ServiceError> {
-        let mut instance = self.instance.lock().await;
+    /// Starts the service in the group that has this context.
+    pub(super) async fn start(&self, group: &Context) -> Result<(), ServiceError> {
+        let mut instance = self.lock().await;
         if self.slot().is_held() {
             return Ok(());
         }
-        instance.begin(cx, &self.known).await
+        instance.begin(group, &self.known).await
     }
 
     /// Closes the service, unless it is not its turn yet: then [`stop`](Self::stop) does.
@@ -136,10 +146,9 @@ impl Node {
         deadline: Instant,
         kept: Option<Box<dyn Any + Send>>,
     ) -> Vec<ServiceError> {
-        let interrupt = mem::take(&mut *self.interrupt.lock());
-        interrupt.cancel();
+        self.interrupt_others();
         let limits = self.limits(deadline);
-        let Ok(mut instance) = timeout_at(limits.abandon, self.instance.lock()).await else {
+        let Ok(mut instance) = timeout_at(limits.abandon, self.lock()).await else {
             let cause = "somebody else was still starting or stopping it at the deadline".into();
             return vec![ServiceError::locate(&self.slot().path(), Step::Stop, cause)];
         };
@@ -154,7 +163,7 @@ impl Node {
         deadline: Instant,
         kept: Option<Box<dyn Any + Send>>,
     ) -> bool {
-        let mut instance = self.instance.lock().await;
+        let mut instance = self.lock().await;
         if self.run().is_none_or(|current| !Arc::ptr_eq(&current, run)) {
             return false;
         }
@@ -164,20 +173,20 @@ impl Node {
         true
     }
 
-    /// Starts the service in a group that has started, unless it runs. `context` is asked when nobody else has the
-    /// service; it has none if the service is not to run.
+    /// Starts the service in a group that has started, unless it runs. `group` gives the group's context when nobody
+    /// else has the service; it has none if the service is not to run.
     pub(super) async fn resume(
         &self,
-        context: impl FnOnce() -> Option<Context> + Send,
+        group: impl FnOnce() -> Option<Context> + Send,
     ) -> Result<(), NotResumed> {
         let interrupt = self.interrupt();
         let start = async {
-            let mut instance = self.instance.lock().await;
+            let mut instance = self.lock().await;
             if instance.is_running() {
                 return Ok(());
             }
-            let cx = context().ok_or(NotResumed::Interrupted)?;
-            instance.prepare_and_begin(cx, &self.known).await.map_err(NotResumed::Failed)?;
+            let group = group().ok_or(NotResumed::Interrupted)?;
+            instance.prepare_and_begin(&group, &self.known).await.map_err(NotResumed::Failed)?;
             instance.kept = None;
             Ok(())
         };
@@ -190,12 +199,17 @@ impl Node {
 
     /// Takes what was kept for a run that will not come.
     pub(super) async fn take_kept(&self) -> Option<Box<dyn Any + Send>> {
-        self.instance.lock().await.kept.take()
+        self.lock().await.kept.take()
     }
 
     /// Cancelled when the service is to stop.
     pub(super) fn interrupt(&self) -> CancellationToken {
-        self.interrupt.lock().clone()
+        self.interrupt.lock().get_or_insert_default().clone()
+    }
+
+    fn interrupt_others(&self) {
+        let interrupt = self.interrupt.lock().take();
+        interrupt.iter().for_each(CancellationToken::cancel);
     }
 
     // What is to be done when it fails.
@@ -214,6 +228,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.interrupt.lock().cancel();
+        self.interrupt_others();
     }
 }

@@ -23,6 +23,10 @@ impl Resources {
         map.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
+    pub(super) fn are_those_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The value of type `T`, if one was lent.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let map = self.0.read();

@@ -1,75 +1,80 @@
 //! One run of a service, from its start to its end.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Notify;
 
 /// What all contexts of one run share.
 #[derive(Default)]
 pub(super) struct Run {
-    closing: Flag,
-    ready: Flag,
-    ended: AtomicBool,
+    happened: AtomicU8,
+    /// Of everything that happens.
+    notify: Notify,
 }
 
-/// Something that happens once, and that can be waited for.
-#[derive(Default)]
-struct Flag {
-    set: AtomicBool,
-    notify: Notify,
+/// What happens in a run, each of it once.
+#[derive(Clone, Copy)]
+enum Event {
+    /// The service has said that it is fit to serve.
+    Ready = 1,
+    /// It is to take nothing new.
+    Closing = 2,
+    /// It has failed, or ended by itself.
+    Ended = 4,
 }
 
 impl Run {
     /// The service is to take nothing new from now on.
     pub(super) fn close(&self) {
-        self.closing.set();
+        self.note(Event::Closing);
     }
 
     pub(super) fn is_closing(&self) -> bool {
-        self.closing.is_set()
+        self.has(Event::Closing)
     }
 
     pub(super) async fn closing(&self) {
-        self.closing.wait().await;
+        self.wait_for(Event::Closing).await;
     }
 
     /// The service says that it is fit to serve.
     pub(super) fn say_ready(&self) {
-        self.ready.set();
+        self.note(Event::Ready);
     }
 
     pub(super) fn is_ready(&self) -> bool {
-        self.ready.is_set()
+        self.has(Event::Ready)
     }
 
     pub(super) async fn ready(&self) {
-        self.ready.wait().await;
+        self.wait_for(Event::Ready).await;
     }
 
     /// Takes down that the run has failed or ended. `false`: it had already.
     pub(super) fn end(&self) -> bool {
-        !self.ended.swap(true, Ordering::AcqRel)
+        self.note(Event::Ended)
     }
 
+    /// Whether the run has failed or ended.
     pub(super) fn has_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
+        self.has(Event::Ended)
     }
-}
 
-impl Flag {
-    fn set(&self) {
-        self.set.store(true, Ordering::Release);
+    /// `false`: it has happened before.
+    fn note(&self, event: Event) -> bool {
+        let before = self.happened.fetch_or(event as u8, Ordering::AcqRel);
         self.notify.notify_waiters();
+        before & event as u8 == 0
     }
 
-    fn is_set(&self) -> bool {
-        self.set.load(Ordering::Acquire)
+    fn has(&self, event: Event) -> bool {
+        self.happened.load(Ordering::Acquire) & event as u8 != 0
     }
 
-    async fn wait(&self) {
+    async fn wait_for(&self, event: Event) {
         loop {
-            // Asked for before the flag is looked at, so that no wake-up is missed.
+            // Asked for before it is looked whether it has happened, so that no wake-up is missed.
             let notified = self.notify.notified();
-            if self.is_set() {
+            if self.has(event) {
                 return;
             }
             notified.await;

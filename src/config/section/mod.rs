@@ -240,6 +240,16 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether the table has none of these keys, of which each may be left out.
+    pub(super) fn has_none_of(&mut self, keys: &[&'static str]) -> bool {
+        let has_none = self.listing.is_none()
+            && !self.table.keys().any(|key| keys.contains(&key.get_ref().as_ref()));
+        if has_none {
+            self.known.extend(keys.iter().map(|key| (*key).into()));
+        }
+        has_none
+    }
+
     /// Where the service that this section describes will stand in the tree.
     pub fn path(&self) -> &ServicePath {
         &self.path
