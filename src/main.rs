@@ -6,6 +6,7 @@ use poetryd::{Program, poetry};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    use_one_pool_of_memory();
     let environment = Environment::claim();
     let mut registry = Registry::new();
     poetry::register(&mut registry);
@@ -18,4 +19,15 @@ fn main() -> ExitCode {
     .plugins(poetry::plugins())
     .built_in(|| Ok(poetry::built_in_application()?))
     .run(environment, std::env::args_os())
+}
+
+/// Lets all threads take their memory from one pool. The GNU C library would give each worker one of its own, which
+/// grows a page at a time by a system call: for ten thousand services that takes 5% of the CPU time of their start
+/// and stop, and two pools hold more memory than one.
+fn use_one_pool_of_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: there is one thread, and the call takes two numbers. If it fails, everything is as it was.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
 }
