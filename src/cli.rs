@@ -7,12 +7,12 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// A command line, taken apart.
+/// A parsed command line.
 #[derive(Debug)]
 pub struct Invocation {
-    /// The runner's options, as far as they were given.
+    /// The options of the runner that were given.
     pub options: Options,
-    /// What is to be done.
+    /// What to do.
     pub action: Action,
 }
 
@@ -23,11 +23,11 @@ pub enum Action {
     Run(Named),
     /// Check an application.
     Check(Named),
-    /// Say whether the daemon runs.
+    /// Report whether the daemon is running.
     Status(Named),
     /// Stop the daemon.
     Stop {
-        /// Whose daemon.
+        /// Which daemon to stop.
         named: Named,
         /// Whether to kill it.
         now: bool,
@@ -37,26 +37,27 @@ pub enum Action {
 /// The application that a command line names: by a file, or by a plugin and its options.
 #[derive(Clone, Debug, Default)]
 pub struct Named {
-    /// The application file or plugin. `None`: the default file is meant.
+    /// The application file or plugin. `None` means the default file.
     pub target: Option<OsString>,
-    /// What comes after it.
+    /// The arguments after it.
     pub arguments: Vec<OsString>,
 }
 
 impl From<Vec<OsString>> for Named {
-    /// The first of the words is the target.
+    /// The first word is the target, the others are its arguments.
     fn from(words: Vec<OsString>) -> Self {
         let mut words = words.into_iter();
         Self { target: words.next(), arguments: words.collect() }
     }
 }
 
-/// Takes a command line apart, the first word being the program's own name.
+/// Parses a command line. The first word is the name of the program itself.
 ///
-/// `plugins` describes the plugins, those of the rundir included, and is called only when help is asked for.
+/// `plugins` describes the plugins, including those of the rundir. It is only called if the command line asks for
+/// help.
 ///
 /// # Errors
-/// If it is wrong, or asks for help or the version: what `clap` has to print, and the exit status.
+/// If the command line is wrong, or asks for help or the version: what `clap` has to print, and the exit status.
 pub fn parse(
     name: &'static str,
     version: &'static str,
@@ -88,7 +89,7 @@ pub fn parse(
     Ok(Invocation { options: Options::ask(&mut Typed(&matches)), action })
 }
 
-/// The command line of a program, whose help speaks of the program by its name.
+/// The command line of a program. Its help uses the program's own name.
 pub(crate) fn command_of(
     name: &'static str,
     version: &'static str,
@@ -110,7 +111,7 @@ pub(crate) fn command_of(
     })
 }
 
-/// The options and commands of the runner, to tell which are which.
+/// The options and commands of the runner, to tell whether a word is one of them.
 pub(crate) fn command() -> Command {
     let command = Command::new("").disable_help_subcommand(true).max_term_width(100);
     let heading = "Commands, besides running CONFIG or PLUGIN";
@@ -118,24 +119,24 @@ pub(crate) fn command() -> Command {
     Word::augment_subcommands(command).subcommand_required(false).arg_required_else_help(false)
 }
 
-/// What stands at the end of the help.
+/// The last lines of the help.
 const AFTER_HELP: &str = "\
 CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, the
 built-in application; '-' is standard input. The options above go before CONFIG or PLUGIN.
 
-Exit status: 0 done; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
+Exit status: 0 success; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
 
 #[derive(Subcommand)]
 enum Word {
     /// Check an application and the files that it needs, and say what it would run
     Check(Words),
-    /// Say whether the daemon is running, and with which pid
+    /// Report whether the daemon is running, and its pid
     Status(Words),
-    /// Stop the running daemon, and wait for its end
+    /// Stop the running daemon, and wait until it has ended
     Stop {
         #[command(flatten)]
         named: Words,
-        /// Kill it, without finishing anything
+        /// Kill it; connections in progress are cut
         #[arg(long)]
         now: bool,
     },
@@ -180,13 +181,13 @@ impl Asked for RunnerArgs {
     }
 }
 
-/// What was typed.
+/// The options that were typed.
 struct Typed<'a>(&'a ArgMatches);
 
 impl Asked for Typed<'_> {
     fn ask<T: Clone + Send + Sync + 'static>(&mut self, option: Described<T>) -> Option<T> {
         let long = option.info.long?;
-        // A flag that is not typed has a value, too: false.
+        // A flag that was not typed has a value as well: false.
         let is_typed = self.0.value_source(long) == Some(ValueSource::CommandLine);
         self.0.get_one::<T>(long).filter(|_| is_typed).cloned()
     }

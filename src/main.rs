@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     Program::new(
         "poetryd",
         env!("CARGO_PKG_VERSION"),
-        "Runs a tree of services as a well-behaved Unix daemon; poetry out of the box",
+        "Runs a tree of services as a well-behaved Unix daemon, and serves poetry out of the box",
     )
     .registry(registry)
     .plugins(poetry::plugins())

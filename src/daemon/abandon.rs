@@ -1,4 +1,4 @@
-//! Work that something from outside may hold up for ever, while there is something to clean up.
+//! Work that may block for ever, while there is something to clean up.
 
 use super::signals::Signals;
 use nix::errno::Errno;
@@ -8,8 +8,8 @@ use std::os::fd::AsFd;
 use std::panic;
 use std::thread;
 
-/// Does some work on a thread of its own, which is gone when it is done. `None`: a signal has asked for a stop
-/// before that, and the thread is left behind.
+/// Does some work on a thread of its own, which ends when the work is done. `None`: a signal asked for a stop
+/// before that, and the thread is abandoned.
 pub(super) fn unless_stopped<T: Send + 'static>(
     signals: &Signals,
     work: impl FnOnce() -> T + Send + 'static,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Five sets of capabilities, with a bit for each.
+/// Five sets of capabilities, each with one bit for each capability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Capabilities {
     pub(super) permitted: u64,
@@ -12,7 +12,7 @@ pub(super) struct Capabilities {
     pub(super) bounding: u64,
 }
 
-/// What capget(2) and capset(2) are told about whom they are meant for.
+/// The header of capget(2) and capset(2): which thread they are about.
 #[repr(C)]
 struct Header {
     version: u32,
@@ -25,7 +25,7 @@ impl Header {
     const THIS_THREAD: Header = Header { version: 0x2008_0522, pid: 0 };
 }
 
-/// Three of the sets, as capget(2) and capset(2) exchange them: the lower or the upper half of each.
+/// Three of the sets in the form that capget(2) and capset(2) use: either the lower or the upper half of each.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Half {
@@ -35,7 +35,7 @@ struct Half {
 }
 
 impl Capabilities {
-    /// What this thread has.
+    /// The capabilities of this thread.
     pub(super) fn current() -> io::Result<Self> {
         let (mut header, mut halves) = (Header::THIS_THREAD, [Half::default(); 2]);
         // SAFETY: both point to memory of the layout that this version of the call reads and writes.
@@ -56,22 +56,22 @@ impl Capabilities {
     }
 }
 
-/// Gives up all capabilities but these permitted ones, which the thread can make effective again. The bounding
-/// set is left as it is.
+/// Drops all capabilities except these permitted ones, which the thread can make effective again. The bounding
+/// set does not change.
 pub(super) fn keep_no_more_than(permitted: u64) -> io::Result<()> {
     let permitted = permitted & Capabilities::current()?.permitted;
     let half = |permitted| Half { permitted, ..Half::default() };
-    // Cut to the lower half, and shifted down from the upper one.
+    // The lower half is cut off, the upper half is shifted down.
     let halves = [half(permitted as u32), half((permitted >> 32) as u32)];
     let mut header = Header::THIS_THREAD;
     // SAFETY: both point to memory of the layout that this version of the call reads.
     let set = unsafe { libc::syscall(libc::SYS_capset, &raw mut header, halves.as_ptr()) };
-    // What is not inheritable is not ambient either.
+    // A capability that is not inheritable can't be ambient either.
     if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Empties the bounding set, so that no program which this process executes gains any. `false`: that takes
-/// CAP_SETPCAP, which the process does not have.
+/// Empties the bounding set, so that no program that this process executes gains a capability. `false`: the
+/// process lacks CAP_SETPCAP, which this requires.
 pub(super) fn empty_bounding_set() -> io::Result<bool> {
     let bounding = Capabilities::current()?.bounding;
     for number in (0..u64::from(u64::BITS)).filter(|number| bounding & 1 << number != 0) {
@@ -84,8 +84,8 @@ pub(super) fn empty_bounding_set() -> io::Result<bool> {
     Ok(true)
 }
 
-/// The set of those capabilities for which a question is answered with 1. For a number that is none, and by
-/// a kernel that does not know the set, it is answered with an error.
+/// The set of the capabilities for which a prctl(2) query returns 1. It returns an error for numbers beyond the
+/// last capability, and on a kernel that does not know the set.
 fn those(is_one: impl Fn(libc::c_ulong) -> io::Result<libc::c_int>) -> u64 {
     let numbers = 0..u64::from(u64::BITS);
     numbers
@@ -100,7 +100,7 @@ fn prctl(
     third: libc::c_ulong,
 ) -> io::Result<libc::c_int> {
     let zero: libc::c_ulong = 0;
-    // SAFETY: the options that this is called with take numbers, and touch no memory of this process.
+    // SAFETY: the options passed to this function take numbers and touch no memory of this process.
     let answer = unsafe { libc::prctl(option, second, third, zero, zero) };
     if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
 }

@@ -1,4 +1,4 @@
-//! Steps 7 to 10 on the services' side: the threads they run on, and the task that starts and stops them.
+//! Steps 7 to 10 for the services: the threads that they run on, and the task that starts and stops them.
 
 use crate::service::{Application, Resources, ServiceError, StopErrors, Workers};
 use nix::sys::eventfd::{EfdFlags, EventFd};
@@ -12,19 +12,19 @@ use std::time::Instant;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-/// What happens to the application. The main thread waits for these beside signals.
+/// What has happened to the application. The main thread waits for these events as well as for signals.
 pub(super) enum Event {
     /// Every service has started.
     Started,
-    /// A service failed to start; nothing runs any more.
+    /// A service failed to start; nothing is running any more.
     StartFailed(ServiceError),
-    /// A running service failed. The others still run.
+    /// A running service failed. The others are still running.
     Failed(ServiceError),
     /// Everything has stopped, cleanly or not.
     Stopped(Result<(), StopErrors>),
 }
 
-/// A running application, as the main thread sees it.
+/// A running application, as seen by the main thread.
 pub(super) struct Conductor {
     events: mpsc::Receiver<Event>,
     wake: Arc<EventFd>,
@@ -32,14 +32,14 @@ pub(super) struct Conductor {
     workers: Workers,
 }
 
-/// The application's end: every event wakes the main thread.
+/// The application's end of the channel. Every event wakes the main thread.
 struct Events {
     sender: mpsc::Sender<Event>,
     wake: Arc<EventFd>,
 }
 
 impl Conductor {
-    /// Starts the application, on the first of the workers.
+    /// Starts the application on the first worker.
     pub(super) fn start(
         application: Application,
         resources: Resources,
@@ -54,16 +54,16 @@ impl Conductor {
         Ok(Self { events, wake, stop: Some(stop), workers })
     }
 
-    /// Asks for a stop, with a deadline. Only the first request counts.
+    /// Requests a stop with this deadline. Only the first request counts.
     pub(super) fn stop(&mut self, deadline: Instant) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(deadline);
         }
     }
 
-    /// The next event, if one has happened. The end of the application without an event is an error.
+    /// The next event, if there is one. It is an error if the application has ended without an event.
     pub(super) fn next(&self) -> Result<Option<Event>, Vanished> {
-        let _ = self.wake.read(); // nothing to read: woken by something else
+        let _ = self.wake.read(); // nothing to read: something else woke this thread
         match self.events.try_recv() {
             Ok(event) => Ok(Some(event)),
             Err(TryRecvError::Empty) => Ok(None),
@@ -71,7 +71,7 @@ impl Conductor {
         }
     }
 
-    /// Readable when an event has happened.
+    /// Readable when there is an event.
     pub(super) fn readiness(&self) -> BorrowedFd<'_> {
         self.wake.as_fd()
     }
@@ -82,9 +82,9 @@ impl Conductor {
     }
 }
 
-/// The task that conducts the application is gone. Panics in services are caught, so this is a bug.
+/// The task that runs the application is gone. Panics in services are caught, so this is a bug.
 #[derive(Debug, thiserror::Error)]
-#[error("the application ended without a word; this is a bug in its runner")]
+#[error("the task that runs the application ended unexpectedly; this is a bug in poetryd")]
 #[non_exhaustive]
 pub struct Vanished;
 
@@ -102,20 +102,20 @@ impl Drop for Events {
     }
 }
 
-/// So many threads, each with a runtime of its own.
+/// Starts this many threads, each with a runtime of its own.
 pub(super) fn start_workers(count: usize) -> io::Result<Workers> {
     let mut handles = Vec::with_capacity(count);
     for number in 0..count {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         handles.push(runtime.handle().clone());
         let name = format!("worker-{number}");
-        // Nobody waits for the threads: they end with the process, when the application has stopped.
+        // Nothing joins the threads: they end with the process, after the application has stopped.
         thread::Builder::new().name(name).spawn(move || runtime.block_on(pending::<()>()))?;
     }
     Ok(Workers::new(handles))
 }
 
-/// The life of the application, from start to stop.
+/// Runs the application from start to stop.
 async fn conduct(
     mut application: Application,
     resources: Resources,
@@ -130,7 +130,7 @@ async fn conduct(
     };
     let deadline = match start {
         Ok(Err(error)) => {
-            drop(application); // and with it the sockets of those that had not started yet
+            drop(application); // this closes the sockets of services that had not started yet
             return events.send(Event::StartFailed(error));
         }
         Ok(Ok(())) => {

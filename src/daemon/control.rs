@@ -1,4 +1,4 @@
-//! Talking to a running daemon, which is found by its pid file.
+//! Controls a running daemon, which is found by its pid file.
 
 use super::pid_file::{Ending, PidFileError, Witness};
 use super::process::{self, Process};
@@ -8,42 +8,42 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How often the last words of a daemon that is ending are looked for. Where it can't remove its pid file, it
-/// leaves them there for a moment only.
+/// How often `stop` looks for the outcome of a daemon that is ending. If the daemon can't remove its pid file,
+/// the outcome stays there only for a moment.
 const LISTEN_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Why a daemon can't be told.
+/// Why a daemon can't be controlled.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ControlError {
-    /// The pid file can't be asked.
+    /// The pid file can't be read.
     #[error(transparent)]
     PidFile(#[from] PidFileError),
-    /// The pid file says another number than that of the process which holds it.
-    #[error("the number {pid} in the pid file {} is not that of the daemon that holds it; nothing was done", path.display())]
+    /// The number in the pid file is not the pid of the process that holds the file.
+    #[error("the number {pid} in the pid file {} is not that of the daemon that holds the file; nothing was done", path.display())]
     WrongNumber {
         /// The number.
         pid: u32,
         /// The pid file.
         path: PathBuf,
     },
-    /// It is somebody else's.
+    /// It belongs to another user.
     #[error("no permission to stop the daemon with pid {0}; it belongs to another user")]
     NotPermitted(u32),
-    /// The system refused otherwise.
+    /// The system refused for another reason.
     #[error("can't stop the daemon with pid {pid}: {source}")]
     Refused {
         /// The daemon.
         pid: u32,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
-    /// It has ended as it was told to, but something went wrong.
+    /// It has ended as requested, but something went wrong.
     #[error("the daemon with pid {pid} has stopped, but not cleanly: {reason}")]
     Failed {
         /// The pid that it had.
         pid: u32,
-        /// Its own error.
+        /// The daemon's own error.
         reason: String,
     },
     /// It has ended without stopping its services.
@@ -51,7 +51,7 @@ pub enum ControlError {
         "the daemon with pid {0} did not stop cleanly: it was killed, or it crashed; its log may say more"
     )]
     Died(u32),
-    /// It has been told to stop, or been killed, but has not ended.
+    /// It was told to stop, or was killed, but has not ended.
     #[error(
         "the daemon with pid {pid} is still running {} s after it was {}{}",
         waited.as_secs_f64(),
@@ -61,9 +61,9 @@ pub enum ControlError {
     StillRunning {
         /// The daemon.
         pid: u32,
-        /// How long its end was waited for.
+        /// How long `stop` has waited for it to end.
         waited: Duration,
-        /// Whether it has been killed.
+        /// Whether it was killed.
         killed: bool,
         /// Whether its process is suspended, by SIGSTOP for example.
         suspended: bool,
@@ -71,7 +71,7 @@ pub enum ControlError {
 }
 
 impl ControlError {
-    /// Whether another user might be allowed to.
+    /// Whether it might be allowed to another user.
     pub fn is_about_permission(&self) -> bool {
         match self {
             ControlError::PidFile(e) => e.is_about_permission(),
@@ -85,8 +85,8 @@ impl ControlError {
     }
 }
 
-/// The pid of the daemon that runs with this pid file. `None`: none does. Asking takes nothing and
-/// changes nothing.
+/// The pid of the daemon that holds this pid file. `None`: there is none. This has no effect on the file or the
+/// daemon.
 ///
 /// # Errors
 /// If the pid file can't be read.
@@ -100,33 +100,34 @@ fn witness(pid_file: &Path) -> Result<Option<Witness>, ControlError> {
         return Ok(Some(witness));
     }
     match Witness::find(pid_file)? {
-        None => Ok(None), // it was just ending
+        None => Ok(None), // it was ending
         Some(other) => Err(ControlError::WrongNumber { pid: other.pid(), path: pid_file.into() }),
     }
 }
 
-/// Whether a process may be the one that holds a pid file: it has it open, or does not let us look. The
-/// number could be anything, if somebody has written into the file.
+/// Whether a process may be the holder of a pid file: it has the file open, or we are not allowed to see that.
+/// The number could be wrong if somebody else has written into the file.
 fn may_hold(pid: u32, pid_file: &Path) -> bool {
     fs::metadata(pid_file).ok().and_then(|file| process::writes(pid, &file)).unwrap_or(true)
 }
 
-/// Stops the daemon that runs with this pid file, as SIGTERM does, and returns when its process has ended,
-/// with the pid that it had. `None`: none was running.
+/// Stops the daemon that holds this pid file, like SIGTERM, and returns the daemon's pid when its process has
+/// ended. `None`: no daemon was running.
 ///
 /// # Errors
-/// If the daemon can't be found out, may not be stopped by this user, or is still running after `timeout`; and
-/// if it has stopped but not cleanly: a service failed to stop, say. A daemon of version 0.1 does not tell.
+/// If the daemon can't be identified, may not be stopped by this user, or is still running after `timeout`; and
+/// if it has stopped, but not cleanly, for example because a service failed to stop. A daemon of version 0.1 does
+/// not report that.
 pub fn stop(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
     end(pid_file, Signal::SIGTERM, timeout)
 }
 
-/// Kills the daemon that runs with this pid file, as SIGKILL does, and returns when its process has ended,
-/// with the pid that it had. `None`: none was running. What was in progress is cut, and the daemon's files
-/// stay, the pid file among them; it is stale then.
+/// Kills the daemon that holds this pid file, like SIGKILL, and returns the daemon's pid when its process has
+/// ended. `None`: no daemon was running. Connections in progress are cut, and the daemon's files stay, including
+/// its pid file, which is then stale.
 ///
 /// # Errors
-/// If the daemon can't be found out, may not be killed by this user, or is still running after `timeout`.
+/// If the daemon can't be identified, may not be killed by this user, or is still running after `timeout`.
 pub fn kill(pid_file: &Path, timeout: Duration) -> Result<Option<u32>, ControlError> {
     end(pid_file, Signal::SIGKILL, timeout)
 }
@@ -142,7 +143,7 @@ fn end(pid_file: &Path, signal: Signal, timeout: Duration) -> Result<Option<u32>
         Err(e) if e.raw_os_error() != Some(libc::ESRCH) => {
             return Err(ControlError::Refused { pid, source: e });
         }
-        Ok(()) | Err(_) => {} // it may have just ended
+        Ok(()) | Err(_) => {} // it may have ended just now
     }
     let killed = signal == Signal::SIGKILL;
     let ended = wait_for_end(&process, &mut witness, timeout);
@@ -160,7 +161,7 @@ fn end(pid_file: &Path, signal: Signal, timeout: Duration) -> Result<Option<u32>
     }
 }
 
-/// Waits for the end of a daemon's process, and for what it has to say. `false`: it has not ended in this time.
+/// Waits until the daemon's process has ended, and reads its outcome. `false`: it has not ended in this time.
 fn wait_for_end(process: &Process, witness: &mut Witness, limit: Duration) -> io::Result<bool> {
     let deadline = Instant::now().checked_add(limit);
     loop {
@@ -175,7 +176,7 @@ fn wait_for_end(process: &Process, witness: &mut Witness, limit: Duration) -> io
     }
 }
 
-/// The daemon that runs with this pid file, and its process.
+/// The daemon that holds this pid file, and its process.
 fn find(pid_file: &Path) -> Result<Option<(Witness, Process)>, ControlError> {
     let Some(pid) = running(pid_file)? else { return Ok(None) };
     let process = match Process::open(pid) {
@@ -183,16 +184,16 @@ fn find(pid_file: &Path) -> Result<Option<(Witness, Process)>, ControlError> {
         Err(e) if e.raw_os_error() == Some(libc::ESRCH) => return Ok(None), // ended meanwhile
         Err(source) => return Err(ControlError::Refused { pid, source }),
     };
-    // The number could have passed to another process before it was opened. Whoever holds the lock now
-    // and has this number is the one that is open.
+    // Another process could have got the number before we opened it. If the holder of the lock still has this
+    // number, the process that we opened is the daemon.
     let witness = witness(pid_file)?.filter(|witness| witness.pid() == pid);
     Ok(witness.map(|witness| (witness, process)))
 }
 
-/// What more there is to say of a daemon that has not ended.
+/// What to add about a daemon that has not ended.
 fn explanation(pid: u32, suspended: bool) -> String {
     match suspended {
-        true => format!(": its process is suspended; to let it go on: kill -CONT {pid}"),
+        true => format!(": its process is suspended; resume it with: kill -CONT {pid}"),
         false => String::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Step 2: from the launching process to the daemon, and the word that comes back.
+//! Step 2: from the launcher to the daemon, and the report that comes back.
 
 use super::process;
 use super::signals::{Signals, StopRequests, asks_to_stop};
@@ -12,44 +12,44 @@ use std::os::fd::AsFd;
 
 /// Which process this is after the fork.
 pub(super) enum Side {
-    /// The one that was launched: it waits for the daemon.
+    /// The launcher: the process that was started. It waits for the daemon.
     Launcher(Launcher),
-    /// The daemon, which owes the launcher a report.
+    /// The daemon, which has to send the launcher a report.
     Daemon(Report),
 }
 
-/// The launching process's end.
+/// The launcher's end of the pipe.
 pub(super) struct Launcher {
     reports: PipeReader,
 }
 
-/// The daemon's end. Dropped without a word, it tells the launcher that the daemon died.
+/// The daemon's end of the pipe. If it is dropped without a report, the launcher assumes that the daemon died.
 pub(super) struct Report(PipeWriter);
 
-/// What the launching process has to say when the daemon did not come up.
+/// Why the launcher fails.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LaunchError {
     /// The system refused to fork.
     #[error("can't detach: {0}")]
     Fork(String),
-    /// No way to hear from the daemon.
+    /// The pipe for the daemon's report can't be made.
     #[error("can't detach: {0}")]
     Pipe(#[from] io::Error),
     /// The daemon's own error.
     #[error("{0}")]
     Daemon(String),
-    /// It died before it could say anything.
+    /// The daemon died before it sent a report.
     #[error("the daemon died while it was starting; the log may say more")]
     Died,
-    /// The launching process was told to stop, and so the daemon was.
+    /// The launcher was told to stop, and so was the daemon.
     #[error("interrupted: the daemon was stopped before it was ready")]
     Interrupted,
 }
 
-/// Forks, with `setsid` in between and standard input, output and error on `/dev/null`.
+/// Forks, calls `setsid`, and redirects standard input, output and error to `/dev/null`.
 ///
-/// The `daemonize` crate is asked for no more than that: directory and umask stay as they are.
+/// The `daemonize` crate does nothing else here: directory and umask stay as they are.
 pub(super) fn detach() -> Result<Side, LaunchError> {
     let (reports, report) = io::pipe()?;
     let unchanged = umask(Mode::empty());
@@ -73,8 +73,8 @@ pub(super) fn detach() -> Result<Side, LaunchError> {
 }
 
 impl Launcher {
-    /// Waits until the daemon serves, has failed, or died. A stop signal meanwhile is passed on to the
-    /// daemon, and the wait is then for its end.
+    /// Waits until the daemon is ready, has failed, or has died. A stop signal that arrives meanwhile is passed
+    /// on to the daemon; then this waits until the daemon has ended.
     pub(super) fn wait(mut self, signals: &Signals) -> Result<(), LaunchError> {
         let signals = signals.reader()?;
         fcntl(&self.reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(io::Error::from)?;
@@ -104,7 +104,7 @@ impl Launcher {
                     return Ok(());
                 }
                 (Said { ready: true, pid: Some(daemon), .. }, _) => {
-                    // It was just ready; its end is no longer to be heard through the pipe.
+                    // The daemon had just become ready, so the pipe no longer tells when it ends.
                     process::wait_for_end(daemon.as_raw().unsigned_abs())?;
                     return Err(LaunchError::Interrupted);
                 }
@@ -118,7 +118,7 @@ impl Launcher {
         }
     }
 
-    /// Takes in what the daemon has said. Returns whether that was its last word.
+    /// Reads what the daemon has sent. Returns whether the report is complete.
     fn hear(&mut self, heard: &mut Vec<u8>) -> io::Result<bool> {
         match self.reports.read_to_end(heard) {
             Ok(_) => Ok(true),
@@ -128,13 +128,15 @@ impl Launcher {
     }
 }
 
-/// Two interrupts are for the daemon to honour; after that it has had its chances.
+/// Passes a stop signal on to the daemon. The first two are sent as they are, for the daemon to handle; the third
+/// kills it.
 fn pass_on(interrupt: usize, daemon: Pid) {
     let signal = if interrupt < 2 { Signal::SIGTERM } else { Signal::SIGKILL };
     let _ = kill(daemon, signal); // it may have ended by itself
 }
 
-/// The daemon's report so far: its pid in a line, then `ready` or `failed` in a line, and a text to the end.
+/// The daemon's report so far: its pid and a newline, then `ready` or `failed` and a newline, then text up to the
+/// end.
 struct Said {
     pid: Option<Pid>,
     ready: bool,
@@ -160,21 +162,21 @@ impl Said {
 }
 
 impl Report {
-    /// The daemon serves: the launching process may return to the prompt, with a word about what is wrong
-    /// nevertheless.
+    /// Reports that the daemon is ready: the launcher may return to the prompt, after printing a problem if there
+    /// is one.
     pub(super) fn ready(mut self, problem: Option<&str>) {
         self.send(&format!("{READY}\n{}", problem.unwrap_or_default()));
     }
 
-    /// The daemon has failed, and left nothing behind. Called last: the launching process waits for the
-    /// pipe to close, which is left to the end of this process.
+    /// Reports that the daemon has failed and has left nothing behind. This has to be the last step: the launcher
+    /// waits until the pipe is closed, which happens when this process ends.
     pub(super) fn failed(mut self, error: &str) {
         self.send(&format!("{FAILED}\n{error}"));
         std::mem::forget(self);
     }
 
     fn send(&mut self, message: &str) {
-        // Without a launching process there is nobody to tell.
+        // Without a launcher there is nobody to report to.
         let _ = self.0.write_all(message.as_bytes());
     }
 }

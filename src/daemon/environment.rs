@@ -1,4 +1,4 @@
-//! Step 0: what the process was given by whoever started it.
+//! Step 0: what the process inherited from the one that started it.
 
 use super::readiness::{Supervisor, Watchdog};
 use super::signals::Signals;
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// The first descriptor that systemd hands over; see sd_listen_fds(3).
 const LISTEN_FDS_START: RawFd = 3;
 
-/// The variables that speak to this process alone, and would mislead its children.
+/// The variables that are meant for this process alone, and would mislead its children.
 const CLAIMED: [&str; 7] = [
     "LISTEN_PID",
     "LISTEN_FDS",
@@ -25,8 +25,7 @@ const CLAIMED: [&str; 7] = [
     "WATCHDOG_USEC",
 ];
 
-/// What the process was started with, taken in hand: handed-over sockets, the way to the service manager,
-/// signals.
+/// What the process was started with: inherited sockets, the connection to the service manager, and signals.
 pub struct Environment {
     pub(super) sockets: Vec<Inherited>,
     pub(super) supervisor: Supervisor,
@@ -35,21 +34,22 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Takes the environment in hand. To be called first thing in `main`:
+    /// Takes over what the process was started with. Call this first in `main`:
     ///
     /// - The variables of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3) are read and unset.
-    /// - Descriptors above 2 that were neither handed over in this way nor opened by this program are listed.
-    ///   They stay open, so that a file name such as `/dev/fd/63` can be used, until [`run`](super::run) closes
-    ///   those that nobody [has taken](Self::take_descriptor). Those of this program are told by their
-    ///   close-on-exec flag, which everything in Rust's standard library sets.
-    /// - Signal handlers are set to their defaults, and all signals unblocked. SIGTERM and SIGINT end the process
-    ///   until [`run`](super::run) has something to clean up; the others that a daemon understands are held from
-    ///   here on and honoured when it serves. SIGHUP stays ignored in the foreground if it was.
+    /// - Descriptors above 2 that systemd did not pass and this program did not open are listed. They stay open,
+    ///   so that a file name such as `/dev/fd/63` can be used, until [`run`](super::run) closes those that nobody
+    ///   [has taken](Self::take_descriptor). The program's own descriptors are recognized by their close-on-exec
+    ///   flag, which everything in Rust's standard library sets.
+    /// - Signal handlers are reset to their defaults, and all signals are unblocked. SIGTERM and SIGINT end the
+    ///   process until [`run`](super::run) has something to clean up. The other signals that a daemon handles are
+    ///   blocked from here on, and handled as soon as it is ready. SIGHUP stays ignored in the foreground if it
+    ///   was ignored before.
     /// - The soft limit of open descriptors is raised to the hard one.
     ///
     /// # Panics
-    /// If the process has more than one thread. Tokio's runtime, for example, must not have been started:
-    /// a daemon forks, and threads don't survive that.
+    /// If the process has more than one thread. For example, Tokio's runtime must not have been started: a daemon
+    /// forks, and other threads do not survive a fork.
     pub fn claim() -> Self {
         assert!(
             is_single_threaded(),
@@ -74,24 +74,23 @@ impl Environment {
         Self { sockets, supervisor, signals: Signals::claim(), strays }
     }
 
-    /// Takes a descriptor that whoever started the process left open for it, such as one whose number is given
-    /// on the command line. `None`: there is none of that number, it was opened by this program, or somebody has
-    /// taken it already.
+    /// Takes a descriptor that the process was started with, such as one whose number is given on the command
+    /// line. `None`: no such descriptor was inherited, or it has been taken already.
     pub fn take_descriptor(&mut self, number: RawFd) -> Option<OwnedFd> {
         self.strays.take(number)
     }
 
-    /// Gives up what only a daemon needs: signals do again what they do by default. For a program that was
-    /// asked for something else, `poetryd status` for example.
+    /// Gives up what only a daemon needs: signals have their default effect again. For commands such as `poetryd
+    /// status`.
     pub fn release(self) {
         self.signals.release();
     }
 }
 
-/// The sockets that systemd handed over, with their names: `LISTEN_FDNAMES` separates them by colons.
+/// The sockets that systemd passed, with their names, which are separated by colons in `LISTEN_FDNAMES`.
 ///
-/// `LISTEN_PID` says who they are for. Where it is missing (some process between systemd and this one has removed
-/// it), they are taken if each of them is a socket that listens.
+/// `LISTEN_PID` says which process they are meant for. If it is missing (because a process between systemd and
+/// this one has removed it), they are taken if all of them are listening or bound sockets.
 fn inherited(strays: &mut Strays, variable: impl Fn(&str) -> Option<String>) -> Vec<Inherited> {
     let pid = variable("LISTEN_PID");
     let for_another = pid.as_ref().is_some_and(|pid| *pid != std::process::id().to_string());
@@ -109,30 +108,31 @@ fn inherited(strays: &mut Strays, variable: impl Fn(&str) -> Option<String>) -> 
     numbers.filter_map(inherit).collect()
 }
 
-/// How many descriptors there is room for from the start, if the process may have so many: half a megabyte.
+/// The size of the kernel's table of descriptors from the start, if the process may have as many: half a
+/// megabyte.
 const RESERVED: u64 = 65_536;
 
-/// Makes the kernel's table of descriptors large enough for `RESERVED`, or for as many as the process may
-/// have. To be called before there are threads: from then on, whoever needs a descriptor for which the table
-/// has to grow waits until all processors have taken notice (synchronize_rcu() in the kernel's fs/file.c),
-/// which takes 10 to 20 ms.
+/// Makes the kernel's table of descriptors large enough for `RESERVED` descriptors, or for as many as the process
+/// may have. Call this before there are other threads: in a process with threads, a call that makes the table
+/// grow waits until all processors have noticed (synchronize_rcu() in the kernel's fs/file.c), which takes 10 to
+/// 20 ms.
 pub(super) fn reserve_descriptors() {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
     let last = limit.min(RESERVED) as RawFd - 1;
-    // Where there can be none of this number, the table grows when it has to.
+    // If the process can't have this many, the table grows when it has to.
     if let Ok(fd) = fcntl(std::io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(last)) {
-        // SAFETY: fcntl has just made this descriptor, and nobody else knows of it.
+        // SAFETY: fcntl has just created this descriptor, and nothing else uses it.
         drop(unsafe { OwnedFd::from_raw_fd(fd) });
     }
 }
 
-/// The soft limit is for programs that use select(2), which this one does not; see "Don't use select" in
-/// systemd.exec(5) at LimitNOFILE=.
+/// Raises the soft limit to the hard one. The soft limit protects programs that use select(2), and this one does
+/// not; see LimitNOFILE= in systemd.exec(5).
 fn raise_descriptor_limit() {
     if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
         && soft < hard
     {
-        // If it can't be raised, the connection limit is smaller.
+        // If it can't be raised, fewer connections are possible.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }

@@ -1,4 +1,4 @@
-//! Why a daemon did not run, or did not end well.
+//! Why a daemon could not run, or did not stop cleanly.
 
 use super::conductor::Vanished;
 use super::detach::LaunchError;
@@ -12,9 +12,9 @@ use crate::service::{BoxError, ServiceError, StopErrors};
 use std::io;
 use std::process::ExitCode;
 
-/// Why a daemon did not run, or did not end well. The text of an error has all its causes in it.
+/// Why a daemon could not run, or did not stop cleanly. The text of an error includes all its causes.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)] // each says it itself
+#[allow(missing_docs)] // the messages explain them
 #[non_exhaustive]
 pub enum RunError {
     #[error(transparent)]
@@ -35,33 +35,31 @@ pub enum RunError {
     Service(#[from] ServiceError),
     #[error("while stopping: {0}")]
     Stop(#[from] StopErrors),
-    #[error(
-        "some services did not stop, not even when their time was over: they block their threads"
-    )]
+    #[error("some services did not stop in time and were abandoned: they block their threads")]
     Stuck,
-    #[error("told to end at once; what was in progress is cut")]
+    #[error("told to stop immediately; connections in progress were cut")]
     EndedAtOnce,
     #[error(transparent)]
     Vanished(#[from] Vanished),
-    #[error("panicked; the log says where and why")]
+    #[error("the daemon panicked; the log says where and why")]
     Panicked,
-    /// The end of the log is lost, and what else went wrong may be known from here only.
+    /// The end of the log is lost. If something else failed, too, this is the only report of it.
     #[error("{}{lost}", .failure.as_ref().map(|failure| format!("{failure}; ")).unwrap_or_default())]
     LogLost {
-        /// What else went wrong, if anything did.
+        /// What else failed, if anything did.
         failure: Option<Box<RunError>>,
-        /// What is lost.
+        /// Which lines are lost.
         lost: LostLines,
     },
-    /// An error that standard error has seen already, because the log goes there too.
+    /// An error that has been printed to standard error already, because the log goes there.
     #[error("{0}")]
     Said(Box<RunError>),
-    #[error("the system refuses what a daemon needs: {0}")]
+    #[error("a system call that the daemon needs failed: {0}")]
     System(#[from] io::Error),
 }
 
 impl RunError {
-    /// 2 where the command line or the configuration is wrong, 1 for everything else.
+    /// 2 if the command line or the configuration is wrong, 1 for everything else.
     pub fn exit_code(&self) -> ExitCode {
         match self {
             RunError::Options(_) | RunError::Application(_) => ExitCode::from(2),

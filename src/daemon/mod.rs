@@ -1,9 +1,9 @@
-//! One process's life: from the shell that starts it to its last log line.
+//! The life of a daemon process, from its start at a shell to its last log line.
 //!
-//! [`run`] reads from top to bottom in the order in which things happen. The steps have files of their
-//! own: `environment.rs` and `strays.rs` (0), `options.rs` and `settings.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
-//! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8), and `signals.rs`,
-//! `terminal.rs`, `panics.rs` and `abandon.rs` throughout.
+//! [`run`] shows the steps in the order in which they happen. Each step has files of its own: `environment.rs`
+//! and `strays.rs` (0), `options.rs` and `settings.rs` (1), `detach.rs` (2), `place.rs` and `pid_file/` (3),
+//! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8). `signals.rs`,
+//! `terminal.rs`, `panics.rs` and `abandon.rs` are used throughout.
 //!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
@@ -77,24 +77,24 @@ use watch::Watch;
 /// How long the last log lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(5);
 
-/// How long a warning about the pid file may take to be written after that.
+/// How long a warning about the pid file may take to be written after the last lines of the log.
 const LAST_WARNING: Duration = Duration::from_millis(200);
 
-/// Where applications come from: asked at the start, before anything else happens, and again whenever the
-/// application is to be made anew, then perhaps on another thread.
+/// Makes the application. It is asked at the start, before anything else happens, and again whenever a new
+/// application is needed, then possibly on another thread.
 pub trait Source: Send + 'static {
-    /// Makes the application, of which nothing is started, and says how it is to be run, as far as that is said
-    /// where the application comes from.
+    /// Makes the application without starting anything, and returns the runner's options that are set in the same
+    /// place.
     ///
     /// # Errors
-    /// If it can't be made; the error's text is for the person who started the daemon.
+    /// If the application can't be made. The text of the error is shown to the person who started the daemon.
     fn load(&mut self) -> Result<(Application, Options), BoxError>;
 
-    /// Says in a few words, for the log, where the application came from: the name of a file, say.
+    /// A short description of where the application came from, for the log: the name of a file, for example.
     fn origin(&self) -> String;
 }
 
-/// An application that is made by the program itself.
+/// An application that the program itself makes.
 impl<F> Source for F
 where
     F: FnMut() -> Result<(Application, Options), BoxError> + Send + 'static,
@@ -108,15 +108,15 @@ where
     }
 }
 
-/// Runs a program, of which its name is enough, as a daemon, from the check of its options to the removal of its pid
-/// file. What `options` say goes before what the source says.
+/// Runs a program as a daemon, from the check of its options to the removal of its pid file. For `program`, a
+/// name is enough. `options` win over the options that the source returns.
 ///
-/// In the daemon this returns when it has been told to stop and has stopped. In the launching process,
-/// unless [`Options::nodaemon`], it returns as soon as every service of the daemon has started.
+/// In the daemon this returns after it was told to stop and has stopped. In the launcher, unless
+/// [`Options::nodaemon`] is set, it returns as soon as every service of the daemon has started.
 ///
 /// # Errors
-/// Whatever keeps the daemon from running or from stopping cleanly, in the daemon as well as in the
-/// launching process. Nothing is left behind then: no pid file, no socket, no process.
+/// Whatever keeps the daemon from running or from stopping cleanly, both in the daemon and in the launcher.
+/// Nothing is left behind then: no pid file, no socket, no process.
 pub fn run(
     program: impl Into<ProgramInfo>,
     environment: Environment,
@@ -134,7 +134,7 @@ pub fn run(
     }
     let mut given = Given::of(environment, settings.ready_fd)?;
 
-    // 2. Detach. Two processes go on from here.
+    // 2. Detach. From here on there are two processes.
     let mut report = None;
     if settings.detach {
         given.signals.hold();
@@ -161,7 +161,7 @@ pub fn run(
     outcome
 }
 
-/// What the process was given, as far as only the one that serves needs it.
+/// The parts of the environment that only the process that serves needs.
 struct Given {
     sockets: Vec<Inherited>,
     supervisor: Supervisor,
@@ -169,7 +169,7 @@ struct Given {
 }
 
 impl Given {
-    /// What nobody has asked for by now is closed.
+    /// Closes the descriptors that nobody has taken by now.
     fn of(mut environment: Environment, ready_fd: Option<RawFd>) -> Result<Self, OptionError> {
         if let Some(number) = ready_fd {
             let left_open = environment.take_descriptor(number);
@@ -190,13 +190,13 @@ fn live(
     start: &str,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
-    // 3. The place to live in. What lies outside a new root is reached before.
+    // 3. Root directory, umask and rundir. What is outside the new root is opened before.
     let outside = Outside::reach(&settings.log)?;
     settings.place.enter()?;
-    given.signals.hold(); // from here on there is something to clean up
+    given.signals.hold(); // from here on, there is something to clean up
     let pid_file = settings.pid_file.as_deref().map(PidFile::acquire).transpose()?;
 
-    // 4. Log. From here on, what goes wrong is in the log as well.
+    // 4. The log. From here on, errors are logged as well.
     let (log, owner) = (settings.log.clone(), settings.privileges.owner());
     let open = move || early_log.open(&log, outside, owner);
     let Some(logging) = abandon::unless_stopped(&given.signals, open)? else { return Ok(()) };
@@ -210,13 +210,13 @@ fn live(
     let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));
     let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
-        Ok(()) => info!("ends, with everything stopped"),
+        Ok(()) => info!("stopped cleanly"),
         Err(e) => error!("{e}"),
     }
     leave_nothing(&logging, pid_file, outcome)
 }
 
-/// Step 11: leave nothing behind, and tell whoever waits for the end how it was.
+/// Step 11: leaves nothing behind, and reports the outcome to those who wait for the daemon to end.
 fn leave_nothing(
     logging: &Logging,
     pid_file: Option<PidFile>,
@@ -227,7 +227,7 @@ fn leave_nothing(
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
     if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
-        warn!("can't write what is left of the pid file: {e}");
+        warn!("can't remove or empty the pid file: {e}");
         let _ = logging.flush(LAST_WARNING);
     }
     outcome.map_err(|e| match e {
@@ -237,8 +237,8 @@ fn leave_nothing(
     })
 }
 
-/// Says that the end of the log is lost, where somebody may hear it. That is a failure, unless the log goes to standard
-/// output, which is not the daemon's own.
+/// Reports that the end of the log is lost, where it can still be seen. This counts as a failure, unless the log
+/// goes to standard output, for which the daemon is not responsible.
 fn without_last_lines(
     logging: &Logging,
     lost: LostLines,
@@ -265,25 +265,25 @@ fn serve(
 
     application.set_stop_timeout(settings.stop_timeout);
 
-    // 5. What has to be done with privileges.
+    // 5. What needs privileges.
     let resources = Resources::new();
-    // (A process that has detached is not the one that systemd takes messages of this kind from.)
+    // (systemd does not accept such messages from a process that has detached.)
     let store = if settings.detach { None } else { supervisor.store() };
     let sockets = Sockets::of_process(sockets, store);
     sockets.lend(&resources);
     application.privileged_start(&resources)?;
     sockets.close_unwanted();
 
-    // 6. No privileges from here on. There is one thread so far, so this is the whole process.
+    // 6. Drop the privileges. There is only one thread so far, so this affects the whole process.
     settings.privileges.drop_to()?;
 
-    // 7. Threads, and every service on them.
+    // 7. Threads, and the services on them.
     environment::reserve_descriptors();
     logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
     let conductor = Conductor::start(application, resources, workers)?;
 
-    // 8 to 10. Ready, serve, stop.
+    // 8 to 10. Report that the daemon is ready, serve, stop.
     Watch::new(signals, conductor, supervisor, logging, settings.stop_timeout).run(report)
 }

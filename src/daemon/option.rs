@@ -1,34 +1,35 @@
-//! What is said of one option of the runner, and the macro that makes [`Options`](super::Options) of a list of them.
+//! The description of one option of the runner, and the macro that makes [`Options`](super::Options) from a list
+//! of them.
 
 use crate::value::sort::Sort;
 use std::fmt;
 
-/// One option of the runner, as its documentation shows it.
+/// One option of the runner, as shown by the documentation.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct OptionInfo {
-    /// Its name on the command line without the hyphens, unless it stands in files only.
+    /// Its name on the command line without the hyphens. `None` for an option that can only be set in files.
     pub long: Option<&'static str>,
-    /// The letter that stands for it on the command line.
+    /// Its short form on the command line.
     pub short: Option<char>,
-    /// What the help calls its value, such as `FILE`; `None` for a flag.
+    /// How the help names its value, such as `FILE`; `None` for a flag.
     pub value_name: Option<&'static str>,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub help: &'static str,
-    /// What holds where nothing is said. In it, `NAME.` stands for the program's name and a dot.
+    /// The default. `NAME.` in it is a placeholder for the program's name and a dot.
     pub default: Option<&'static str>,
-    /// The table of an application file that it stands in.
+    /// The table of an application file that it belongs to.
     pub table: &'static str,
     /// Its name in that table.
     pub key: &'static str,
     /// When a new value in the file takes effect.
     pub applies: Applies,
-    /// Whether it is about where the log goes, and how.
+    /// Whether it is about the log.
     pub about_log: bool,
 }
 
 impl fmt::Display for OptionInfo {
-    /// The option as it is typed, or else its key.
+    /// The option as it is typed, or its key if it can't be typed.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.long {
             Some(long) => write!(f, "--{long}"),
@@ -41,13 +42,13 @@ impl fmt::Display for OptionInfo {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Applies {
-    /// While the daemon runs, at a reload.
+    /// At a reload, while the daemon is running.
     AtReload,
-    /// When the daemon is started again.
+    /// When the daemon is restarted.
     AtRestart,
 }
 
-/// An option: what is said of it, and how its value is read.
+/// An option: its description, and how its value is read.
 pub(crate) struct Described<T> {
     pub(crate) info: OptionInfo,
     pub(crate) sort: Sort<T>,
@@ -84,45 +85,45 @@ impl<T> Described<T> {
         self
     }
 
-    /// The letter that stands for it on the command line.
+    /// Its short form on the command line.
     pub(super) fn short(mut self, short: char) -> Self {
         self.info.short = Some(short);
         self
     }
 
-    /// What holds where nothing is said.
+    /// The default.
     pub(super) fn default(mut self, default: &'static str) -> Self {
         self.info.default = Some(default);
         self
     }
 
-    /// A new value in the file takes effect while the daemon runs.
+    /// A new value in the file takes effect at a reload.
     pub(super) fn at_reload(mut self) -> Self {
         self.info.applies = Applies::AtReload;
         self
     }
 
-    /// It says where the log goes, or how.
+    /// It is about the log.
     pub(super) fn about_log(mut self) -> Self {
         self.info.about_log = true;
         self
     }
 
-    /// What it does: its documentation, as the compiler hands it over.
+    /// What it does: the text of its doc comment, as the compiler passes it.
     pub(super) fn help(mut self, documentation: &'static str) -> Self {
         self.info.help = documentation.trim();
         self
     }
 }
 
-/// Whoever knows what was said of options: a command line, a table of a file.
+/// A place where options are set: a command line, or a table of a file.
 pub(crate) trait Asked {
-    /// What was said of this option. `None`: nothing, or something wrong, which has been noted.
+    /// The value of this option. `None`: it is not set, or its value is wrong, which has been recorded.
     fn ask<T: Clone + Send + Sync + 'static>(&mut self, option: Described<T>) -> Option<T>;
 }
 
-/// Makes a struct of a list of options: a field for each, `None` where nothing is said of it, and what has to be done
-/// for each of them.
+/// Makes a struct from a list of options: a field for each, which is `None` if the option is not set, and the
+/// functions that have to do something for each of them.
 macro_rules! options {
     (
         $(#[$attribute:meta])*
@@ -137,23 +138,23 @@ macro_rules! options {
         }
 
         impl $Options {
-            /// The options, each as `asked` says.
+            /// Collects the values of all options from `asked`.
             pub(crate) fn ask(asked: &mut impl Asked) -> Self {
                 Self { typed_in: None, $($field: asked.ask($described.help($help)),)+ }
             }
 
-            /// These options and, one by one, those of `others` of which nothing is said here.
+            /// These options. Those that are not set here are taken from `others`, one by one.
             fn or_each(self, others: Self) -> Self {
                 Self { typed_in: None, $($field: self.$field.or(others.$field),)+ }
             }
 
-            /// The options of which something is said.
+            /// The options that are set.
             pub(super) fn given(&self) -> Vec<OptionInfo> {
                 let given = [$(self.$field.is_some().then(|| $described.help($help).info)),+];
                 given.into_iter().flatten().collect()
             }
 
-            /// The file names that were given, each with the name of its field.
+            /// The file names that are set, each with the name of its field.
             fn file_names(&mut self) -> impl Iterator<Item = (&'static str, &mut PathBuf)> {
                 let fields = [$((stringify!($field), &mut self.$field as &mut dyn Any)),+];
                 fields.into_iter().filter_map(|(name, field)| {

@@ -1,7 +1,7 @@
-//! The options of the runner: the one place that describes each of them.
+//! The options of the runner. This is the only place that describes them.
 //!
 //! The help, the command line, the tables `[daemon]` and `[log]` of application files, and the tables of the
-//! documentation come from the list below. What an option does is in `settings.rs`.
+//! documentation are made from the list below. What an option does is in `settings.rs`.
 
 use super::option::{Asked, Described, OptionInfo, daemon, log, options};
 use crate::logging::{Facility, Format, Period};
@@ -15,16 +15,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tracing::Level;
 
-/// How long services have for stopping, unless said otherwise.
+/// How long services may take to stop, by default.
 pub(crate) const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The most workers that may be asked for: more than this is a slip of the finger.
+/// The largest number of workers. A larger one is probably a typing error.
 const MAX_WORKERS: u16 = 1024;
 
-/// The numbers that a descriptor to be ready on can have: those below are the standard streams'.
+/// The descriptors that `--ready-fd` accepts. Smaller numbers are those of the standard streams.
 const READY_FDS: RangeInclusive<RawFd> = 3..=RawFd::MAX;
 
-/// Below this, a log would be all rotation.
+/// The smallest `rotate-at`. A smaller log file would be rotated all the time.
 const SMALLEST_LOG: u64 = 1024;
 
 /// The levels of events.
@@ -37,8 +37,7 @@ const LEVELS: &[(&str, Level)] = &[
 ];
 
 options! {
-    /// How a daemon is to run, as far as somebody has said so; `None` is "not said". The fields have the names of
-    /// the long options.
+    /// How a daemon runs. Options that are not set are `None`. The fields are named after the long options.
     #[derive(Clone, Debug, Default, PartialEq)]
     #[non_exhaustive]
     pub struct Options;
@@ -53,23 +52,23 @@ options! {
     /// Log to syslog
     syslog: bool = daemon("syslog", flag()).about_log(),
 
-    /// The name that syslog shows
+    /// The name shown in syslog
     prefix: String = daemon("prefix", word("NAME")).about_log(),
 
-    /// The facility that syslog sorts by
+    /// The syslog facility
     facility: Facility = daemon("facility", one_of("FACILITY", &Facility::NAMES)).about_log()
         .default("daemon"),
 
-    /// The pid file; '' is none
+    /// The pid file; '' means none
     pidfile: PathBuf = daemon("pidfile", path_or_none("FILE")).default("NAME.pid in the rundir"),
 
     /// Run in DIR
     rundir: PathBuf = daemon("rundir", path("DIR")).short('d').default("the current directory"),
 
-    /// Make DIR the root directory before running; the other paths are then inside it
+    /// Make DIR the root directory; all other paths are then inside it
     chroot: PathBuf = daemon("chroot", path("DIR")),
 
-    /// Become this user, for good, once the listening sockets are open
+    /// Become this user for good, once the listening sockets are open
     uid: String = daemon("uid", name_or_id("USER|ID")).short('u'),
 
     /// Become this group
@@ -78,10 +77,10 @@ options! {
     /// Change only the effective user and group, so that the process can go back
     euid: bool = daemon("euid", flag()),
 
-    /// The file permissions that are withheld
+    /// Permission bits that new files don't get
     umask: u32 = daemon("umask", octal()).default("077, or unchanged in the foreground"),
 
-    /// How many threads serve
+    /// How many threads serve clients
     workers: u16 = daemon("workers", integer(1..=MAX_WORKERS))
         .default("one per core that the process may run on"),
 
@@ -94,7 +93,7 @@ options! {
     /// The least important level that is logged
     log_level: Level = log("level", one_of("LEVEL", LEVELS)).long("log-level").default("info"),
 
-    /// How log lines are written
+    /// The format of log lines
     log_format: Format = log("format", one_of("FORMAT", Format::NAMES)).long("log-format")
         .default("text"),
 
@@ -111,7 +110,7 @@ options! {
     keep: usize = log("keep", integer(1..=10_000)).default("10"),
 }
 
-/// A list of all options that are asked for.
+/// The list of all options.
 struct Listing(Vec<OptionInfo>);
 
 impl Asked for Listing {
@@ -122,37 +121,37 @@ impl Asked for Listing {
 }
 
 impl Options {
-    /// What there is to say of each option, in the order of the help.
+    /// The descriptions of all options, in the order of the help.
     pub fn all() -> Vec<OptionInfo> {
         let mut all = Listing(Vec::new());
         Options::ask(&mut all);
         all.0
     }
 
-    /// Says that relative file names in these options are relative to `directory`, where the command line was
-    /// typed, rather than to the rundir. When there will be a chroot, all but its own are names inside it
-    /// nevertheless.
+    /// Makes relative file names in these options relative to `directory`, where the command line was typed,
+    /// instead of to the rundir. If there is a chroot, all file names except its own stay relative to the new
+    /// root.
     pub fn typed_in(mut self, directory: impl Into<PathBuf>) -> Options {
         self.typed_in = Some(directory.into());
         self
     }
 
-    /// These options, and those of `others` where nothing is said here.
+    /// These options. Those that are not set here are taken from `others`.
     pub fn or(self, others: Options) -> Options {
         let inside_root = self.chroot.is_some() || others.chroot.is_some();
         self.with_whole_names(inside_root).fill(others.with_whole_names(inside_root))
     }
 
     fn fill(self, mut others: Options) -> Options {
-        // Where the log goes is one choice, though two options make it.
+        // Two options decide where the log goes, but it is one choice.
         if self.logfile.is_some() || self.syslog.is_some() {
             (others.logfile, others.syslog) = (None, None);
         }
         self.or_each(others)
     }
 
-    /// A directory of this process's, unless there will be a chroot: then file names are names inside it, and
-    /// are not relative to anything that can be reached now.
+    /// A directory of this process, unless there will be a chroot: then file names are names inside it, and can't
+    /// be reached now.
     pub(crate) fn unless_chroot<T>(&self, directory: Option<T>) -> Option<T> {
         directory.filter(|_| self.chroot.is_none())
     }
@@ -174,7 +173,7 @@ mod tests {
     use super::*;
     use clap::{Arg, Command};
 
-    /// The value that the default of one option, of which there is this number, says that it has.
+    /// The default value of the option with this index, parsed from its description.
     struct DefaultOf(usize);
 
     impl Asked for DefaultOf {

@@ -1,11 +1,11 @@
-//! Panics, of any thread, in the log.
+//! Logs panics of all threads.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;
 use tracing::error;
 
-/// Logs a panic: in the name of the service in whose span it happened. If `RUST_BACKTRACE` asks for it, the
-/// backtrace follows, each of its lines in a line of its own.
+/// Logs a panic, under the name of the service in whose span it happened. If `RUST_BACKTRACE` is set, the
+/// backtrace follows, one log line for each of its lines.
 pub(super) fn log(panic: &PanicHookInfo<'_>) {
     error!("{}", panic.to_string().replace('\n', " "));
     let backtrace = Backtrace::capture();

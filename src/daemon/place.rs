@@ -1,4 +1,4 @@
-//! Step 3: the root, the umask and the directory that the daemon lives with.
+//! Step 3: the daemon's root directory, umask and rundir.
 
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::chroot;
@@ -6,7 +6,7 @@ use std::env::set_current_dir;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Where the daemon lives.
+/// The daemon's root directory, umask and rundir.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Place {
     pub(super) chroot: Option<PathBuf>,
@@ -14,7 +14,7 @@ pub(super) struct Place {
     pub(super) rundir: Option<PathBuf>,
 }
 
-/// Why it can't live there.
+/// Why the daemon can't run there.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlaceError {
@@ -40,7 +40,7 @@ impl Place {
     pub(super) fn enter(&self) -> Result<(), PlaceError> {
         if let Some(directory) = &self.chroot {
             let entered = chroot(directory).map_err(io::Error::from);
-            // Without this the old root could still be reached through the current directory.
+            // Without this, the old root could still be reached through the current directory.
             let entered = entered.and_then(|()| set_current_dir(Path::new("/")));
             entered
                 .map_err(|source| PlaceError::Chroot { directory: directory.clone(), source })?;

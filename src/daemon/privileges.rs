@@ -1,4 +1,4 @@
-//! Step 6: giving up what is not needed any more, and proving that it is gone.
+//! Step 6: gives up privileges that are no longer needed, and verifies that they are gone.
 
 use super::capabilities::{self, Capabilities};
 use nix::errno::Errno;
@@ -14,12 +14,12 @@ use std::io;
 /// "Leave this id as it is" in setresuid(2) and setresgid(2).
 const UNCHANGED: u32 = u32::MAX;
 
-/// Which user and group the daemon runs as, looked up but not yet entered.
+/// The user and group that the daemon runs as, looked up but not yet in effect.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Privileges {
     user: Option<UserIds>,
     group: Option<Gid>,
-    /// The supplementary groups, looked up outside any chroot: what a file inside says is not to decide.
+    /// The supplementary groups, looked up outside any chroot: files inside must not decide this.
     groups: Vec<Gid>,
     effective_only: bool,
 }
@@ -27,27 +27,29 @@ pub struct Privileges {
 #[derive(Clone, Debug, PartialEq)]
 struct UserIds {
     uid: Uid,
-    /// Absent for a number that no passwd entry has, or that was not looked up.
+    /// `None` for a number that has no passwd entry, or was not looked up.
     name: Option<CString>,
 }
 
-/// A user or group that can't be.
+/// A user or group that can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
     /// No such user.
-    #[error("there is no user called {0:?} on this machine")]
+    #[error("there is no user named {0:?} on this machine")]
     NoUser(String),
     /// No such group.
-    #[error("there is no group called {0:?} on this machine")]
+    #[error("there is no group named {0:?} on this machine")]
     NoGroup(String),
-    /// A number without a passwd entry, and thus without a group.
-    #[error("the user id {0} has no entry in the passwd database; say the group too, with --gid")]
+    /// A number without a passwd entry, so its group is unknown.
+    #[error(
+        "the user id {0} has no entry in the passwd database; set the group as well, with --gid"
+    )]
     NoGroupOfUser(u32),
     /// `--euid` alone.
-    #[error("--euid says how --uid or --gid is meant; give one of them too")]
+    #[error("--euid has no effect without --uid or --gid; set one of them as well")]
     NothingToSwitch,
-    /// The database of users can't be asked.
+    /// The user database can't be read.
     #[error("can't look up {name:?}: {source}")]
     LookUp {
         /// What was looked up.
@@ -66,14 +68,14 @@ pub enum PrivilegeError {
     Refused {
         /// The user and group.
         whom: String,
-        /// What was tried.
+        /// The system call that failed.
         call: &'static str,
-        /// What the system said.
+        /// Its error.
         source: io::Error,
     },
-    /// It seemed to work, but the old privileges were still there.
+    /// The system calls succeeded, but the old privileges are still there.
     #[error(
-        "after becoming {whom} the process still has {what}; this system does not drop privileges"
+        "after becoming {whom} the process still has {what}; this system can't drop privileges"
     )]
     StillThere {
         /// The user and group.
@@ -92,8 +94,8 @@ fn advice(error: &io::Error) -> &'static str {
 }
 
 impl Privileges {
-    /// Looks up a user and a group, by name or number. Two numbers are taken as they are, and with no other
-    /// group than that: for them nothing is looked up.
+    /// Looks up a user and a group, by name or number. If both are numbers, nothing is looked up, and the process
+    /// gets no group but that one.
     ///
     /// # Errors
     /// If there is no such user or group.
@@ -129,18 +131,18 @@ impl Privileges {
         Ok(Self { user, group, groups, effective_only })
     }
 
-    /// Whose the files are that the daemon will write. `None`: no change of user or group.
+    /// The owner of the files that the daemon will write. `None`: the user and group stay as they are.
     pub(super) fn owner(&self) -> Option<(u32, u32)> {
         let gid = self.group?;
         let uid = self.user.as_ref().map_or(geteuid(), |user| user.uid);
         Some((uid.as_raw(), gid.as_raw()))
     }
 
-    /// Enters the user and group for good, or with `effective_only` for the time being. What whoever started
-    /// the process has left in it is given up: other groups, and unless the user is root, capabilities.
+    /// Becomes the user and group for good, or with `effective_only` in a way that can be undone. Gives up what
+    /// the process has inherited beyond that: other groups and, unless the user is root, capabilities.
     ///
     /// # Errors
-    /// If the system refuses, or does not do what it says.
+    /// If the system refuses, or reports a success that is none.
     pub(super) fn drop_to(&self) -> Result<(), PrivilegeError> {
         if !self.effective_only {
             prctl::set_no_new_privs().map_err(|e| self.refused("no_new_privs", e))?;
@@ -157,7 +159,7 @@ impl Privileges {
             setresuid(kept, u, kept).map_err(|e| self.refused("setresuid", e))?;
         }
         if self.leaves_root() {
-            // Coming back makes the permitted ones effective again.
+            // Going back makes the permitted ones effective again.
             let permitted = if self.effective_only { u64::MAX } else { 0 };
             let kept = capabilities::keep_no_more_than(permitted);
             kept.map_err(|e| self.refused("capset", e))?;
@@ -167,7 +169,7 @@ impl Privileges {
 
     fn enter_groups(&self, gid: Gid) -> Result<(), PrivilegeError> {
         match setgroups(&self.groups) {
-            // Who may not change them needn't, if they are right.
+            // A process that may not change its groups needn't, if they are right.
             Err(Errno::EPERM) if self.has_its_groups() => {}
             set => set.map_err(|e| self.refused("setgroups", e))?,
         }
@@ -175,24 +177,24 @@ impl Privileges {
         setresgid(kept, gid, kept).map_err(|e| self.refused("setresgid", e))
     }
 
-    /// The real and the saved id that go with an effective one.
+    /// The real and the saved id that belong to an effective one.
     fn kept_or(&self, id: u32) -> u32 {
         if self.effective_only { UNCHANGED } else { id }
     }
 
-    /// Whether the user is to be another than root, and so to have no capabilities.
+    /// Whether the user will be another one than root, and so have no capabilities.
     fn leaves_root(&self) -> bool {
         self.user.as_ref().is_some_and(|user| !user.uid.is_root())
     }
 
-    /// Whether the process, once it is in its group, has all groups of its user and no others.
+    /// Whether the process, with its new group, already has all groups of its user and no others.
     fn has_its_groups(&self) -> bool {
         let wanted: HashSet<Gid> = self.groups.iter().copied().collect();
         let has = |groups: Vec<Gid>| groups.into_iter().chain(self.group).collect::<HashSet<Gid>>();
         getgroups().is_ok_and(|groups| has(groups) == wanted)
     }
 
-    /// Believes nothing: ids, groups and capabilities must be those asked for, and going back must fail.
+    /// Verifies everything: ids, groups and capabilities must be those requested, and going back must fail.
     fn prove(&self, bounding_set_emptied: bool) -> Result<(), PrivilegeError> {
         let remains = |what| PrivilegeError::StillThere { whom: self.to_string(), what };
         if !self.has_its_ids() {
@@ -263,7 +265,7 @@ fn find_user(name: &str) -> Result<(UserIds, Option<Gid>), IdentityError> {
     }
 }
 
-/// An entry of the passwd or group database. Where there is no database, there is no entry.
+/// An entry of the passwd or group database. Without a database, there is no entry.
 fn found<T>(name: &str, looked_up: nix::Result<Option<T>>) -> Result<Option<T>, IdentityError> {
     match looked_up {
         Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
@@ -280,7 +282,7 @@ fn find_group(name: &str) -> Result<Gid, IdentityError> {
     entry.map(|group| group.gid).ok_or_else(|| IdentityError::NoGroup(name.into()))
 }
 
-/// All groups of a user, its own included; for a user without a name, or no user, just the group.
+/// All groups of a user, including the user's own. Without a user, or for one without a name: just the group.
 fn supplementary_groups(
     user: Option<&UserIds>,
     group: Option<Gid>,
@@ -294,7 +296,7 @@ fn supplementary_groups(
     }
 }
 
-/// The number that means "unchanged" is nobody's.
+/// The number that means "unchanged" is not a valid id.
 fn parse_id(name: &str) -> Option<u32> {
     name.parse().ok().filter(|id| *id != UNCHANGED)
 }

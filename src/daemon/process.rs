@@ -1,5 +1,5 @@
-//! Other processes: held by a pidfd, a way to one that never leads to its successor of the same number; and
-//! what /proc tells of them.
+//! Other processes: held by a pidfd, which never refers to a later process with the same number; and what /proc
+//! says about them.
 
 use crate::file_id::FileId;
 use nix::errno::Errno;
@@ -36,14 +36,14 @@ impl Process {
         if sent < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
-    /// Waits until the process has ended: its pidfd is readable then. `false`: it has not ended in this time.
+    /// Waits until the process has ended, which makes its pidfd readable. `false`: it has not ended in this time.
     pub(super) fn wait_for_end(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let wait = left.map_or(PollTimeout::NONE, |left| {
-                // Rounded up, so that nothing is left when this returns.
+                // Rounded up, so that the time is over when this returns.
                 let rounded = left.saturating_add(Duration::from_millis(1));
                 PollTimeout::try_from(rounded).unwrap_or(PollTimeout::MAX)
             });
@@ -57,7 +57,7 @@ impl Process {
     }
 }
 
-/// Waits until the process of this number has ended, if there is one.
+/// Waits until the process with this number has ended, if there is one.
 pub(super) fn wait_for_end(pid: u32) -> io::Result<()> {
     match Process::open(pid) {
         Ok(process) => process.wait_for_end(None).map(drop),
@@ -69,11 +69,11 @@ pub(super) fn wait_for_end(pid: u32) -> io::Result<()> {
 /// Whether a process is suspended, by SIGSTOP for example.
 pub(super) fn is_suspended(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The state stands behind the name, in which anything may be.
+    // The state comes after the name, which may contain anything.
     stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with(['T', 't']))
 }
 
-/// Whether a process has this file open for writing. `None`: this process may not look, or there is no such
+/// Whether a process has this file open for writing. `None`: this process may not see that, or there is no such
 /// process.
 pub(super) fn writes(pid: u32, file: &Metadata) -> Option<bool> {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).ok()?;
@@ -85,7 +85,7 @@ pub(super) fn writes(pid: u32, file: &Metadata) -> Option<bool> {
     }))
 }
 
-/// The real user of a process, if it exists and this process may know.
+/// The real user of a process, if it exists and this process may see that.
 pub(super) fn user(pid: u32) -> Option<u32> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;

@@ -1,7 +1,7 @@
-//! Steps 8 and 10 as systemd sees them, and its descriptor store; and step 8 as s6 and dinit see it.
+//! Steps 8 and 10 for systemd, with its descriptor store; and step 8 for s6 and dinit.
 //!
-//! sd_notify(3) is spoken by ourselves, since the socket has to be reached before a chroot and the variables are
-//! gone by then.
+//! This implements sd_notify(3) itself, since the socket has to be connected before a chroot, and the variables
+//! have been unset by then.
 
 use crate::sockets::DescriptorStore;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -18,39 +18,39 @@ use tracing::warn;
 /// How long a message waits for a service manager that does not read, in milliseconds.
 const SEND_TIMEOUT: u16 = 1_000;
 
-/// How long the service manager may take to close what was taken out of its store, in milliseconds.
+/// How long the service manager may take to close a socket that was removed from its store, in milliseconds.
 const REMOVE_TIMEOUT: u16 = 5_000;
 
-/// The service manager, if there is one that wants to be told.
+/// The service manager, if there is one that expects messages.
 pub(super) struct Supervisor {
     notify: Option<Notify>,
-    /// How many descriptors its store has room for; 0 if it has none for this service.
+    /// How many descriptors its store can hold; 0 if it has none for this service.
     room: usize,
-    /// Where whoever started the process waits for a newline.
+    /// The descriptor on which s6 or dinit waits for a newline.
     starter: Option<File>,
-    /// Why it can't be told, to be said when there is a log.
+    /// Why messages can't be sent, to be logged when the log is open.
     problem: Option<String>,
     pub(super) watchdog: Option<Watchdog>,
 }
 
-/// The way to the service manager.
+/// The connection to the service manager.
 #[derive(Clone)]
 struct Notify(Arc<UnixDatagram>);
 
-/// The store of a service manager, with room for so many descriptors.
+/// The descriptor store of a service manager, and how many descriptors it can hold.
 struct ManagerStore {
     notify: Notify,
     room: usize,
 }
 
-/// The rhythm in which the service manager wants to hear from us; see WatchdogSec= in systemd.service(5).
+/// The interval at which the service manager expects a message; see WatchdogSec= in systemd.service(5).
 pub(super) struct Watchdog {
     interval: Duration,
     pub(super) next: Instant,
 }
 
 impl Watchdog {
-    /// Twice as often as asked for, as sd_watchdog_enabled(3) recommends.
+    /// Half of the interval, as sd_watchdog_enabled(3) recommends.
     pub(super) fn new(limit: Duration) -> Self {
         Self { interval: limit / 2, next: Instant::now() }
     }
@@ -61,8 +61,8 @@ impl Watchdog {
 }
 
 impl Supervisor {
-    /// Connects to the socket that $NOTIFY_SOCKET named: a path, or an abstract name after an `@`. `room` is what
-    /// $FDSTORE said.
+    /// Connects to the socket that $NOTIFY_SOCKET names: a path, or `@` and an abstract name. `room` is the value
+    /// of $FDSTORE.
     pub(super) fn connect(name: Option<String>, watchdog: Option<Watchdog>, room: usize) -> Self {
         let Some(name) = name else {
             return Self { notify: None, room: 0, starter: None, problem: None, watchdog: None };
@@ -85,18 +85,18 @@ impl Supervisor {
         }
     }
 
-    /// Where sockets can outlive this process, if the service manager offers that.
+    /// The store in which sockets outlive this process, if the service manager offers one.
     pub(super) fn store(&self) -> Option<Box<dyn DescriptorStore>> {
         let notify = self.notify.clone().filter(|_| self.room > 0)?;
         Some(Box::new(ManagerStore { notify, room: self.room }))
     }
 
-    /// Somebody waits for a newline here, as s6 and dinit do.
+    /// Sets the descriptor on which s6 or dinit waits for a newline.
     pub(super) fn add(&mut self, starter: OwnedFd) {
         self.starter = Some(starter.into());
     }
 
-    /// The daemon serves.
+    /// Reports that the daemon is ready.
     pub(super) fn ready(&mut self, status: &str) {
         if let Some(starter) = self.starter.take()
             && let Err(e) = tell_starter(starter)
@@ -107,13 +107,13 @@ impl Supervisor {
         self.tell(|notify| notify.send(&message, &[]));
     }
 
-    /// The daemon stops. A service manager that is behind in reading does not hold that up.
+    /// Reports that the daemon is stopping. A service manager that reads slowly does not delay the stop.
     pub(super) fn stopping(&self) {
         let message = "STOPPING=1\nSTATUS=finishing what is in progress\n";
         self.tell(|notify| notify.send_at_once(message, &[]));
     }
 
-    /// The daemon lives. It will be said again before long.
+    /// Reports that the daemon is alive. This is repeated, so a message that does not fit is dropped.
     pub(super) fn alive(&self) {
         self.tell(|notify| notify.send_at_once("WATCHDOG=1\n", &[]));
     }
@@ -139,7 +139,7 @@ impl Notify {
         Ok(Self(Arc::new(socket)))
     }
 
-    /// Sends a message with descriptors, waiting a moment where the service manager is behind in reading.
+    /// Sends a message with descriptors. Waits a moment if the service manager reads slowly.
     fn send(&self, message: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         match self.send_at_once(message, descriptors) {
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
@@ -150,7 +150,7 @@ impl Notify {
         }
     }
 
-    /// Sends a message with descriptors, or none if there is no room for it now.
+    /// Sends a message with descriptors, or nothing if there is no space for it now.
     fn send_at_once(&self, message: &str, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
         let numbers: Vec<_> = descriptors.iter().map(AsRawFd::as_raw_fd).collect();
         let control = [ControlMessage::ScmRights(&numbers)];
@@ -167,13 +167,13 @@ impl DescriptorStore for ManagerStore {
         self.room
     }
 
-    /// FDPOLL=0: the service manager would drop a socket whose state it takes for an error.
+    /// With FDPOLL=0, the service manager does not drop a socket whose state it takes for an error.
     fn store(&self, name: &str, fd: BorrowedFd<'_>) -> io::Result<()> {
         self.notify.send(&format!("FDSTORE=1\nFDPOLL=0\nFDNAME={name}\n"), &[fd])
     }
 
-    /// BARRIER=1: what comes with it is closed when everything that was sent before has been done; see
-    /// sd_notify_barrier(3).
+    /// With BARRIER=1, the service manager closes the descriptor that comes with it after it has processed
+    /// everything sent before; see sd_notify_barrier(3).
     fn remove(&self, name: &str) -> io::Result<()> {
         self.notify.send(&format!("FDSTOREREMOVE=1\nFDNAME={name}\n"), &[])?;
         let (done, barrier) = io::pipe()?;
@@ -183,13 +183,13 @@ impl DescriptorStore for ManagerStore {
     }
 }
 
-/// Without blocking, even if nobody reads.
+/// Does not block, even if nobody reads.
 fn tell_starter(mut starter: File) -> io::Result<()> {
     wait(starter.as_fd(), PollFlags::POLLOUT, SEND_TIMEOUT)?;
     starter.write_all(b"\n")
 }
 
-/// Waits for one of these events, or for the other end to be closed.
+/// Waits for one of these events, or until the other end is closed.
 fn wait(fd: BorrowedFd<'_>, events: PollFlags, milliseconds: u16) -> io::Result<()> {
     let mut fds = [PollFd::new(fd, events)];
     match poll(&mut fds, PollTimeout::from(milliseconds))? {
@@ -202,10 +202,10 @@ fn wait(fd: BorrowedFd<'_>, events: PollFlags, milliseconds: u16) -> io::Result<
 mod tests {
     use super::*;
 
-    /// Bounds a hang.
+    /// Only prevents a test from hanging.
     const LIMIT: Duration = Duration::from_secs(30);
 
-    /// A service manager's end, and the way to it.
+    /// A service manager's end of the socket, and a connection to it.
     fn manager() -> (UnixDatagram, Notify) {
         let (manager, daemon) = UnixDatagram::pair().unwrap();
         manager.set_read_timeout(Some(LIMIT)).unwrap();

@@ -1,4 +1,4 @@
-//! The options of a daemon, checked as a whole, and what is assumed where nothing is said.
+//! The options of a daemon, checked as a whole and completed with defaults.
 
 use super::options::{Options, STOP_TIMEOUT};
 use super::place::Place;
@@ -10,34 +10,36 @@ use std::thread;
 use std::time::Duration;
 use tracing::Level;
 
-/// The umask of a daemon, as twistd sets it: what it writes is nobody else's business.
+/// The umask of a daemon, as in twistd: nobody else may read what it writes.
 const DAEMON_UMASK: u32 = 0o077;
 
-/// Options that can't be.
+/// Options that can't be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
     /// A daemon has no standard output.
-    #[error("a daemon has no standard output to log to; give --nodaemon too, or another --logfile")]
-    StdoutOfDaemon,
-    /// Process 1 is to detach.
     #[error(
-        "process 1 of a container can't detach: the container would end with it; give --nodaemon"
+        "a daemon has no standard output to log to; set --nodaemon as well, or another --logfile"
+    )]
+    StdoutOfDaemon,
+    /// Process 1 can't detach.
+    #[error(
+        "process 1 of a container can't detach: the container would end with it; set --nodaemon"
     )]
     FirstProcess,
-    /// Two places for one log.
-    #[error("--logfile and --syslog are two places for one log; choose one")]
+    /// The log can have only one destination.
+    #[error("--logfile and --syslog can't be used together; choose one")]
     TwoLogs,
-    /// The log would overwrite the pid, and go with it.
-    #[error("the pid file and the log file are both {}; choose another name for one", .0.display())]
+    /// The log would overwrite the pid, and be deleted with it.
+    #[error("the pid file and the log file are both {}; choose another name for one of them", .0.display())]
     OneFile(PathBuf),
-    /// There is nobody to tell.
+    /// The descriptor is not open.
     #[error(
-        "--ready-fd {0}: descriptor {0} is not open; whoever starts the program leaves it open for it"
+        "--ready-fd {0}: descriptor {0} is not open; the process that starts the program has to open it"
     )]
     NoReadyDescriptor(RawFd),
-    /// The program keeps its log itself.
-    #[error("{0} has no effect here: this program keeps its log itself; leave it out")]
+    /// The program sets up its own log.
+    #[error("{0} has no effect here: this program sets up its own log; leave it out")]
     OwnLog(String),
     /// A wrong user or group.
     #[error(transparent)]
@@ -45,7 +47,7 @@ pub enum OptionError {
 }
 
 impl Options {
-    /// Fills in what was not said, for a program called `program`, and checks the whole.
+    /// Checks the options as a whole, for a program named `program`, and fills in the defaults.
     ///
     /// # Errors
     /// If options contradict each other, or name a user or group that does not exist.
@@ -54,7 +56,7 @@ impl Options {
         self.with_whole_names(inside_root).decide(program)
     }
 
-    /// [`check`](Self::check), for a program that may keep its log itself.
+    /// [`check`](Self::check), for a program that may set up its own log.
     pub(super) fn decide_for(self, program: &str, own_log: bool) -> Result<Settings, OptionError> {
         if own_log && let Some(option) = self.given().into_iter().find(|option| option.about_log) {
             return Err(OptionError::OwnLog(option.to_string()));
@@ -108,7 +110,7 @@ impl Options {
         })
     }
 
-    /// The pid file; relative to the rundir, unless it is absolute. `None`: there is to be none.
+    /// The pid file, relative to the rundir unless it is absolute. `None`: the daemon has no pid file.
     pub fn pid_file(&self, program: &str) -> Option<PathBuf> {
         let default = || format!("{program}.pid").into();
         Some(self.pidfile.clone().unwrap_or_else(default))
@@ -129,7 +131,7 @@ impl Options {
     }
 }
 
-/// How a daemon runs: every option decided.
+/// How a daemon runs, with a value for every option.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub(super) detach: bool,
@@ -142,7 +144,7 @@ pub struct Settings {
     pub(super) ready_fd: Option<RawFd>,
 }
 
-/// As many as this process may run on: sched_setaffinity(2) and the CPU quota of its control group count.
+/// As many as this process may run on, according to sched_setaffinity(2) and the CPU quota of its control group.
 fn cores() -> usize {
     thread::available_parallelism().map_or(1, Into::into)
 }

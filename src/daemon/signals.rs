@@ -1,5 +1,5 @@
-//! The signals that a daemon understands: at first they end the process, as those of any other program do; as soon
-//! as there is something to clean up they are held, and read when it can act on them.
+//! The signals that a daemon handles. At first they end the process, as in any other program. As soon as there is
+//! something to clean up, they are blocked, and read when the daemon can handle them.
 
 use super::terminal::{self, Terminal};
 use nix::errno::Errno;
@@ -14,34 +14,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a daemon understands. SIGPIPE is ignored (Rust's runtime sees to that), anything else does what
-/// signal(7) says.
+/// The signals that a daemon handles. SIGPIPE is ignored (Rust's runtime arranges that); all others have their
+/// default effect, see signal(7).
 const UNDERSTOOD: [Signal; 5] =
     [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGUSR2];
 
-/// Those that ask for a stop.
+/// The signals that ask for a stop.
 const STOP: [Signal; 2] = [Signal::SIGTERM, Signal::SIGINT];
 
-/// How long after a request to stop another one is a second one.
+/// How long after a request to stop a second signal counts as another request.
 const SECOND_REQUEST: Duration = Duration::from_secs(1);
 
-/// The signals that a daemon understands. As long as there is nothing to clean up, those that ask for a stop end
-/// the process. When they are held, they are blocked in every thread, and wait in the kernel until somebody
-/// reads them. The others are always held.
+/// The signals that a daemon handles. As long as there is nothing to clean up, those that ask for a stop end the
+/// process. After [`hold`](Self::hold), they are blocked in every thread, and stay pending until they are read.
+/// The others are always blocked.
 pub(super) struct Signals {
     terminal: Terminal,
-    /// Whether whoever started the process made it ignore SIGHUP, as nohup(1) does.
+    /// Whether the process was started with SIGHUP ignored, as by nohup(1).
     hangup_ignored: bool,
 }
 
-/// Reads held signals.
+/// Reads blocked signals.
 pub(super) struct SignalReader(SignalFd);
 
 impl Signals {
-    /// Sets all handlers to their defaults and unblocks all signals, since both the mask and ignored signals are
-    /// inherited across exec; and gets ready for those that a daemon understands.
+    /// Resets all handlers to their defaults and unblocks all signals, since both the mask and ignored signals
+    /// are inherited across exec. Prepares those that a daemon handles.
     pub(super) fn claim() -> Self {
-        // An ignored SIGHUP is ignored throughout.
+        // An ignored SIGHUP stays ignored.
         let hangup = set(Signal::SIGHUP, SigHandler::SigIgn);
         let hangup_ignored = matches!(hangup, Some(SigHandler::SigIgn));
         for signal_to_reset in Signal::iterator() {
@@ -57,16 +57,16 @@ impl Signals {
                 set(signal_to_reset, SigHandler::SigDfl);
             }
         }
-        // A log that has reached the limit of a file's size is to be an error of the write, and the lost lines to
-        // be counted; not the end of the daemon.
+        // If the log has reached the limit of a file's size, the write fails and the lost lines are counted; the
+        // default action of this signal would end the daemon.
         set(Signal::SIGXFSZ, SigHandler::SigIgn);
         let signals = Self { terminal: Terminal::open(), hangup_ignored };
         signals.let_stop();
         signals
     }
 
-    /// From now on, or again, a signal that asks for a stop ends the process; even process 1 of a container,
-    /// which the kernel protects from signals that it does not handle.
+    /// From now on, a signal that asks for a stop ends the process; even process 1 of a container, which the
+    /// kernel protects from signals without a handler.
     pub(super) fn let_stop(&self) {
         STOP.into_iter().for_each(|signal| handle(signal, end));
         let mut held: SigSet = UNDERSTOOD.into_iter().collect();
@@ -81,7 +81,7 @@ impl Signals {
         let _ = held.thread_set_mask();
     }
 
-    /// From now on, signals wait to be read.
+    /// From now on, signals stay pending until they are read.
     pub(super) fn hold(&self) {
         let _ = self.held().thread_set_mask();
         if HANGUP_CAME.swap(false, Ordering::Relaxed) {
@@ -89,7 +89,7 @@ impl Signals {
         }
     }
 
-    /// Lets the signals do what they do by default: for a process that turns out to be no daemon.
+    /// Restores the default effect of all signals, in a process that does not become a daemon.
     pub(super) fn release(&self) {
         let held = self.held();
         for signal in &held {
@@ -98,7 +98,8 @@ impl Signals {
         let _ = held.thread_unblock();
     }
 
-    /// In a daemon that has left its session: there is no terminal, and SIGHUP has a meaning whoever started it.
+    /// For a daemon that has left its session: it has no terminal, and SIGHUP is handled even if it was ignored
+    /// before.
     pub(super) fn detached(&mut self) {
         self.terminal.close();
         self.hangup_ignored = false;
@@ -108,17 +109,17 @@ impl Signals {
     fn held(&self) -> SigSet {
         let mut held: SigSet = UNDERSTOOD.into_iter().collect();
         if self.hangup_ignored {
-            held.remove(Signal::SIGHUP); // what is blocked is not ignored any more
+            held.remove(Signal::SIGHUP); // a signal that is blocked is no longer ignored
         }
         held
     }
 
-    /// A reader for this process's signals; to be made after the last fork.
+    /// A reader for this process's signals. Create it after the last fork.
     pub(super) fn reader(&self) -> io::Result<SignalReader> {
         SignalReader::of(&self.held())
     }
 
-    /// A reader for those alone that ask for a stop. The others go on waiting.
+    /// A reader for only those that ask for a stop. The others stay pending.
     pub(super) fn stop_reader(&self) -> io::Result<SignalReader> {
         SignalReader::of(&STOP.into_iter().collect())
     }
@@ -136,7 +137,7 @@ impl SignalReader {
         Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
     }
 
-    /// Waits until a signal arrives, one of `others` is readable or closed, or the time has come.
+    /// Waits until a signal arrives, one of `others` is readable or closed, or it is time.
     pub(super) fn wait(&self, others: &[BorrowedFd<'_>], until: Option<Instant>) -> io::Result<()> {
         let timeout = match until.map(|until| until.saturating_duration_since(Instant::now())) {
             // Rounded up, so that the time has come when this returns.
@@ -161,7 +162,7 @@ impl AsFd for SignalReader {
     }
 }
 
-/// Requests to stop, counted. Those within [`SECOND_REQUEST`] of one that counts are part of it: `timeout` of
+/// Counts requests to stop. Those within [`SECOND_REQUEST`] of one that counts are part of it, since `timeout` of
 /// coreutils and others send each signal twice.
 #[derive(Default)]
 pub(super) struct StopRequests {
@@ -170,7 +171,7 @@ pub(super) struct StopRequests {
 }
 
 impl StopRequests {
-    /// Adds a request that comes now. Returns whether it counts.
+    /// Adds a request that has arrived now. Returns whether it counts.
     pub(super) fn add(&mut self) -> bool {
         let counts = self.last.is_none_or(|last| last.elapsed() >= SECOND_REQUEST);
         if counts {
@@ -180,19 +181,19 @@ impl StopRequests {
         counts
     }
 
-    /// How many there were that count.
+    /// The number of requests that count.
     pub(super) fn count(&self) -> usize {
         self.count
     }
 }
 
-/// Whether a signal asks for a stop. SIGHUP does where the terminal has hung up.
+/// Whether a signal asks for a stop. SIGHUP does if the terminal has hung up.
 pub(super) fn asks_to_stop(signal: Signal) -> bool {
     STOP.contains(&signal) || (signal == Signal::SIGHUP && terminal::has_hung_up())
 }
 
-/// Sleeps. If a signal asks for a stop meanwhile, even a held one, it ends the process. For moments when there is
-/// nothing to clean up, in a process that has claimed its signals.
+/// Sleeps. A signal that asks for a stop, even a pending one, ends the process meanwhile. For moments when there
+/// is nothing to clean up, in a process that has claimed its signals.
 pub(super) fn sleep_until_stopped(duration: Duration) {
     let stop: SigSet = STOP.into_iter().collect();
     let mask = stop.thread_swap_mask(SigmaskHow::SIG_UNBLOCK);
@@ -200,7 +201,7 @@ pub(super) fn sleep_until_stopped(duration: Duration) {
     let _ = mask.map(|mask| mask.thread_set_mask());
 }
 
-/// Whether SIGHUP came when it did not have to end the process, and was not held yet.
+/// Whether SIGHUP arrived when it did not have to end the process and was not blocked yet.
 static HANGUP_CAME: AtomicBool = AtomicBool::new(false);
 
 fn handle(signal: Signal, handler: extern "C" fn(libc::c_int)) {
@@ -210,26 +211,26 @@ fn handle(signal: Signal, handler: extern "C" fn(libc::c_int)) {
     let _ = unsafe { sigaction(signal, &action) };
 }
 
-/// Returns what there was before.
+/// Returns the previous action.
 fn set(signal_number: Signal, handler: SigHandler) -> Option<SigHandler> {
-    // SAFETY: neither to ignore a signal nor its default action runs any code of ours. (Rust's own handlers, for
-    // stack overflows, are on SIGSEGV and SIGBUS, and are not touched.)
+    // SAFETY: neither ignoring a signal nor its default action runs any code of ours. (Rust's own handlers, for
+    // stack overflows, are on SIGSEGV and SIGBUS, and stay as they are.)
     unsafe { signal(signal_number, handler) }.ok()
 }
 
-/// Ends the process as the signal does by default.
+/// Ends the process like the signal's default action.
 extern "C" fn end(signal: libc::c_int) {
     // SAFETY: these calls take numbers, and signal-safety(7) allows them.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
         libc::raise(signal);
-        libc::_exit(128 + signal); // process 1 comes here
+        libc::_exit(128 + signal); // only process 1 gets here
     }
 }
 
-/// Ends the process where the terminal has hung up.
+/// Ends the process if the terminal has hung up.
 extern "C" fn hang_up(signal: libc::c_int) {
-    let error = Errno::last(); // of whatever is interrupted
+    let error = Errno::last(); // of the code that was interrupted
     if terminal::has_hung_up() {
         end(signal);
     }

@@ -1,4 +1,4 @@
-//! The terminal that the process was started from, if there is one, and whether it is still there.
+//! The terminal that the process was started from, if there is one, and whether it has hung up.
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::OpenOptions;
@@ -6,7 +6,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// The controlling terminal; see tty(4). It stays open, since it can't be asked by its name when it has hung up.
+/// The controlling terminal; see tty(4). It is kept open, since it can't be opened by its name after it has hung
+/// up.
 pub(super) struct Terminal(Option<OwnedFd>);
 
 const NONE: RawFd = -1;
@@ -41,14 +42,14 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether there was a terminal that has hung up: its window has been closed, say. May be called by a signal
-/// handler.
+/// Whether there was a terminal that has hung up, for example because its window has been closed. May be called
+/// by a signal handler.
 pub(super) fn has_hung_up() -> bool {
     let descriptor = DESCRIPTOR.load(Ordering::Acquire);
     if descriptor == NONE {
         return false;
     }
-    // SAFETY: it is open as long as it stands there.
+    // SAFETY: it is open as long as its number is stored there.
     let terminal = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let mut fds = [PollFd::new(terminal, PollFlags::empty())];
     let asked = poll(&mut fds, PollTimeout::ZERO);

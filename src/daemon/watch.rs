@@ -1,5 +1,5 @@
-//! Steps 8 to 10 on the main thread, which runs no service: so no service that blocks can keep signals
-//! and deadlines from being honoured.
+//! Steps 8 to 10 on the main thread. It runs no service, so a service that blocks can't keep signals and
+//! deadlines from being handled.
 
 use super::conductor::{Conductor, Event};
 use super::detach::Report;
@@ -16,14 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
-/// How long the lines of the start may take to be written before the start is reported.
+/// How long the log lines of the start may take to be written before the daemon reports that it is ready.
 const LOG_OF_START: Duration = Duration::from_millis(200);
 
-/// How long after the deadline services are waited for: longer than the application takes to abandon all that
-/// have not stopped. If it still has not ended then, a service blocks its thread, and is left behind.
+/// How long to wait for services after the deadline. This is longer than the application takes to abandon the
+/// services that have not stopped. If it still has not ended then, a service blocks its thread, and is abandoned.
 const TIME_TO_ABANDON: Duration = Duration::from_secs(3);
 
-/// The main thread, between signals on one side and the application on the other.
+/// The main thread, which waits for signals and for the application's events.
 pub(super) struct Watch<'a> {
     signals: SignalReader,
     conductor: Conductor,
@@ -32,11 +32,11 @@ pub(super) struct Watch<'a> {
     stop_timeout: Duration,
     /// The signals that asked for a stop.
     requests: StopRequests,
-    /// Set once everything stops, on request or because a service has failed.
+    /// Set when everything has to stop, on request or because a service has failed.
     deadline: Option<Instant>,
-    /// The first service that failed while it ran.
+    /// The first service that failed while it was running.
     failure: Option<ServiceError>,
-    /// How many workers have answered since the watchdog asked them last.
+    /// How many workers have answered since the watchdog last asked them.
     answers: Arc<AtomicUsize>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Watches over the application until it has stopped. Tells who waits for it when it serves.
+    /// Watches over the application until it has stopped. Reports when it is ready.
     pub(super) fn run(mut self, report: &mut Option<Report>) -> Result<(), RunError> {
         loop {
             self.signals.wait(&[self.conductor.readiness()], self.next_time())?;
@@ -90,7 +90,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// When something is to be done that nobody will wake this thread for.
+    /// When the next thing has to be done for which nothing will wake this thread.
     fn next_time(&self) -> Option<Instant> {
         let watchdog = self.supervisor.watchdog.as_ref().map(|watchdog| watchdog.next);
         self.deadline.map(|deadline| deadline + TIME_TO_ABANDON).into_iter().chain(watchdog).min()
@@ -104,10 +104,10 @@ impl<'a> Watch<'a> {
                     info!("received SIGUSR1, rotating the log");
                     self.logging.rotate();
                 } else {
-                    info!("received SIGUSR1, ignored: the log is not a file that could be rotated");
+                    info!("received SIGUSR1, ignored: the log is not a file that can be rotated");
                 }
             }
-            _ => info!("received {signal}, ignored: this version does not know how to honour it"),
+            _ => info!("received {signal}, ignored: this version does not support it"),
         }
         Ok(())
     }
@@ -116,10 +116,10 @@ impl<'a> Watch<'a> {
         let counts = self.requests.add();
         match self.requests.count() {
             _ if !counts => info!(
-                "received {signal} again; a further one, a second after the first, ends the process at once"
+                "received {signal} again; another one, a second or more after the first, ends the process immediately"
             ),
             1 if self.deadline.is_some() => {
-                info!("received {signal}, is shutting down already");
+                info!("received {signal}, already shutting down");
             }
             1 => {
                 info!("received {signal}, shutting down");
@@ -135,11 +135,11 @@ impl<'a> Watch<'a> {
 
     fn ready(&mut self, report: &mut Option<Report>) {
         if self.deadline.is_some() {
-            return; // told to stop at the last moment of the start
+            return; // told to stop at the last moment
         }
         info!("ready");
-        // Whoever is told so may look into the log next. A log that can't be written is no reason to wait, but to
-        // be said where somebody sees it.
+        // Whoever receives the report may read the log next. If the log can't be written, the daemon does not
+        // wait for it, but prints the reason where it can be seen.
         let lost = self.logging.flush(LOG_OF_START).err();
         let lost = lost.filter(|lost| *lost != LostLines::Stuck).map(|lost| lost.to_string());
         match (report.take(), lost) {
@@ -165,7 +165,7 @@ impl<'a> Watch<'a> {
         self.supervisor.stopping();
     }
 
-    /// Tells the service manager that the daemon lives, if every worker has answered since last time.
+    /// Notifies the service manager's watchdog if every worker has answered since the last time.
     fn feed_watchdog(&mut self) {
         let workers = self.conductor.workers();
         let Some(watchdog) = self.supervisor.watchdog.as_mut() else { return };
@@ -175,7 +175,7 @@ impl<'a> Watch<'a> {
         watchdog.rewind();
         if self.answers.load(Ordering::Acquire) < workers.len() {
             return warn!(
-                "a worker does not answer; the service manager is not told that all is well"
+                "a worker thread does not respond; the watchdog of the service manager is not notified"
             );
         }
         self.answers.store(0, Ordering::Release);

@@ -102,7 +102,7 @@ pub enum LogError {
     Syslog(#[from] SyslogError),
     /// The program has set up `tracing` on its own.
     #[error(
-        "logging has been set up already: a program that keeps its log itself says so with own_subscriber()"
+        "logging has been set up already: a program that sets up its own log calls own_subscriber()"
     )]
     Twice,
 }
@@ -252,7 +252,7 @@ pub struct Logging {
 
 impl Logging {
     /// Brings what is written to standard output and standard error into the log: for a daemon, where both would
-    /// lead nowhere. To be called before there are threads. A program that keeps its log itself keeps them, too.
+    /// lead nowhere. To be called before there are threads. A program that sets up its own log keeps them, too.
     ///
     /// # Errors
     /// If the system refuses it.

@@ -1,4 +1,4 @@
-//! What to type instead of a command line that can't be meant.
+//! Suggestions for command lines that can't work as they are.
 
 use super::failure::Failure;
 use crate::cli;
@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 
-/// The services that twistd has.
+/// The services of twistd.
 const OF_TWISTD: [&str; 13] = [
     "conch",
     "dns",
@@ -24,10 +24,10 @@ const OF_TWISTD: [&str; 13] = [
     "xmpp-router",
 ];
 
-/// How much of a word is repeated, in columns.
+/// How much of a word is shown, in columns.
 const LONGEST_WORD: usize = 200;
 
-/// What to say of a first word that other programs understand, if it is one of those.
+/// What to say about a first word that is a command of other programs.
 pub(super) fn instead_of(program: &str, word: &str, arguments: &[OsString]) -> Option<String> {
     let rest: String = arguments.iter().map(|word| format!(" {}", shown(word))).collect();
     let instead = match word {
@@ -37,7 +37,7 @@ pub(super) fn instead_of(program: &str, word: &str, arguments: &[OsString]) -> O
         "restart" | "reload" => format!("type: {program} stop{rest} && {program}{rest}"),
         _ if OF_TWISTD.contains(&word) => {
             return Some(format!(
-                "{word:?} is a service of twistd that {program} does not have; type {program} --help for those that it has"
+                "{word:?} is a service of twistd that {program} does not have; {program} --help lists those that it has"
             ));
         }
         _ => return None,
@@ -45,7 +45,7 @@ pub(super) fn instead_of(program: &str, word: &str, arguments: &[OsString]) -> O
     Some(format!("there is no command {word:?}; {instead}"))
 }
 
-/// What to say of words after an application file, which has no options.
+/// What to say about words after an application file, which has no options.
 pub(super) fn misplaced(
     program: &str,
     command: Option<&str>,
@@ -60,18 +60,18 @@ pub(super) fn misplaced(
         Some(usage) => format!("{first} goes before the application file: {start} {usage} {file}"),
         None if first.starts_with('-') => {
             format!(
-                "{first} is no option of {program}; options go before the application file {file}"
+                "{first} is not an option of {program}; options go before the application file {file}"
             )
         }
         None => format!(
-            "there is one application file at a time; {} is one too many after {file}",
+            "only one application file can be given; unexpected {} after {file}",
             quoted(&first)
         ),
     };
     Failure::Other(message, 2)
 }
 
-/// What to say of an option after a plugin's name that is one of the runner.
+/// What to say about an option of the runner after a plugin's name.
 pub(super) fn option_before(
     program: &str,
     command: Option<&str>,
@@ -86,7 +86,7 @@ pub(super) fn option_before(
     Some(Failure::Other(message, 2))
 }
 
-/// The option that nobody knows, if that is what the error is about.
+/// The unknown option, if that is what the error is about.
 pub(super) fn unknown_option(e: &clap::Error) -> Option<&str> {
     match e.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(option)) if e.kind() == ErrorKind::UnknownArgument => {
@@ -96,7 +96,7 @@ pub(super) fn unknown_option(e: &clap::Error) -> Option<&str> {
     }
 }
 
-/// How an option of a command is typed, if it has that option: `--port PORT`.
+/// How an option of a command is typed, if the command has that option: `--port PORT`.
 pub(super) fn usage_of(command: &Command, option: &str) -> Option<String> {
     let option = option.split('=').next().unwrap_or_default();
     let is_it = |arg: &&Arg| match option.strip_prefix("--") {
@@ -109,7 +109,7 @@ pub(super) fn usage_of(command: &Command, option: &str) -> Option<String> {
     Some(value.map_or(option.to_owned(), |value| format!("{option} {value}")))
 }
 
-/// The same for the runner, or its `command`.
+/// The same for the runner, or for its `command`.
 fn usage_of_runner(command: Option<&str>, option: &str) -> Option<String> {
     let runner = cli::command();
     let subcommand = command.and_then(|command| runner.find_subcommand(command));

@@ -1,4 +1,4 @@
-//! `poetryd check`: what would be run, and what could not be.
+//! `poetryd check`: what would run, and what could not.
 
 use super::failure::{Failure, complain, say};
 use crate::chain::chain;
@@ -6,7 +6,7 @@ use crate::daemon::{Options, RunError, Source};
 use crate::service::{Files, MultiService, Service, ServicePath};
 use std::process::ExitCode;
 
-/// Prints what each service would do to standard output, and what it could not do to standard error.
+/// Prints what each service would do to standard output, and what would fail to standard error.
 pub(super) fn check(
     program: &str,
     mut source: impl Source,
@@ -32,7 +32,7 @@ fn check_children(
     let mut problems = 0;
     for name in parent.names() {
         let path = path.child(&name);
-        // Nothing runs yet, so that each of them is there to be looked at.
+        // Nothing is running yet, so each service can be inspected.
         let look = |service: &dyn Service| (service.children().cloned(), service.check(files));
         match parent.inspect(&name, look) {
             Some((Some(children), _)) => problems += check_children(&children, &path, files)?,
@@ -47,7 +47,7 @@ fn check_children(
     Ok(problems)
 }
 
-/// The daemon's files, as they are seen before any change of root.
+/// The daemon's files, as seen before any change of the root directory.
 pub(super) fn files(options: &Options) -> Files {
     Files::new(options.chroot.clone(), options.rundir.clone().unwrap_or_default())
 }

@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Exit statuses of their own.
+/// The exit statuses that only these commands have.
 const NOT_RUNNING: u8 = 3;
 const NO_PERMISSION: u8 = 4;
 
-/// How long a daemon may take to end, when its services have had their time for stopping.
+/// How long a daemon may take to end after its services' time to stop is over.
 const END_WAIT: Duration = Duration::from_secs(10);
 
 pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failure> {
     let pid_file = pid_file(program, options)?;
     match daemon::running(&pid_file).map_err(failure)? {
         Some(pid) => {
-            say(&format!("{program} runs with pid {pid}"))?;
+            say(&format!("{program} is running with pid {pid}"))?;
             Ok(ExitCode::SUCCESS)
         }
         None => Err(not_running(&pid_file)),
@@ -42,10 +42,10 @@ pub(super) fn stop(program: &str, options: &Options, now: bool) -> Result<ExitCo
     }
 }
 
-/// The pid file's absolute name, as it is seen from outside a chroot.
+/// The absolute path of the pid file, as seen from outside a chroot.
 fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
     let Some(pid_file) = options.pid_file(program) else {
-        return Err(Failure::Other("there is no pid file to find the daemon by".into(), 2));
+        return Err(Failure::Other("the daemon can't be found without a pid file".into(), 2));
     };
     let pid_file = files(options).find(&pid_file);
     std::path::absolute(&pid_file)
@@ -54,9 +54,9 @@ fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
 
 fn not_running(pid_file: &Path) -> Failure {
     let pid_file = pid_file.display();
-    let advice = "a daemon that was started elsewhere is found by its application file, --rundir or --pidfile";
+    let advice = "to find a daemon that was started elsewhere, give its application file, --rundir or --pidfile";
     Failure::Other(
-        format!("not running: nobody holds the pid file {pid_file}; {advice}"),
+        format!("not running: no process holds the pid file {pid_file}; {advice}"),
         NOT_RUNNING,
     )
 }

@@ -1,4 +1,4 @@
-//! What a program prints, and the exit status that goes with a failure.
+//! What a program prints, and the exit status of a failure.
 
 use crate::chain::chain;
 use crate::config::{ConfigError, plain};
@@ -6,7 +6,7 @@ use crate::daemon::RunError;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// What a program has to say at its end, and the exit status that goes with it.
+/// Why a program fails, and the exit status.
 pub(super) enum Failure {
     Options(clap::Error),
     Config(ConfigError),
@@ -15,10 +15,10 @@ pub(super) enum Failure {
     Other(String, u8),
 }
 
-/// How much of a line is printed, in columns. It is more than the longest file name has.
+/// How much of a line is printed, in columns. Longer than the longest file name.
 const LONGEST_LINE: usize = 10_000;
 
-/// A text as it is printed: names in it that come from outside can't write anything else to a terminal.
+/// A text as it is printed: names in it that come from outside can't send control sequences to a terminal.
 fn harmless(text: &str) -> String {
     let lines: Vec<String> = text.split('\n').map(|line| plain(line, LONGEST_LINE)).collect();
     lines.join("\n")
@@ -34,7 +34,7 @@ fn unwritten(e: &io::Error) -> Failure {
     Failure::Other(format!("can't write to standard output: {e}"), 1)
 }
 
-/// Prints a text to standard error. Where that is closed, the exit status has to say it all.
+/// Prints a text to standard error. If that is closed, only the exit status is left.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{}", harmless(text));
 }
@@ -56,7 +56,7 @@ impl From<RunError> for Failure {
 }
 
 impl Failure {
-    /// Says on standard error what has failed, and returns the exit status.
+    /// Prints what has failed to standard error, and returns the exit status.
     pub(super) fn report(self, program: &str) -> ExitCode {
         match self {
             Failure::Options(e) => {
@@ -69,9 +69,9 @@ impl Failure {
                 }
                 ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
             }
-            // Nothing before the first FILE:LINE:COLUMN, for the sake of editors.
+            // No prefix before the first FILE:LINE:COLUMN, so that editors recognize it.
             Failure::Config(e @ ConfigError::Mistakes { .. }) => {
-                let _ = writeln!(io::stderr(), "{e}"); // escaped already, except for tabs
+                let _ = writeln!(io::stderr(), "{e}"); // already escaped, except for tabs
                 ExitCode::from(2)
             }
             Failure::Config(e) => {

@@ -1,7 +1,7 @@
-//! A complete program, in one call: command line, application file, daemon.
+//! A complete program in one call: command line, application file and daemon.
 //!
-//! This is where the modules meet. `poetryd` itself is a [`Program`] whose [`Registry`] knows poetry; with
-//! another registry it is another daemon.
+//! The program `poetryd` is a [`Program`] whose [`Registry`] has the kinds and protocols of poetry. With another
+//! registry it is another daemon.
 
 mod advice;
 mod check;
@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use tracing_subscriber::Layer;
 
-/// A daemon's whole program. The name is that of its default files: `NAME.toml`, `NAME.pid`, `NAME.log`.
+/// The whole program of a daemon. Its default files are named after it: `NAME.toml`, `NAME.pid`, `NAME.log`.
 pub struct Program {
     name: &'static str,
     version: &'static str,
@@ -42,7 +42,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// A program with the kinds of service that every registry knows.
+    /// A program with the kinds of service that every registry has.
     pub fn new(name: &'static str, version: &'static str, about: &'static str) -> Self {
         let (registry, plugins) = (Arc::default(), Plugins::new());
         let (layers, own_subscriber) = (Vec::new(), false);
@@ -61,7 +61,7 @@ impl Program {
         self
     }
 
-    /// Sets the application that is run when there is no file.
+    /// Sets the application that is run if there is no file.
     pub fn built_in(
         mut self,
         application: impl Fn() -> Result<Application, BoxError> + Send + Sync + 'static,
@@ -70,7 +70,7 @@ impl Program {
         self
     }
 
-    /// Adds a listener to the events of `tracing`, beside the log; see [`ProgramInfo::layers`].
+    /// Adds a layer that receives the events of `tracing` in addition to the log; see [`ProgramInfo::layers`].
     pub fn layer(
         mut self,
         layer: impl Layer<tracing_subscriber::Registry> + Send + Sync + 'static,
@@ -79,22 +79,22 @@ impl Program {
         self
     }
 
-    /// Says that the program has a subscriber of `tracing` of its own, which it sets before [`run`](Self::run): there
-    /// is no log beside that, and options which ask for one are refused.
+    /// Declares that the program has its own subscriber of `tracing`, which it sets up before [`run`](Self::run):
+    /// there is no other log, and options about the log are refused.
     pub fn own_subscriber(mut self) -> Self {
         self.own_subscriber = true;
         self
     }
 
-    /// What the daemon needs to know. The layers are taken.
+    /// What the daemon has to know about the program. Takes the layers.
     fn info(&mut self) -> ProgramInfo {
         let layers = std::mem::take(&mut self.layers);
         let info = ProgramInfo::new(self.name).version(self.version).layers(layers);
         if self.own_subscriber { info.own_subscriber() } else { info }
     }
 
-    /// Does what the command line says and returns the exit status; whatever failed has been printed to
-    /// standard error. `args` begin with the program's own name, as [`std::env::args_os`] does.
+    /// Does what the command line asks for and returns the exit status. If it fails, the reason has been printed
+    /// to standard error. The first of `args` is the program's own name, as with [`std::env::args_os`].
     pub fn run(
         mut self,
         environment: Environment,
@@ -142,7 +142,7 @@ impl Program {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Everything but running.
+    /// Everything except running an application.
     fn talk_about(
         &self,
         options: Options,
@@ -172,8 +172,8 @@ impl Program {
         }
     }
 
-    /// A command line whose options come after an application file. They are not the file's, as they would be a
-    /// plugin's: so they are taken as if they came before.
+    /// A command line with options after an application file. Unlike those after a plugin, they can't be for the
+    /// file: so they are treated as if they came before it.
     fn parse_anew(
         &self,
         command: &str,
@@ -212,7 +212,7 @@ impl Program {
         check::check(self.name, self.source(file)?, typed_here(options)?)
     }
 
-    /// The application file that was named or, if there is one, the default file in the rundir.
+    /// The application file that was given, or else the default file in the rundir if it exists.
     fn application_file(&self, named: Option<OsString>, options: &Options) -> Option<PathBuf> {
         if let Some(named) = named {
             return Some(named.into());
@@ -227,8 +227,8 @@ impl Program {
             .map_err(|e| Failure::Other(e.to_string(), 2))
     }
 
-    /// The options that lead to a running daemon. Mistakes in the file's services don't matter to it, and a plugin
-    /// says nothing about the daemon.
+    /// The options that lead to a running daemon. Mistakes in the services of its file don't matter, and a plugin
+    /// sets no options of the daemon.
     fn find_daemon(
         &self,
         named: Named,
@@ -251,14 +251,14 @@ impl Program {
     }
 }
 
-/// The options of the command line, whose file names are relative to the current directory.
+/// The options of the command line. Relative file names in them are relative to the current directory.
 fn typed_here(options: Options) -> Result<Options, Failure> {
     let here = env::current_dir()
-        .map_err(|e| Failure::Other(format!("can't find out the current directory: {e}"), 1))?;
+        .map_err(|e| Failure::Other(format!("can't determine the current directory: {e}"), 1))?;
     Ok(options.typed_in(here))
 }
 
-/// Whether there is a file of that name. One that can't be read is one all the same.
+/// Whether there is a file with that name, even if it can't be read.
 fn exists(file: &Path) -> bool {
     file.symlink_metadata().map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |_| true)
 }

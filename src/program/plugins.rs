@@ -1,4 +1,4 @@
-//! Plugins on the command line: finding the one that was named, running it, listing them all.
+//! Plugins on the command line: finds the one that was named, runs it, lists them all.
 
 use super::failure::Failure;
 use super::{Program, advice, exists};
@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The words that are commands, where else a plugin or a file is named.
+/// The words that are commands where otherwise a plugin or a file is expected.
 const COMMANDS: [&str; 3] = ["check", "status", "stop"];
 
 impl Program {
@@ -44,8 +44,8 @@ impl Program {
         }
     }
 
-    /// The application that a plugin makes of the options after its name. `command` is what it is made for, if that
-    /// is not running it.
+    /// The application that a plugin makes from the options after its name. `command` is the command that needs
+    /// it, `None` for a run.
     pub(super) fn plugin_source(
         &self,
         maker: Arc<dyn Maker>,
@@ -65,8 +65,8 @@ impl Program {
         Ok(PluginSource { maker, matches, cx: MakeContext::new(here) })
     }
 
-    /// Checks options after a plugin's name that are typed only because the daemon was started with them. Those that
-    /// are required may be missing.
+    /// Checks options after a plugin's name that are given only to identify the daemon that was started with
+    /// them. Required options may be missing.
     pub(super) fn check_options_of(
         &self,
         maker: Arc<dyn Maker>,
@@ -80,7 +80,7 @@ impl Program {
         }
     }
 
-    /// What to say of an option before a plugin's name that is one of the plugin.
+    /// What to say about an option of the plugin before the plugin's name.
     pub(super) fn option_of_a_plugin(&self, e: &clap::Error, args: &[OsString]) -> Option<Failure> {
         let option = advice::unknown_option(e)?;
         let words = args.iter().skip(1).filter_map(|word| word.to_str());
@@ -99,9 +99,9 @@ impl Program {
         })
     }
 
-    /// The list of plugins for the help, with what is wrong with some.
+    /// The list of plugins for the help, followed by the manifests that can't be used.
     pub(super) fn describe_plugins(&self, rundir: Option<&Path>) -> String {
-        let mut list = String::from("Plugins (their own options: PLUGIN --help):\n");
+        let mut list = String::from("Plugins (PLUGIN --help shows the options of one):\n");
         for (name, description) in self.plugins.list() {
             let _ = writeln!(list, "  {name:12} {description}");
         }
@@ -110,7 +110,11 @@ impl Program {
             match manifest {
                 Ok(manifest) if self.is_taken(manifest.name()) => {
                     let name = manifest.name();
-                    let _ = writeln!(troubles, "  {}: {name:?} is built in", file_name(&file));
+                    let _ = writeln!(
+                        troubles,
+                        "  {}: {name:?} is the name of a built-in plugin",
+                        file_name(&file)
+                    );
                 }
                 Ok(manifest) => {
                     let (name, description) = (manifest.name(), manifest.description());
@@ -151,7 +155,7 @@ impl Program {
         }
         let manifests = path.names();
         let plugins = self.plugins.list().map(|(name, _)| name);
-        // After a command, nobody means another one.
+        // After a command, another command makes no sense.
         let commands = COMMANDS.into_iter().filter(|_| command.is_none());
         let words = plugins.chain(manifests.iter().map(String::as_str)).chain(commands);
         let near = config::nearest(word, words);
@@ -178,7 +182,7 @@ impl Source for PluginSource {
     }
 }
 
-/// The first mistake of a manifest, in a line.
+/// The first mistake of a manifest, in one line.
 fn summary(e: &ConfigError) -> String {
     let text = e.to_string();
     let first = text.lines().next().unwrap_or_default().to_owned();

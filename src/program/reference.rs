@@ -1,5 +1,5 @@
-//! The tables of the documentation: every option and key, from the descriptions that the help and the checker of
-//! files have.
+//! The tables of the documentation: every option and key, from the descriptions that the help and the checks of
+//! files use as well.
 
 use super::{Program, tables};
 use crate::cli;
@@ -7,20 +7,20 @@ use crate::config::{KeyInfo, help_of};
 use crate::daemon::{Applies, OptionInfo};
 use clap::{Arg, Command};
 
-/// One table of the documentation, as [`Program::reference`] makes it.
+/// One table of the documentation, as made by [`Program::reference`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ReferenceTable {
-    /// What it is about, such as `options`, `kind tcp` or `plugin proxy`.
+    /// What it describes, such as `options`, `kind tcp` or `plugin proxy`.
     pub name: String,
     /// The table, in Markdown.
     pub markdown: String,
 }
 
 impl Program {
-    /// The tables of this program's documentation: `options` of the command line; `daemon` and `log`, the tables of
-    /// these names in application files; `service`, the keys that every service has; and one for each
-    /// `kind NAME`, `protocol NAME` and `plugin NAME` that is compiled in and has keys or options.
+    /// The tables of this program's documentation: `options` for the command line; `daemon` and `log` for the
+    /// tables with these names in application files; `service` for the keys that every service has; and one for
+    /// each `kind NAME`, `protocol NAME` and `plugin NAME` that is compiled in and has keys or options.
     pub fn reference(&self) -> Vec<ReferenceTable> {
         let table = |name: String, markdown| ReferenceTable { name, markdown };
         let runner = cli::command_of(self.name, self.version, self.about);
@@ -76,7 +76,7 @@ impl Program {
         rows(titles, tables::keys(table).into_iter().map(row))
     }
 
-    /// A text in which `NAME.` stands for the program's name and a dot.
+    /// A text in which the placeholder `NAME.` is replaced by the program's name and a dot.
     fn named(&self, text: &str) -> String {
         text.replace("NAME.", &format!("{}.", self.name))
     }
@@ -101,7 +101,7 @@ fn usage(arg: &Arg) -> String {
     format!("{short}`{}`", with_value.join(" "))
 }
 
-/// The words of which its value is one: `: first, second`.
+/// The possible values, if there are only a few: `: first, second`.
 fn possible_words(arg: &Arg) -> String {
     let words = arg.get_possible_values();
     let words: Vec<String> = words.iter().map(|word| format!("`{}`", word.get_name())).collect();
@@ -109,14 +109,14 @@ fn possible_words(arg: &Arg) -> String {
     if is_shown { format!(": {}", words.join(", ")) } else { String::new() }
 }
 
-/// Text in which Markdown finds nothing of its own.
+/// Escapes what Markdown would interpret.
 fn text(text: &str) -> String {
     ['\\', '[', '<', '*', '_', '`']
         .iter()
         .fold(text.to_owned(), |text, mark| text.replace(*mark, &format!("\\{mark}")))
 }
 
-/// What stands in the column of defaults. A value is shown as it is typed, other text as it is.
+/// The content of the column of defaults. A value is shown as code, other text as it is.
 fn default_cell(default: Option<String>, required: bool) -> String {
     match default {
         Some(words) if words.contains(' ') => text(&words),
@@ -126,7 +126,7 @@ fn default_cell(default: Option<String>, required: bool) -> String {
     }
 }
 
-/// A table. Empty without rows.
+/// A table. Empty if there are no rows.
 fn rows<const COLUMNS: usize>(
     titles: [&str; COLUMNS],
     rows: impl Iterator<Item = [String; COLUMNS]>,

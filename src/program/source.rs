@@ -10,7 +10,7 @@ use std::sync::Arc;
 /// Makes the application that runs when there is no file.
 pub(super) type BuiltIn = Arc<dyn Fn() -> Result<Application, BoxError> + Send + Sync>;
 
-/// A file, or the built-in application where there is none.
+/// A file, or the built-in application if there is no file.
 pub(super) struct FileSource {
     registry: Arc<Registry>,
     origin: Origin,
@@ -22,7 +22,7 @@ enum Origin {
 }
 
 impl FileSource {
-    /// The file that was named; without one, what is built in.
+    /// The file that was named, or else the built-in application.
     ///
     /// # Errors
     /// If there is neither.
@@ -37,7 +37,7 @@ impl FileSource {
             (None, Some(built_in)) => Origin::BuiltIn(built_in, program),
             (None, None) => {
                 return Err(format!(
-                    "say which application file to run; there is no {program}.toml here"
+                    "no application file was given, and there is no {program}.toml here"
                 )
                 .into());
             }

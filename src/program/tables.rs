@@ -3,12 +3,12 @@
 use crate::config::{self, KeyInfo, Section};
 use crate::daemon::{Asked, Described, IdentityError, OptionInfo, Options, Privileges};
 
-/// Reads both tables. Names of users and groups are looked up, so that a wrong one is found at its place.
+/// Reads both tables. Names of users and groups are looked up, so that a mistake is reported with its line.
 pub(super) fn read(top: &mut Section<'_>) -> Options {
     let daemon = top.table("daemon", |daemon| {
         let options = Options::ask(&mut Table { name: "daemon", section: daemon });
         if let (Some(_), Some(true)) = (&options.logfile, options.syslog) {
-            let message = "syslog: there is a logfile already; choose one of the two";
+            let message = "syslog: can't be used together with logfile; choose one";
             daemon.mistake("syslog", message);
         }
         check_identity(daemon, &options);
@@ -18,7 +18,7 @@ pub(super) fn read(top: &mut Section<'_>) -> Options {
     daemon.unwrap_or_default().or(log.unwrap_or_default())
 }
 
-/// What there is to say of the keys of one of them.
+/// The descriptions of the keys of one of them.
 pub(super) fn keys(table: &'static str) -> Vec<(OptionInfo, KeyInfo)> {
     let ask = |section: &mut Section<'_>| Options::ask(&mut Table { name: table, section });
     let options = Options::all().into_iter().filter(|option| option.table == table);
@@ -39,8 +39,8 @@ impl Asked for Table<'_, '_> {
     }
 }
 
-/// Looks the user and the group up, together as the daemon will: for two numbers, nothing is looked up. If that fails,
-/// each is looked up alone to find out which of them is wrong.
+/// Looks up the user and the group together, as the daemon will: if both are numbers, nothing is looked up. If
+/// that fails, each is looked up alone to find out which of them is wrong.
 fn check_identity(daemon: &mut Section<'_>, options: &Options) {
     let (uid, gid) = (options.uid.as_deref(), options.gid.as_deref());
     let Err(together) = Privileges::resolve(uid, gid, false) else { return };
@@ -51,7 +51,7 @@ fn check_identity(daemon: &mut Section<'_>, options: &Options) {
         daemon.mistake("gid", format!("gid: {e}"));
     }
     match wrong_uid.or(Some(together).filter(|_| nothing_wrong_alone)) {
-        None | Some(IdentityError::NoGroupOfUser(_)) => {} // the command line may say which group
+        None | Some(IdentityError::NoGroupOfUser(_)) => {} // the command line may set the group
         Some(e) => daemon.mistake("uid", format!("uid: {e}")),
     }
 }

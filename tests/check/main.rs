@@ -193,18 +193,18 @@ fn a_daemon_table_that_is_none_is_shown() {
 #[test]
 fn a_user_or_group_that_does_not_exist_is_shown_in_its_place() {
     let report = mistakes_in("[daemon]\nuid = \"nobodyy\"");
-    let uid = "fast.toml:2:7: uid: there is no user called \"nobodyy\" on this machine\n";
+    let uid = "fast.toml:2:7: uid: there is no user named \"nobodyy\" on this machine\n";
     assert!(report.starts_with(uid), "{report}");
     let report = mistakes_in("[daemon]\nuid = 0\ngid = \"nogroupp\"");
-    let gid = "fast.toml:3:7: gid: there is no group called \"nogroupp\" on this machine\n";
+    let gid = "fast.toml:3:7: gid: there is no group named \"nogroupp\" on this machine\n";
     assert!(report.starts_with(gid), "{report}");
 }
 
 #[test]
 fn both_the_user_and_the_group_may_be_wrong_at_once() {
     let report = mistakes_in("[daemon]\nuid = \"nobodyy\"\ngid = \"nogroupp\"");
-    assert!(report.contains("no user called \"nobodyy\""), "{report}");
-    assert!(report.contains("no group called \"nogroupp\""), "{report}");
+    assert!(report.contains("no user named \"nobodyy\""), "{report}");
+    assert!(report.contains("no group named \"nogroupp\""), "{report}");
 }
 
 #[test]

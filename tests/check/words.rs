@@ -69,7 +69,7 @@ fn an_option_after_the_file_is_refused_with_its_right_place() {
 fn a_second_file_is_refused() {
     let sandbox = Sandbox::new();
     let said = refused(&sandbox, &["fast.toml", "slow.toml"]);
-    let expected = "poetryd: there is one application file at a time; \"slow.toml\" is one too many after fast.toml\n";
+    let expected = "poetryd: only one application file can be given; unexpected \"slow.toml\" after fast.toml\n";
     assert_eq!(said, expected);
 }
 
@@ -94,7 +94,7 @@ fn options_of_a_command_may_stand_after_the_file() {
     let said = refused(&sandbox, &["check", "fast.toml", "--rundir"]);
     assert!(said.contains("--rundir"), "{said}");
     let said = refused(&sandbox, &["check", "fast.toml", "slow.toml"]);
-    let expected = "poetryd: there is one application file at a time; \"slow.toml\" is one too many after fast.toml\n";
+    let expected = "poetryd: only one application file can be given; unexpected \"slow.toml\" after fast.toml\n";
     assert_eq!(said, expected);
 }
 
@@ -114,7 +114,7 @@ fn words_of_other_programs_are_answered_with_what_to_type() {
         ),
         (
             &["ftp", "--port", "21"],
-            "\"ftp\" is a service of twistd that poetryd does not have; type poetryd --help for those that it has",
+            "\"ftp\" is a service of twistd that poetryd does not have; poetryd --help lists those that it has",
         ),
     ] {
         assert_eq!(refused(&sandbox, arguments), format!("poetryd: {expected}\n"));
@@ -184,10 +184,10 @@ fn wrong_options_are_refused() {
         (&["--stop-timeout=-1", "fast.toml"], "expected a number of seconds"),
         (&["--log-level", "loud", "fast.toml"], "error, warn, info, debug, trace"),
         (&["--log-format", "xml", "fast.toml"], "text, json"),
-        (&["--uid", "nobodyy", "fast.toml"], "there is no user called \"nobodyy\" on this machine"),
+        (&["--uid", "nobodyy", "fast.toml"], "there is no user named \"nobodyy\" on this machine"),
         (
             &["--gid", "nogroupp", "fast.toml"],
-            "there is no group called \"nogroupp\" on this machine",
+            "there is no group named \"nogroupp\" on this machine",
         ),
         (&["--uid", "3999999999", "fast.toml"], "--gid"),
         (&["--euid", "fast.toml"], "--euid"),
@@ -201,7 +201,7 @@ fn wrong_options_are_refused() {
 #[test]
 fn a_wrong_user_is_found_by_check_too() {
     let said = refused(&Sandbox::new(), &["--uid", "nobodyy", "check", "fast.toml"]);
-    assert!(said.contains("there is no user called \"nobodyy\" on this machine"), "{said}");
+    assert!(said.contains("there is no user named \"nobodyy\" on this machine"), "{said}");
 }
 
 #[test]

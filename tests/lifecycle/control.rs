@@ -16,7 +16,7 @@ fn status_of_a_running_daemon_says_its_pid_and_exits_0() {
     let daemon = sandbox.background(&["fast.toml"]);
     let output = sandbox.run(&["status"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(stdout(&output), format!("poetryd runs with pid {}\n", daemon.pid));
+    assert_eq!(stdout(&output), format!("poetryd is running with pid {}\n", daemon.pid));
     assert!(daemon.is_running());
 }
 
@@ -35,7 +35,7 @@ fn status_finds_a_daemon_in_the_foreground_too() {
     let daemon = sandbox.foreground();
     assert_eq!(
         stdout(&sandbox.run(&["status"])),
-        format!("poetryd runs with pid {}\n", daemon.pid())
+        format!("poetryd is running with pid {}\n", daemon.pid())
     );
 }
 
@@ -219,7 +219,7 @@ fn the_daemon_of_another_user_can_be_asked_about_but_not_stopped() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.background(&["fast.toml"]);
     let status = run(sandbox.poetryd_unprivileged(&["status"]));
-    assert_eq!(stdout(&status), format!("poetryd runs with pid {}\n", daemon.pid));
+    assert_eq!(stdout(&status), format!("poetryd is running with pid {}\n", daemon.pid));
     for args in [&["stop"][..], &["stop", "--now"]] {
         let stop = run(sandbox.poetryd_unprivileged(args));
         assert_eq!(stop.status.code(), Some(4), "{}", stderr(&stop));
@@ -251,7 +251,7 @@ fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
     let status = ask("status");
     assert_eq!(
         stdout(&status),
-        format!("poetryd runs with pid {}\n", daemon.pid),
+        format!("poetryd is running with pid {}\n", daemon.pid),
         "{}",
         stderr(&status)
     );
@@ -269,7 +269,7 @@ fn a_number_that_is_not_the_daemons_is_nobody_to_stop() {
     for args in [&["status"][..], &["stop"], &["stop", "--now"]] {
         let output = sandbox.run(args);
         assert_eq!(output.status.code(), Some(1), "{args:?}");
-        assert!(stderr(&output).contains("is not that of the daemon that holds it"));
+        assert!(stderr(&output).contains("is not that of the daemon that holds the file"));
     }
     assert!(innocent.try_wait().unwrap().is_none(), "somebody else's process was stopped");
     innocent.kill().unwrap();

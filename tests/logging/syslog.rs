@@ -86,7 +86,7 @@ fn a_packet_is_priority_time_name_pid_and_the_line() {
         assert!(without_head(packet, "muse", daemon.pid).starts_with('['), "{packet:?}");
     }
     daemon.signal(Signal::SIGTERM);
-    packets_until(&syslog, "ends, with everything stopped");
+    packets_until(&syslog, "stopped cleanly");
     daemon.wait();
     assert!(!sandbox.path("poetryd.log").exists(), "a log file beside syslog");
 }
@@ -147,7 +147,7 @@ fn without_syslogd_it_serves_and_a_new_one_is_told_how_many_lines_were_lost() {
     }
     let syslog = syslogd(&sandbox);
     daemon.signal(Signal::SIGTERM);
-    let packets = packets_until(&syslog, "ends, with everything stopped");
+    let packets = packets_until(&syslog, "stopped cleanly");
     let sent = packets.iter().filter(|packet| packet.contains("sending")).count();
     assert_eq!(sent + said_to_be_lost(&packets), FETCHES, "{}", packets.join("\n"));
     daemon.wait();

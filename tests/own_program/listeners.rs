@@ -28,7 +28,7 @@ pub fn with_a_subscriber_of_its_own_a_program_refuses_options_about_the_log() {
     let sandbox = Sandbox::new();
     let output = run(muse(&sandbox, "subscribe", &["--log-level", "debug"]));
     assert_eq!(output.status.code(), Some(2));
-    let expected = "muse: --log-level has no effect here: this program keeps its log itself";
+    let expected = "muse: --log-level has no effect here: this program sets up its own log";
     assert!(stderr(&output).starts_with(expected), "{}", stderr(&output));
 }
 

@@ -62,7 +62,7 @@ pub fn what_is_printed_comes_into_the_log_line_by_line_to_the_last_without_an_en
 pub fn who_keeps_standard_output_locked_does_not_keep_the_daemon_from_its_end() {
     let sandbox = Sandbox::new();
     let log = stop(&sandbox, &start(&sandbox, "lock"));
-    assert!(log.contains("ends, with everything stopped"), "{log}");
+    assert!(log.contains("stopped cleanly"), "{log}");
 }
 
 pub fn a_line_of_more_than_64_kib_is_split() {
@@ -115,7 +115,7 @@ pub fn a_child_that_keeps_standard_output_does_not_keep_the_daemon_from_its_end(
         child = child.or(text.split_whitespace().next().map(|pid| pid.parse::<i32>().unwrap()));
     }
     let log = stop(&sandbox, &daemon);
-    assert!(log.contains("ends, with everything stopped"), "{log}");
+    assert!(log.contains("stopped cleanly"), "{log}");
     kill(Pid::from_raw(child.unwrap_or_else(|| panic!("there is no child"))), Signal::SIGKILL)
         .unwrap();
 }

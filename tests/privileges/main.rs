@@ -184,9 +184,9 @@ fn two_numbers_are_taken_as_they_are_without_the_groups_of_a_user_of_that_number
 fn without_a_passwd_file_nobody_is_known() {
     let sandbox = Sandbox::new();
     for (option, value, part) in [
-        ("--uid", "nobody", "there is no user called \"nobody\""),
-        ("--uid", "65534", "say the group too, with --gid"),
-        ("--gid", "nogroup", "there is no group called \"nogroup\""),
+        ("--uid", "nobody", "there is no user named \"nobody\""),
+        ("--uid", "65534", "set the group as well, with --gid"),
+        ("--gid", "nogroup", "there is no group named \"nogroup\""),
     ] {
         let command = sandbox.poetryd(&[option, value, "fast.toml"]);
         let output = run(where_nobody_is_known(&command));

@@ -98,7 +98,7 @@ fn listeners_close_in_reverse_order_of_the_tree() {
 fn every_service_of_the_tree_stops() {
     let sandbox = tree("");
     let log = start(&sandbox, &[]).stop();
-    let end = place(&log, "[-] ends, with everything stopped");
+    let end = place(&log, "[-] stopped cleanly");
     for name in LISTENERS.into_iter().chain(["big", "night", "night.deep"]) {
         assert!(place(&log, &format!("[{name}] stopped")) < end, "{}", log.join("\n"));
     }

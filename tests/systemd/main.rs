@@ -89,7 +89,7 @@ fn a_stop_succeeds_and_leaves_nothing() {
     assert!(!machine.try_fetch(PORT).status.success(), "the port is still open");
     let files = machine.run(&["find", "/etc", "/run", "/tmp", "/var", "-uid", &uid]);
     assert_eq!(stdout(&files), "", "files of the daemon's are left");
-    machine.wait_for(UNIT, "[-] ends, with everything stopped");
+    machine.wait_for(UNIT, "[-] stopped cleanly");
 }
 
 #[test]

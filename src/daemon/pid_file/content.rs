@@ -1,4 +1,4 @@
-//! What may be a pid file, and the number in it.
+//! Which files can be pid files, and the number in them.
 
 use super::outcome::MARK;
 use crate::file_id::FileId;
@@ -10,14 +10,15 @@ use std::path::Path;
 /// Everybody may read a pid file: `kill $(cat poetryd.pid)`.
 pub(super) const MODE: u32 = 0o644;
 
-/// One byte more than the longest number and its newline: how an outcome begins, if there is one.
+/// One byte more than the longest number with its newline. If the daemon has failed, that byte begins the
+/// outcome.
 const LONGEST: usize = 12;
 
-/// What is in a file, as far as it matters here.
+/// The content of a file, as far as it matters here.
 #[derive(Debug, PartialEq)]
 enum Content {
     Nothing,
-    /// One decimal number and a newline; and perhaps an outcome.
+    /// A decimal number and a newline, and possibly an outcome.
     Number(u32),
     /// Anything else.
     Other,
@@ -43,7 +44,7 @@ impl Content {
     }
 }
 
-/// The number in a file. `None`: there is none, or something else beside it.
+/// The number in a file. `None`: there is none, or there is something else as well.
 pub(super) fn number(file: &File) -> io::Result<Option<u32>> {
     match Content::read(file)? {
         Content::Number(number) => Ok(Some(number)),
@@ -51,9 +52,9 @@ pub(super) fn number(file: &File) -> io::Result<Option<u32>> {
     }
 }
 
-/// Opens the file to be taken over, or creates it.
+/// Opens a file that is to become the pid file, or creates it.
 ///
-/// Never through a symbolic link: a daemon started by root must not be led to write into a file elsewhere.
+/// Symbolic links are not followed: a daemon started by root must not be tricked into writing to another file.
 pub(super) fn open(path: &Path, mode: u32) -> io::Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
     let file = OpenOptions::new()
@@ -71,8 +72,8 @@ pub(super) fn open(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-/// Refuses a file that could be something else than a pid file: what is taken over is overwritten, and
-/// deleted at the stop.
+/// Refuses a file that may be something else than a pid file, since a pid file is overwritten, and deleted at the
+/// stop.
 pub(super) fn refuse_other_files(file: &File) -> io::Result<()> {
     let problem = if file.metadata()?.nlink() > 1 {
         "it has more than one name (hard links)"
@@ -85,7 +86,7 @@ pub(super) fn refuse_other_files(file: &File) -> io::Result<()> {
     Err(io::Error::other(format!("{problem}; {advice}")))
 }
 
-/// Whether an open file is, now, the one with this name.
+/// Whether an open file is still the one with this name.
 pub(super) fn is_file_of_name(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::symlink_metadata(path)) {
         (Ok(own), Ok(named)) => FileId::of(&own) == FileId::of(&named),

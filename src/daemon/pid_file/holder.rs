@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
-/// How long to wait for the number of a daemon that holds the file but has not written it yet.
+/// How long to wait for the number of a daemon that holds the file but has not written its number yet.
 const NUMBER_WAIT: Duration = Duration::from_secs(1);
 
 const NUMBER_INTERVAL: Duration = Duration::from_millis(10);
@@ -19,15 +19,15 @@ pub(super) enum Holder {
     Nobody,
     /// No daemon, but other processes hold read locks on it.
     Readers,
-    /// A process that does not say who it is.
+    /// A process that has not written its pid.
     Unknown,
     /// The daemon with this pid.
     Daemon(u32),
-    /// The daemon with this pid, which is of version 0.1.
+    /// The daemon with this pid, of version 0.1.
     Older(u32),
 }
 
-/// Who holds the file, after waiting a moment for the number to be written. It is `pause` that waits.
+/// Who holds the file. Waits a moment for the number to be written, by calling `pause`.
 pub(super) fn find(file: &File, pause: fn(Duration)) -> io::Result<Holder> {
     let deadline = Instant::now() + NUMBER_WAIT;
     loop {
@@ -48,14 +48,14 @@ pub(super) fn find(file: &File, pause: fn(Duration)) -> io::Result<Holder> {
     }
 }
 
-/// Whether a process can be the daemon that holds a read lock on a file with its number: anybody can hold
-/// one on a stale file, but not have the file open for writing.
+/// Whether a process can be the daemon that holds a read lock on a file with its number in it. Anybody can lock a
+/// stale file for reading, but only a daemon has it open for writing.
 fn is_version_0_1(pid: u32, file: &File) -> io::Result<bool> {
     if pid == std::process::id() {
-        return Ok(false); // this process, which has just opened it
+        return Ok(false); // this process has just opened it itself
     }
     let file = file.metadata()?;
-    // Where this process may not look: a daemon of root's may have become any user, others can't.
+    // If this process may not see that: a daemon started by root may have become any user, other daemons can't.
     let plausible = || process::user(pid).is_some_and(|user| file.uid() == 0 || file.uid() == user);
     Ok(process::writes(pid, &file).unwrap_or_else(plausible))
 }

@@ -1,21 +1,23 @@
 //! The locks on a pid file.
 //!
-//! The daemon keeps its first byte write-locked as long as it lives, and its second byte until the number
-//! in it is true. Write locks are what counts: they take the permission to write, while everybody who may
-//! read the file can hold a read lock on it. Version 0.1 held a write lock on the whole file, and changed
-//! it to a read lock when the number was true.
+//! The daemon holds a write lock on the first byte as long as it lives, and one on the second byte until the
+//! number in the file is correct. Only write locks count: they require permission to write, while everybody who
+//! may read the file can hold a read lock on it. Version 0.1 held a write lock on the whole file, and changed it
+//! to a read lock when the number was correct.
 //!
-//! Whoever waits for the daemon's outcome (see `outcome.rs`) holds a read lock on the third byte meanwhile.
+//! A process that waits for the daemon's outcome (see `outcome.rs`) holds a read lock on the third byte
+//! meanwhile.
 //!
-//! They are open-file-description locks (fcntl(2)). Such a lock belongs to the open file: it ends when the
-//! last descriptor is closed, so also when the process dies, and can be asked about without being taken.
+//! They are open-file-description locks (fcntl(2)). Such a lock belongs to the open file: it ends when the last
+//! descriptor is closed, which includes the death of the process. One can test whether it is held without taking
+//! it.
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use std::fs::File;
 use std::io;
 
-/// The first byte that is locked, and how many are.
+/// A range of locked bytes: the first one, and how many.
 type Bytes = (libc::off_t, libc::off_t);
 
 const HELD: Bytes = (0, 1);
@@ -23,38 +25,38 @@ const BEING_WRITTEN: Bytes = (1, 1);
 const BOTH: Bytes = (0, 2);
 const WAITED_FOR: Bytes = (2, 1);
 
-/// What others do with a file.
+/// The locks that other processes hold on a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Others {
-    /// They hold no lock.
+    /// No lock.
     Nothing,
-    /// They hold read locks.
+    /// Only read locks.
     Read,
-    /// One of them holds it, and the number in it is not true yet.
+    /// A daemon's lock; the number in the file is not correct yet.
     Write,
-    /// One of them holds it, and the number in it is true.
+    /// A daemon's lock; the number in the file is correct.
     Hold,
 }
 
-/// Takes the file, to write a number into it. `false`: another process holds a lock on it, even if only a
-/// read lock.
+/// Takes the file in order to write a number into it. `false`: another process holds a lock on it, possibly only
+/// a read lock.
 pub(super) fn take(file: &File) -> io::Result<bool> {
     set(file, libc::F_WRLCK, BOTH)
 }
 
-/// Says that the number is true, in a file that was taken.
+/// Marks the number in a file that was taken as correct.
 pub(super) fn number_is_true(file: &File) -> io::Result<()> {
     set(file, libc::F_UNLCK, BEING_WRITTEN).map(drop)
 }
 
-/// Sees to it that nobody can take the file. `false`: somebody has taken it.
+/// Makes sure that nobody can take the file. `false`: somebody has taken it.
 pub(super) fn keep_from_being_taken(file: &File) -> io::Result<bool> {
     set(file, libc::F_RDLCK, BOTH)
 }
 
-/// What others do with the file. Asking changes nothing.
+/// Which locks other processes hold. This changes nothing.
 pub(super) fn others(file: &File) -> io::Result<Others> {
-    // Only write locks are in the way of a read lock.
+    // Only write locks conflict with a read lock.
     Ok(if is_in_the_way(file, libc::F_RDLCK, HELD)? {
         match is_in_the_way(file, libc::F_RDLCK, BEING_WRITTEN)? {
             true => Others::Write,
@@ -68,12 +70,13 @@ pub(super) fn others(file: &File) -> io::Result<Others> {
     })
 }
 
-/// Says that the outcome of the daemon that holds the file is waited for; or, with `false`, no more.
+/// Marks that this process waits for the outcome of the daemon that holds the file, or with `false` that it no
+/// longer does.
 pub(super) fn wait_for_outcome(file: &File, wait: bool) -> io::Result<()> {
     set(file, if wait { libc::F_RDLCK } else { libc::F_UNLCK }, WAITED_FOR).map(drop)
 }
 
-/// Whether somebody waits for the outcome of the daemon that holds the file.
+/// Whether a process waits for the outcome of the daemon that holds the file.
 pub(super) fn is_waited_for(file: &File) -> io::Result<bool> {
     is_in_the_way(file, libc::F_WRLCK, WAITED_FOR)
 }

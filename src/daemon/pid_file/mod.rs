@@ -1,8 +1,8 @@
-//! The pid file: which daemon is running, and the lock that makes it the only one.
+//! The pid file: says which daemon is running, and holds the lock that makes it the only one.
 //!
-//! The lock is what counts, not the number: a file that nobody holds is stale, whatever is in it. Files that
-//! can be something else than a pid file are refused, see `content.rs`. Which locks there are is in `lock.rs`,
-//! and what `poetryd stop` learns of a failure from what was the pid file, in `outcome.rs`.
+//! The lock counts, not the number: a file that no process holds is stale, whatever is in it. Files that may be
+//! something else than a pid file are refused, see `content.rs`. `lock.rs` describes the locks, and `outcome.rs`
+//! how `poetryd stop` learns of a failure from the pid file.
 
 mod content;
 mod holder;
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub(super) use witness::{Ending, Witness};
 
-/// How often a file may turn out not to be the one of that name any more, while it is being taken.
+/// How often to start over because the file of this name has changed while it was being taken.
 const ATTEMPTS: usize = 100;
 
 /// A pid file that this process holds.
@@ -44,7 +44,7 @@ pub enum PidFileError {
         /// The file.
         path: PathBuf,
     },
-    /// Another process holds it and does not say who it is.
+    /// Another process holds it and has not written its pid.
     #[error("another process holds the pid file {} and has not written its pid", path.display())]
     Anonymous {
         /// The file.
@@ -57,7 +57,7 @@ pub enum PidFileError {
         path: PathBuf,
         /// Why.
         reason: String,
-        /// Whether another user might be allowed to.
+        /// Whether it might be allowed to another user.
         permission: bool,
     },
 }
@@ -69,12 +69,12 @@ impl PidFileError {
 }
 
 impl PidFile {
-    /// Creates the file, or takes over a stale one that holds no more than a number, and writes this
-    /// process's pid and a newline into it.
+    /// Creates the file, or takes over a stale one that holds nothing but a number, and writes this process's pid
+    /// and a newline into it.
     ///
     /// # Errors
-    /// If another process holds the file, or it could be something else than a pid file. It is then as it
-    /// was.
+    /// If another process holds the file, or it may be something else than a pid file. The file is not changed
+    /// then.
     pub(super) fn acquire(path: &Path) -> Result<Self, PidFileError> {
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
         for _ in 0..ATTEMPTS {
@@ -84,21 +84,21 @@ impl PidFile {
                 return Ok(pid_file);
             }
         }
-        let reason = "it is being replaced all the time".into();
+        let reason = "other processes keep replacing it".into();
         Err(PidFileError::Unusable { path, reason, permission: false })
     }
 
     fn write_pid(&mut self) -> io::Result<()> {
         self.file.set_len(0)?;
-        // Whatever the umask.
+        // Independent of the umask.
         self.file.set_permissions(Permissions::from_mode(MODE))?;
         // In one write, so that a reader sees a whole line or none.
         self.file.write_all(format!("{}\n", std::process::id()).as_bytes())?;
         lock::number_is_true(&self.file)
     }
 
-    /// Removes the file, or empties it where this user may not remove it: an empty unlocked file is
-    /// stale. The lock is given up last. If the daemon has failed, whoever waits for its end learns why.
+    /// Removes the file, or empties it if this user may not remove it: an empty unlocked file is stale. The lock
+    /// is released last. If the daemon has failed, processes that wait for its end learn why.
     pub(super) fn remove(mut self, failure: Option<&str>) -> io::Result<()> {
         self.removed = true;
         let has_name = !self.lose_name();
@@ -115,18 +115,18 @@ impl PidFile {
         outcome
     }
 
-    /// Whether the file has its name no more.
+    /// Whether the file no longer has its name.
     fn lose_name(&self) -> bool {
         match fs::symlink_metadata(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => true, // somebody has removed it already
-            Ok(_) if !is_file_of_name(&self.file, &self.path) => true, // and put another one there
+            Err(e) if e.kind() == io::ErrorKind::NotFound => true, // it has been removed already
+            Ok(_) if !is_file_of_name(&self.file, &self.path) => true, // and replaced by another one
             Ok(_) => fs::remove_file(&self.path).is_ok(),
             Err(_) => false, // this user may not even look
         }
     }
 }
 
-/// However the daemon ends, short of being killed, no wrong pid stays behind.
+/// Unless the daemon is killed, no wrong pid is left behind, however it ends.
 impl Drop for PidFile {
     fn drop(&mut self) {
         if !self.removed && !self.lose_name() {
@@ -135,12 +135,12 @@ impl Drop for PidFile {
     }
 }
 
-/// The file of this name, taken by this process. `None`: it has changed meanwhile; look again.
+/// The file of this name, taken by this process. `None`: it has changed meanwhile; try again.
 fn take(path: &Path) -> Result<Option<File>, PidFileError> {
     let failed = |e: io::Error| unusable(path, &e);
     let file = open(path, MODE).map_err(failed)?;
     if lock::take(&file).map_err(failed)? {
-        // Between opening and locking, the last owner may have removed it.
+        // The previous owner may have removed the file after it was opened and before it was locked.
         if !is_file_of_name(&file, path) {
             return Ok(None);
         }
@@ -148,7 +148,7 @@ fn take(path: &Path) -> Result<Option<File>, PidFileError> {
         return Ok(Some(file));
     }
     match holder::find(&file, sleep_until_stopped).map_err(failed)? {
-        Holder::Nobody => Ok(None), // its owner has just ended
+        Holder::Nobody => Ok(None), // its owner has ended just now
         Holder::Readers => replacement::replace(path).map_err(failed),
         Holder::Unknown => Err(PidFileError::Anonymous { path: path.into() }),
         Holder::Daemon(pid) | Holder::Older(pid) => {

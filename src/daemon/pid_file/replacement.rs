@@ -1,6 +1,6 @@
-//! The way past a read lock that somebody else holds on a stale pid file: a new file takes its place.
+//! Replaces a stale pid file on which another process holds a read lock.
 //!
-//! Of several starts that do this at once each would replace the file of the one before. So it is done
+//! If several daemons started at the same time, each would replace the file of the one before. So this is done
 //! under a write lock on another file, which only the daemon's user may open, and which is never removed.
 
 use super::content::{MODE, is_file_of_name, open, refuse_other_files};
@@ -19,12 +19,12 @@ const TURN_WAIT: Duration = Duration::from_secs(5);
 
 const TURN_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Puts a new file, taken by this process, in place of a stale one that others hold read locks on. `None`:
-/// they don't, or not any more.
+/// Replaces a stale file on which others hold read locks with a new one, taken by this process. `None`: nobody
+/// holds a read lock, or not any more.
 pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
     let _turn = take_turn(path)?;
     let old = open(path, MODE)?;
-    // From here on nobody can take the old file, which is to lose its name.
+    // From here on nobody can take the old file, which is about to lose its name.
     if !lock::keep_from_being_taken(&old)? || !is_file_of_name(&old, path) {
         return Ok(None);
     }
@@ -35,12 +35,13 @@ pub(super) fn replace(path: &Path) -> io::Result<Option<File>> {
     let new = path.with_file_name(hidden(path, ".new"));
     let replaced = take_new(&new).and_then(|file| fs::rename(&new, path).map(|()| file));
     if replaced.is_err() {
-        let _ = fs::remove_file(&new); // what is to be said is why there is no pid file
+        let _ = fs::remove_file(&new); // what matters is why there is no pid file
     }
     replaced.map(Some).map_err(|e| in_the_way(&e))
 }
 
-/// Makes a file, taken by this process. Only who has the turn does that, so one that is there already was left behind.
+/// Creates a file, taken by this process. Only the process that holds the side lock does this, so an existing
+/// file is a leftover.
 fn take_new(path: &Path) -> io::Result<File> {
     match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
@@ -51,11 +52,11 @@ fn take_new(path: &Path) -> io::Result<File> {
     if lock::take(&file)? {
         Ok(file)
     } else {
-        Err(io::Error::other("somebody has locked a file that was just made"))
+        Err(io::Error::other("another process has locked a file that was only just created"))
     }
 }
 
-/// Waits until no other start replaces this pid file. The turn ends when the file is closed.
+/// Waits until no other process is replacing this pid file. The lock ends when the file is closed.
 fn take_turn(path: &Path) -> io::Result<File> {
     let side = side_file(path);
     let failed = |e: io::Error| {
@@ -72,7 +73,7 @@ fn take_turn(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// `poetryd.pid` has `.poetryd.pid.lock` beside it.
+/// The lock file of `poetryd.pid` is `.poetryd.pid.lock` in the same directory.
 fn side_file(path: &Path) -> PathBuf {
     path.with_file_name(hidden(path, ".lock"))
 }

@@ -1,4 +1,4 @@
-//! A daemon's pid file as others see it: who holds it, and how the holder has ended.
+//! A daemon's pid file as other processes see it: who holds it, and how the holder has ended.
 
 use super::content::{self, is_file_of_name};
 use super::holder::{self, Holder};
@@ -9,35 +9,34 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 
-/// The pid file of a running daemon, open so that the daemon's last words can be read when the file has lost
-/// its name.
+/// The pid file of a running daemon, kept open so that the outcome can be read after the file has lost its name.
 pub(crate) struct Witness {
     path: PathBuf,
     file: File,
     pid: u32,
-    /// Whether it is of a version that tells how it has ended.
+    /// Whether the daemon's version reports how it has ended.
     tells: bool,
     failure: Option<String>,
 }
 
 /// How a daemon has ended, as far as its pid file tells.
 pub(crate) enum Ending {
-    /// It has removed or emptied its pid file, and said nothing of a failure; or can't say.
+    /// It has removed or emptied its pid file, and reported no failure; or its version can't report one.
     Clean,
-    /// It has said why it failed.
+    /// It has reported why it failed.
     Failed(String),
-    /// Its pid file is as it was: it has not come to an orderly end.
+    /// Its pid file has not changed: it did not stop cleanly.
     Died,
 }
 
 impl Witness {
-    /// The daemon that holds this pid file. `None`: none does.
+    /// The daemon that holds this pid file. `None`: there is none.
     ///
     /// # Errors
-    /// If the file can't be read, or is held by a process that does not say who it is.
+    /// If the file can't be read, or is held by a process that has not written its pid.
     pub(crate) fn find(path: &Path) -> Result<Option<Self>, PidFileError> {
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
-        // Opening a FIFO would otherwise wait for somebody to write into it.
+        // Without this flag, opening a FIFO would wait for a process that writes into it.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = match OpenOptions::new().read(true).custom_flags(flags).open(&path) {
             Ok(file) => file,
@@ -57,13 +56,13 @@ impl Witness {
         self.pid
     }
 
-    /// Asks the daemon to leave its last words until [`listen`](Self::listen) has read them.
+    /// Asks the daemon to keep its outcome until [`listen`](Self::listen) has read it.
     pub(crate) fn wait_for_outcome(&self) {
-        // Where this is impossible, they may be missed.
+        // If this is impossible, the outcome may be missed.
         let _ = lock::wait_for_outcome(&self.file, true);
     }
 
-    /// Reads the daemon's last words, if there are any yet.
+    /// Reads the daemon's outcome, if there is one yet.
     pub(crate) fn listen(&mut self) {
         if self.failure.is_none()
             && let Ok(Some(failure)) = outcome::read(&self.file)
@@ -73,7 +72,7 @@ impl Witness {
         }
     }
 
-    /// How the daemon has ended; to be asked when its process has.
+    /// How the daemon has ended. Call this after its process has ended.
     pub(crate) fn ending(mut self) -> Ending {
         self.listen();
         let is_as_it_was = || {
