@@ -20,14 +20,14 @@ impl AnyProtocol {
     }
 }
 
-/// Equal: the same protocol with the same settings.
+/// Equal means: the same protocol with the same settings.
 impl PartialEq for AnyProtocol {
     fn eq(&self, other: &Self) -> bool {
         self.0.same_as(&*other.0)
     }
 }
 
-/// What is needed of settings whose type is not known.
+/// The operations on settings whose type is not known.
 pub(super) trait ProtocolSettings: Settings {
     fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError>;
 }

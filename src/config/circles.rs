@@ -1,4 +1,4 @@
-//! Services that connect to each other in a circle: each connection would lead to another one, without end.
+//! Finds services that connect to each other in a circle: each connection would open another one, endlessly.
 
 use crate::service::ServicePath;
 use std::collections::HashMap;
@@ -8,22 +8,22 @@ use std::ops::Range;
 /// What a service connects to.
 pub(super) struct Outgoing {
     pub(super) from: ServicePath,
-    /// The key that says so, and the place of its value.
+    /// The key that sets this, and the position of its value.
     pub(super) key: &'static str,
     pub(super) span: Range<usize>,
     /// The address, as it is written.
     pub(super) to: String,
 }
 
-/// Whether whoever connects to `to`, written `HOST:PORT`, comes to one of these listening sockets, as far as that can
-/// be known without asking anybody: a name other than `localhost` leads nowhere.
+/// Whether a connection to `to`, written `HOST:PORT`, leads to one of these listening sockets, as far as that is
+/// known without a name server: a name other than `localhost` leads nowhere.
 pub fn leads_to(to: &str, listeners: impl IntoIterator<Item = SocketAddr>) -> bool {
     let targets = addresses(to);
     let is_reached = |listener| targets.iter().any(|target| reaches(*target, listener));
     listeners.into_iter().any(is_reached)
 }
 
-/// The addresses that can be known without asking anybody: a name other than `localhost` has none.
+/// The addresses that are known without a name server: a name other than `localhost` has none.
 pub(super) fn addresses(written: &str) -> Vec<SocketAddr> {
     let local = written.strip_prefix("localhost:").and_then(|port| port.parse().ok());
     match local {
@@ -32,8 +32,8 @@ pub(super) fn addresses(written: &str) -> Vec<SocketAddr> {
     }
 }
 
-/// Whether whoever connects to `target` comes to a socket that listens on `listener`. Which other addresses than those
-/// of the loopback interface are this machine's is not looked up.
+/// Whether a connection to `target` leads to a socket that listens on `listener`. Addresses of this machine other
+/// than those of the loopback interface are not looked up.
 pub(super) fn reaches(target: SocketAddr, listener: SocketAddr) -> bool {
     let (to, at) = (target.ip(), listener.ip());
     let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -43,8 +43,8 @@ pub(super) fn reaches(target: SocketAddr, listener: SocketAddr) -> bool {
     target.port() == listener.port() && to.is_ipv4() == at.is_ipv4() && same_machine
 }
 
-/// The circles among connections, each as the indices of those that it consists of. `services` has, for each
-/// connection, the services that it may lead to.
+/// The circles among connections, each as the indices of its connections. `services` has, for each connection,
+/// the services that it may lead to.
 pub(super) fn circles(outgoing: &[Outgoing], services: &[Vec<ServicePath>]) -> Vec<Vec<usize>> {
     let mut of_service: HashMap<&ServicePath, Vec<usize>> = HashMap::new();
     for (index, each) in outgoing.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Mistakes in a file, shown where they are.
+//! Mistakes in a file, shown with their lines.
 
 use super::page::Page;
 use crate::value::{nearest, quoted};
@@ -14,8 +14,8 @@ pub struct Diagnostic {
     pub span: Range<usize>,
     /// What is wrong, and what would be right.
     pub message: String,
-    /// Whether something is missing, rather than wrong. In a file with syntax errors it may well be
-    /// there, in a part that could not be read.
+    /// Whether something is missing, not wrong. In a file with syntax errors it may be in a part that could not
+    /// be read.
     pub absence: bool,
 }
 
@@ -34,9 +34,9 @@ pub enum ConfigError {
     /// The file has mistakes.
     #[error("{report}")]
     Mistakes {
-        /// The mistakes in the order of the file, as they are shown to a person.
+        /// The mistakes in the order of the file, as shown to the user.
         report: String,
-        /// How many there are.
+        /// The number of mistakes.
         count: usize,
     },
 }
@@ -89,7 +89,7 @@ impl Diagnostics {
     }
 }
 
-/// The error for a file whose bytes are not text.
+/// The error for a file that is not valid UTF-8.
 pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let at = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes());
@@ -97,7 +97,7 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     ConfigError::Mistakes { report: Page::new(file, &text).show(&(at..at), &message), count: 1 }
 }
 
-/// What to say after "unknown": the nearest word, or all of them.
+/// What to add to "unknown": the most similar word, or all of them.
 pub(super) fn suggestion(word: &str, words: &[&str]) -> String {
     match nearest(word, words.iter().copied()) {
         Some(near) => format!("did you mean {}?", quoted(near)),

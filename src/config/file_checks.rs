@@ -1,4 +1,4 @@
-//! What is checked across a whole file: the services that others name, and the addresses that they share.
+//! Checks across a whole file: the services that others name, and the addresses that they share.
 
 use super::circles::{Outgoing, addresses, circles, reaches};
 use super::diagnostic::Diagnostics;
@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// The mistakes in a file, and what has been found out about it so far that others can follow from.
+/// The mistakes in a file, and what is known so far for finding more.
 pub(super) struct FileChecks {
     pub(super) diagnostics: Diagnostics,
     services: HashMap<ServicePath, Known>,
@@ -29,18 +29,18 @@ pub(super) struct Reference {
     pub(super) handle: TypeId,
 }
 
-/// What is known of a service that others may refer to.
+/// What is known about a service that others may refer to.
 struct Known {
     kind: String,
     offer: Offer,
 }
 
-/// What the services of a kind show to others.
+/// The handle that services of a kind offer to others.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Offer {
     Nothing,
     Handle(TypeId),
-    /// Its kind is a mistake, which is enough to say.
+    /// Unknown, since its kind is a mistake, which has been recorded.
     Unknown,
 }
 
@@ -50,7 +50,7 @@ impl FileChecks {
         Self { diagnostics, services, references, listeners, outgoing }
     }
 
-    /// Notes that a service listens on an address, unless another does already: which, is the error.
+    /// Records that a service listens on an address. It is an error if another service listens on it already.
     pub(super) fn listen(
         &mut self,
         transport: &'static str,
@@ -60,11 +60,11 @@ impl FileChecks {
         let others = self.listeners.entry((transport, address.port())).or_default();
         match others.iter().find(|(other, _)| overlap(*other, address)) {
             Some((other, service)) if *other == address => {
-                Err(format!("{address} is listened on by {service} already"))
+                Err(format!("{service} already listens on {address}"))
             }
-            Some((other, service)) => Err(format!(
-                "{address} can't be listened on beside {other}, which {service} listens on"
-            )),
+            Some((other, service)) => {
+                Err(format!("{address} can't be used, since {service} listens on {other}"))
+            }
             None => {
                 others.push((address, path.clone()));
                 Ok(())
@@ -72,13 +72,13 @@ impl FileChecks {
         }
     }
 
-    /// Notes that there is a service, for those who refer to it.
+    /// Records a service that others may refer to.
     pub(super) fn add_service(&mut self, path: &ServicePath, kind: &str, offer: Offer) {
         self.services.insert(path.clone(), Known { kind: kind.to_owned(), offer });
     }
 
-    /// Checks that every service that another one names is there, and has the right handle. Possible only
-    /// when the whole tree has been read, because a name may stand before what it names.
+    /// Checks that every service that another one names exists and offers the right handle. This is possible only
+    /// when the whole tree has been read, because a service may be used before it is defined.
     pub(super) fn check_references(&mut self) {
         let mut suggestions = 0;
         for Reference { from, span, key, name, what, handle } in
@@ -105,7 +105,7 @@ impl FileChecks {
                         _ => String::new(),
                     };
                     let name = quoted(&name);
-                    let message = format!("{key}: there is no {what} called {name} here{advice}");
+                    let message = format!("{key}: there is no {what} named {name} here{advice}");
                     self.diagnostics.missing(span, message);
                 }
             }
@@ -125,7 +125,7 @@ impl FileChecks {
                 others => format!("leads to {}, and back here", others.join(", then to ")),
             };
             let message =
-                format!("{key}: {to} {way}; each connection would make another one, without end");
+                format!("{key}: {to} {way}; each connection would open another one, endlessly");
             self.diagnostics.wrong(span.clone(), message);
         }
     }
@@ -144,8 +144,8 @@ impl FileChecks {
         services
     }
 
-    /// What to say of the service that was probably meant: the one of the most similar name within reach,
-    /// or one of the same name elsewhere.
+    /// A hint at the service that was probably meant: the one with the most similar name within reach, or one
+    /// with the same name elsewhere.
     fn nearest(&self, name: &str, from: &ServicePath, offer: Offer) -> String {
         let right = || self.services.iter().filter(|(_, known)| known.offer == offer);
         let in_reach =
@@ -162,8 +162,8 @@ impl FileChecks {
     }
 }
 
-/// For how many unknown names a similar one is looked for: that takes a look at all names each time, and
-/// nobody reads more.
+/// For how many unknown names a similar one is suggested. Each search compares with all names, and nobody reads
+/// more suggestions.
 const SUGGESTIONS: usize = 50;
 
 /// Whether two sockets can't listen on these addresses at the same time.

@@ -1,4 +1,4 @@
-//! What a program implements to have its own kinds of service and protocols in application files.
+//! The traits that a program implements to offer its own kinds of service and protocols in application files.
 
 use super::any_protocol::ProtocolSettings;
 use super::section::Section;
@@ -10,29 +10,29 @@ use std::sync::Arc;
 
 /// The checked settings of one kind of service.
 ///
-/// They are kept beside the service, to be compared with those of a later version of the file; hence
-/// `PartialEq`.
+/// They are kept with the service, in order to compare them with those in a later version of the file. That is
+/// why they have to be `PartialEq`.
 pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
-    /// Reads the settings. `None` if they can't be had; what is wrong has been noted in the section. Read
-    /// every key before giving up, so that all mistakes are found at once, and that the documentation has all
-    /// keys: [`Registry::keys_of_kind`](super::Registry::keys_of_kind) calls this with a table that has none.
+    /// Reads the settings. `None` if they are wrong; the mistakes have been recorded in the section. Read every
+    /// key before returning `None`, so that all mistakes are found at once and the documentation lists all keys:
+    /// [`Registry::keys_of_kind`](super::Registry::keys_of_kind) calls this with an empty table.
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
-    /// Makes the service. It has no effect on anything yet.
+    /// Makes the service. This has no other effect yet.
     fn service(&self) -> Box<dyn Service>;
 
-    /// The type of what the service shows to others by its [`Service::handle`], so that references to it
-    /// can be checked before anything starts: `Some(TypeId::of::<PoemHandle>())`.
+    /// The type of the handle that the service offers to others with [`Service::handle`], so that references to
+    /// it can be checked before anything starts: `Some(TypeId::of::<PoemHandle>())`.
     fn handle() -> Option<TypeId> {
         None
     }
 }
 
-/// Adds a service to an application as a file would: the settings that it is made from are kept beside it, to be
-/// compared with those that it has when the application is made anew.
+/// Adds a service to an application, as if it came from a file: its settings are kept with it, to be compared
+/// with those in a later version of the application.
 ///
 /// # Errors
-/// If the name is taken or can't be one.
+/// If the name is used already, or is not a valid name.
 pub fn add<K: Kind>(
     application: &mut Application,
     name: impl Into<String>,
@@ -42,12 +42,13 @@ pub fn add<K: Kind>(
     application.add(name, Managed::new(service).settings(Box::new(settings)))
 }
 
-/// The checked settings of one protocol, which stand in the table of the service that speaks it.
+/// The checked settings of one protocol. They are keys in the table of the service that uses it.
 pub trait ProtocolKind: PartialEq + Debug + Send + Sync + Sized + 'static {
-    /// Reads the settings, as [`Kind::read`] does.
+    /// Reads the settings, like [`Kind::read`].
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
-    /// Makes the protocol, when the service that speaks it starts: the time to look up other services.
+    /// Makes the protocol. This is called when the service that uses it starts, so other services can be looked
+    /// up.
     fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError>;
 }
 

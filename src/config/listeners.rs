@@ -8,7 +8,7 @@ use crate::service::Service;
 use crate::value::read;
 use std::path::PathBuf;
 
-/// The settings of `kind = "tcp"`: where it listens, and what it speaks.
+/// The settings of `kind = "tcp"`: where it listens, and which protocol it uses.
 #[derive(Debug, PartialEq)]
 pub struct TcpSettings {
     listen: Listen,
@@ -16,7 +16,7 @@ pub struct TcpSettings {
 }
 
 impl TcpSettings {
-    /// A listener for a protocol.
+    /// A listener with this protocol.
     pub fn new(listen: Listen, protocol: impl ProtocolKind) -> Self {
         Self { listen, protocol: AnyProtocol::new(protocol) }
     }
@@ -37,13 +37,11 @@ impl Kind for TcpSettings {
 }
 
 /// What the key `protocol` does.
-const PROTOCOL: &str =
-    "What is said on a connection; the keys of the protocol stand in the same table";
+const PROTOCOL: &str = "The protocol that clients speak; its keys are in the same table";
 
 impl Section<'_> {
-    /// The keys that say where and how to listen on TCP: `port`, which must be there, `interface`, `backlog`,
-    /// `max-connections`, `write-timeout` and `linger-timeout`. That another service listens there, too, is noted as
-    /// a mistake.
+    /// Reads the keys for listening on TCP: `port`, which is required, `interface`, `backlog`, `max-connections`,
+    /// `write-timeout` and `linger-timeout`. It is a mistake if another service listens on the same address.
     pub fn listen(&mut self) -> Option<Listen> {
         self.about_options::<Listen>();
         let interface = self.optional("interface", read::word).unwrap_or("localhost".into());
@@ -71,17 +69,17 @@ pub(super) struct Unix {
     protocol: AnyProtocol,
 }
 
-/// How long a name has room in a socket's address: `sun_path` of unix(7), with a NUL at its end.
+/// How long a socket's path may be, in bytes: the size of `sun_path`, see unix(7), without its NUL.
 const LONGEST_PATH: usize = 107;
 
 impl Kind for Unix {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let path = section
-            .about("The socket's file; a name that begins with @ is abstract, and no file")
+            .about("The socket's file; a name that begins with @ is abstract, not a file")
             .required("path", read::path);
         let mode = section
             .about(
-                "The permissions of that file: whoever may write to it may connect [default: 666]",
+                "The permissions of that file; those who may write to it may connect [default: 666]",
             )
             .optional("mode", read::octal)
             .unwrap_or(UnixServer::DEFAULT_MODE);

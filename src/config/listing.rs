@@ -1,4 +1,4 @@
-//! What there is to say of the keys of a table, for the documentation.
+//! Describes the keys of a table, for the documentation.
 
 use crate::value::Value;
 use clap::Arg;
@@ -11,28 +11,28 @@ use toml::de::DeValue;
 pub struct KeyInfo {
     /// The key.
     pub key: String,
-    /// What its value can be: what the reader of the key says that it expects.
+    /// What its value can be, according to the reader of the key.
     pub value: String,
-    /// What it does, in a line; empty if nobody has said so.
+    /// What it does, in one line; empty if there is no description.
     pub help: String,
-    /// What holds where the key is left out.
+    /// The default.
     pub default: Option<String>,
-    /// Whether it must be there.
+    /// Whether it is required.
     pub required: bool,
 }
 
-/// The keys that have been asked for so far, where nothing else is done.
+/// The keys that have been read so far, when they are only listed.
 #[derive(Default)]
 pub(super) struct Listing {
     pub(super) keys: Vec<KeyInfo>,
-    /// What was said of the next key.
+    /// The description of the next key.
     pub(super) about: Option<&'static str>,
-    /// What the options with the names of keys have for a help and a default.
+    /// The help and default of the options with the names of keys.
     options: HashMap<String, (String, Option<String>)>,
 }
 
 impl Listing {
-    /// Adds a key that `read` would read.
+    /// Adds a key, with the values that `read` expects.
     pub(super) fn add<T>(
         &mut self,
         key: &str,
@@ -42,13 +42,13 @@ impl Listing {
         self.add_expecting(key, required, expected_by(read));
     }
 
-    /// Adds a key that is an option, too.
+    /// Adds a key that is an option as well.
     pub(super) fn add_option(&mut self, arg: &Arg, key: String, value: String) {
         self.about_option(arg, key.clone());
         self.add_expecting(&key, arg.is_required_set(), value);
     }
 
-    /// Says that a key does what an option does.
+    /// Declares that a key does what an option does.
     pub(super) fn about_option(&mut self, arg: &Arg, key: String) {
         self.options.insert(key, help_of(arg));
     }
@@ -62,15 +62,15 @@ impl Listing {
     }
 }
 
-/// The words in which a reader says what it expects. It says so when it gets something else, and nothing that a key
-/// of this crate takes is an array.
+/// What a reader expects, in its own words. It returns them if it gets something else; no key of this crate
+/// expects an array of arrays.
 fn expected_by<T>(read: impl FnOnce(&Value<'_>) -> Result<T, String>) -> String {
     let unexpected = DeValue::Array(Default::default());
     let refusal = read(&Value(&unexpected)).err().unwrap_or_default();
     refusal.strip_prefix("expected ").unwrap_or(&refusal).to_owned()
 }
 
-/// A help text, and the default that it names at its end: `How long to wait [default: 30]`.
+/// Splits a help text from the default at its end: `How long to wait [default: 30]`.
 fn help_and_default(text: &str) -> (String, Option<String>) {
     let split = text.strip_suffix(']').and_then(|text| text.rsplit_once(" [default: "));
     match split {
@@ -79,7 +79,7 @@ fn help_and_default(text: &str) -> (String, Option<String>) {
     }
 }
 
-/// The help of an option, and its default: the one that the help names, or else the value.
+/// The help of an option, and its default: the one in the help, or else the option's default value.
 pub(crate) fn help_of(arg: &Arg) -> (String, Option<String>) {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let (help, default) = help_and_default(&help);

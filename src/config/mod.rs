@@ -1,8 +1,8 @@
-//! Application files: TOML in, a checked tree of services out.
+//! Application files: from TOML to a checked tree of services.
 //!
-//! A file is read with its positions, checked as a whole, and only then made into an
-//! [`Application`]; every mistake in it is reported, not only the first. What kinds of
-//! service and which protocols there are is up to a [`Registry`], so that a program can add its own:
+//! A file is read with the positions of its values, checked as a whole, and only then turned into an
+//! [`Application`]. All mistakes in it are reported, not only the first. A [`Registry`] determines which kinds of
+//! service and which protocols there are, so a program can add its own:
 //!
 //! ```
 //! use poetryd::config::{self, Kind, Registry, Section, read};
@@ -37,9 +37,9 @@
 //! assert!(mistake.starts_with("band.toml:3:20: beats-per-minute: expected a whole number from 1 to 300"));
 //! ```
 //!
-//! Settings that are options of a [plugin](crate::plugin), too, are read by what `clap` derives for them:
-//! [`Section::args`]. What each key does is said where it is read ([`Section::about`]), or by `clap`'s help; and
-//! [`Program::reference`](crate::Program::reference) makes tables of it.
+//! Settings that are also options of a [plugin](crate::plugin) are read with what `clap` derives for them:
+//! [`Section::args`]. Each key is described where it is read ([`Section::about`]), or by `clap`'s help.
+//! [`Program::reference`](crate::Program::reference) makes tables of these descriptions.
 
 mod any_protocol;
 mod circles;
@@ -80,11 +80,11 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Reads an application file. `-` is standard input; like a FIFO, it has 10 seconds to come whole. No file may be
-/// longer than 64 MiB.
+/// Reads an application file. `-` is standard input. Standard input and a FIFO have 10 seconds to deliver the
+/// whole file. No file may be longer than 64 MiB.
 ///
-/// `runner` reads the tables beside `[services]`, those of the program that runs the application; what it
-/// returns comes back beside the application.
+/// `runner` reads the tables besides `[services]`, which belong to the program that runs the application. Its
+/// result is returned together with the application.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes: all of them.
@@ -118,13 +118,13 @@ pub fn load_tables<T>(
     checks.diagnostics.into_error(&name, &text).map_or(Ok(result), Err)
 }
 
-/// The keys that `read` asks a table for, in that order, with what is said of each; of tables within that table, only
-/// their names.
+/// The keys that `read` reads from a table, in that order, with their descriptions. For tables within that table,
+/// only their names.
 pub fn keys_of<T>(read: impl FnOnce(&mut Section<'_>) -> T) -> Vec<KeyInfo> {
     Section::keys_of(read)
 }
 
-/// Reads an application from the text of a file called `name`. As [`load`], otherwise.
+/// Reads an application from the text of a file named `name`. Otherwise the same as [`load`].
 ///
 /// # Errors
 /// If the text has mistakes: all of them.
@@ -137,8 +137,8 @@ pub fn parse<T>(
     read_application(name, text, registry, None, runner)
 }
 
-/// Reads an application from a text in which names in braces stand for values: `"{port}"`. `head` reads the
-/// tables beside `[services]`, in which nothing is replaced.
+/// Reads an application from a text in which names in braces are replaced by values: `"{port}"`. `head` reads the
+/// tables besides `[services]`, in which nothing is replaced.
 ///
 /// # Errors
 /// If the text has mistakes: all of them.
@@ -152,11 +152,11 @@ pub fn parse_template<T>(
     read_application(name, text, registry, Some(literals), head)
 }
 
-/// Reads the tables beside `[services]` of a template, and checks that the services name no others in
-/// braces than those that `names` finds in the result.
+/// Reads the tables besides `[services]` of a template, and checks that the services use no names in braces
+/// except those that `names` finds in the result.
 ///
 /// # Errors
-/// If the text has mistakes in syntax, in these tables, or in the use of names.
+/// If the text has mistakes in its syntax, in these tables, or in the use of names.
 pub fn parse_template_head<T>(
     name: &str,
     text: &str,

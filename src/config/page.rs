@@ -1,22 +1,22 @@
-//! A file laid out in lines, of which one is shown with carets under the place of a mistake.
+//! The lines of a file. The line with a mistake is shown with carets below it.
 
 use crate::value::{columns, fitting, plain, push};
 use std::fmt::Write as _;
 use std::ops::Range;
 
-/// What some editors put before the first character.
+/// A byte order mark, which some editors put at the start of a file.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// How much of a line is shown, in columns.
 const LINE_WIDTH: usize = 100;
 
-/// How much of that is for what follows the place of the mistake, if there is so much.
+/// How much of that is reserved for what follows the mistake.
 const WIDTH_AFTER: usize = 60;
 
-/// How much of a message is shown, in columns. What it quotes has a bound of its own.
+/// How much of a message is shown, in columns. What it quotes is limited separately.
 const LONGEST_MESSAGE: usize = 2000;
 
-/// A file, laid out in lines.
+/// The lines of a file.
 pub(super) struct Page<'a> {
     file: &'a str,
     text: &'a str,
@@ -25,19 +25,20 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// The page of a file, whose name is shown as it is.
+    /// The lines of a file, whose name is shown as it is.
     pub(super) fn new(file: &'a str, text: &'a str) -> Self {
         let newlines = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let lines = std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect();
         Self { file, text, lines }
     }
 
-    /// The number of the line that a place is in, counted from 1.
+    /// The number of the line with this position, counted from 1.
     pub(super) fn line_of(&self, place: usize) -> usize {
         self.lines.partition_point(|line| *line <= place)
     }
 
-    /// From the line of a syntax error to the next table's header: the part whose meaning is not certain.
+    /// From the line of a syntax error to the header of the next table: the part that may have been
+    /// misunderstood.
     pub(super) fn rest_of_table(&self, place: usize) -> Range<usize> {
         let line = self.line_of(place);
         let is_header =
@@ -46,13 +47,13 @@ impl<'a> Page<'a> {
         self.lines[line - 1]..end.copied().unwrap_or(usize::MAX)
     }
 
-    /// `FILE:LINE:COLUMN: message`, and the line, or what fits of it, with carets under the place.
+    /// `FILE:LINE:COLUMN: message`, and the line, or as much of it as fits, with carets below the mistake.
     pub(super) fn show(&self, span: &Range<usize>, message: &str) -> String {
         let start = self.text.floor_char_boundary(span.start);
         let number = self.line_of(start);
         let mut line_start = self.lines[number - 1];
         if number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
-            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // nobody sees it
+            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // it is invisible
         }
         let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
         let line = self.text[line_start..line_end].trim_end();
@@ -70,7 +71,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// As much of a line as is shown, and what stands under it.
+/// The part of a line that is shown, and what is below it.
 struct Excerpt {
     line: String,
     blank: String,
@@ -78,7 +79,8 @@ struct Excerpt {
 }
 
 impl Excerpt {
-    /// What is shown of a line that consists of `before` and `rest`, the first bytes of which are `marked`.
+    /// The part of a line that is shown. The line consists of `before` and `rest`, and the first `marked` bytes
+    /// of `rest` are the mistake.
     fn around(before: &str, rest: &str, marked: usize) -> Self {
         let (_, after) = fitting(rest.chars(), WIDTH_AFTER, columns_in_line);
         let (left, taken) = fitting(before.chars().rev(), LINE_WIDTH - after, columns_in_line);
@@ -92,7 +94,7 @@ impl Excerpt {
         }
         for c in before.chars() {
             push_in_line(c, &mut excerpt.line);
-            // A tab before the place stays a tab, so that the caret stands under it on any terminal.
+            // A tab before the mistake stays a tab, so that the caret is below the mistake on any terminal.
             let blank = if c == '\t' { "\t".into() } else { " ".repeat(columns(c)) };
             excerpt.blank.push_str(&blank);
         }
@@ -111,7 +113,7 @@ fn push_in_line(c: char, line: &mut String) {
     if c == '\t' { line.push(c) } else { push(c, line) }
 }
 
-/// A tab counts as one column: how many it takes depends on the terminal.
+/// A tab counts as one column, since its width depends on the terminal.
 fn columns_in_line(c: char) -> usize {
     if c == '\t' { 1 } else { columns(c) }
 }

@@ -1,4 +1,4 @@
-//! Which kinds of service and which protocols an application file may name.
+//! The kinds of service and protocols that an application file may use.
 
 use super::any_protocol::AnyProtocol;
 use super::file_checks::Offer;
@@ -15,18 +15,18 @@ use std::collections::BTreeMap;
 pub(super) type Made = (Box<dyn Service>, Box<dyn Settings>);
 type ReadKind = fn(&mut Section<'_>) -> Option<Made>;
 
-/// The kind that is always there: services within a service.
+/// The kind that always exists: a service that contains other services.
 pub(super) const GROUP: &str = "group";
 
 #[derive(Clone)]
 struct KindEntry {
     read: ReadKind,
-    /// Asks for the keys, as `read` does.
+    /// Reads the keys, like `read`.
     ask: fn(&mut Section<'_>),
     handle: Option<TypeId>,
 }
 
-/// The kinds of service and the protocols that an application file may name.
+/// The kinds of service and the protocols that an application file may use.
 #[derive(Clone)]
 pub struct Registry {
     kinds: BTreeMap<&'static str, KindEntry>,
@@ -35,7 +35,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The kinds that need nothing else: `tcp`, `unix`, and `group`, which is always there. No protocols.
+    /// A registry with the kinds `tcp`, `unix` and `group`, and no protocols.
     pub fn new() -> Self {
         let (kinds, renamed, protocols) = Default::default();
         let mut registry = Self { kinds, renamed, protocols };
@@ -43,7 +43,7 @@ impl Registry {
         registry
     }
 
-    /// Adds a kind of service, or replaces the one of that name.
+    /// Adds a kind of service, or replaces the one with that name.
     pub fn kind<K: Kind>(&mut self, name: &'static str) -> &mut Self {
         let read: ReadKind = |section| {
             let settings = K::read(section)?;
@@ -54,13 +54,14 @@ impl Registry {
         self
     }
 
-    /// Says that a kind of service used to have another name. A file that still uses it is told the new one.
+    /// Declares that a kind of service used to have another name. The error for a file that still uses it gives
+    /// the new one.
     pub fn renamed(&mut self, old: &'static str, new: &'static str) -> &mut Self {
         self.renamed.insert(old, new);
         self
     }
 
-    /// Adds a protocol, or replaces the one of that name.
+    /// Adds a protocol, or replaces the one with that name.
     pub fn protocol<P: ProtocolKind>(&mut self, name: &'static str) -> &mut Self {
         let read: ReadProtocol = |section| Some(AnyProtocol::new(P::read(section)?));
         self.protocols.insert(name, read);
@@ -77,9 +78,8 @@ impl Registry {
         self.kinds.keys().copied().chain([GROUP]).collect()
     }
 
-    /// The keys of a kind of service, in the order in which [`Kind::read`] asks for them; those of the protocol that
-    /// it speaks, and [those of every service](Self::keys_of_every_service), are not among them. `None`: there is no
-    /// such kind.
+    /// The keys of a kind of service, in the order in which [`Kind::read`] reads them, without those of the
+    /// protocol and [those of every service](Self::keys_of_every_service). `None`: there is no such kind.
     pub fn keys_of_kind(&self, name: &str) -> Option<Vec<KeyInfo>> {
         if name == GROUP {
             return Some(Vec::new());
@@ -87,13 +87,13 @@ impl Registry {
         self.kinds.get(name).map(|kind| Section::keys_of(kind.ask))
     }
 
-    /// The keys of a protocol, in the order in which [`ProtocolKind::read`] asks for them. `None`: there is no such
+    /// The keys of a protocol, in the order in which [`ProtocolKind::read`] reads them. `None`: there is no such
     /// protocol.
     pub fn keys_of_protocol(&self, name: &str) -> Option<Vec<KeyInfo>> {
         self.protocols.get(name).map(|read| Section::keys_of(read))
     }
 
-    /// The keys that every service has, of whatever kind.
+    /// The keys that every service has, whatever its kind.
     pub fn keys_of_every_service(&self) -> Vec<KeyInfo> {
         Section::keys_of(reserved::read)
     }
@@ -102,7 +102,7 @@ impl Registry {
         self.kinds.get(name).map(|kind| kind.read)
     }
 
-    /// The name that a kind has now which used to be called `old`.
+    /// The current name of a kind that used to be named `old`.
     pub(super) fn new_name_of(&self, old: &str) -> Option<&'static str> {
         self.renamed.get(old).copied()
     }

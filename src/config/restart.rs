@@ -1,11 +1,11 @@
-//! The keys that every service has, whatever its kind: what happens when it fails.
+//! The keys that set what happens when a service fails. Every service has them, whatever its kind.
 
 use super::section::Section;
 use crate::service::{Restart, RestartWhen};
 use crate::value::{Value, read};
 use std::time::Duration;
 
-/// The highest limit: as many times are remembered.
+/// The largest limit: the times of this many restarts are remembered.
 const HIGHEST_LIMIT: u32 = 1000;
 
 const WHEN: &[(&str, RestartWhen)] = &[
@@ -17,21 +17,21 @@ const WHEN: &[(&str, RestartWhen)] = &[
 const KEYS: [&str; 5] =
     ["restart", "restart-delay", "restart-max-delay", "restart-window", "restart-limit"];
 
-/// Reads the keys of a service's table that say when it is restarted.
+/// Reads the keys that set when a service is restarted.
 pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
     // Most services have none of them, and there may be ten thousand services.
     if section.has_none_of(&KEYS) {
         return Restart::never();
     }
     let when = section
-        .about("When it is started again after it has ended or failed [default: never]")
+        .about("When it is restarted after it has finished or failed [default: never]")
         .optional("restart", read::one_of(WHEN));
-    let first_delay = section.about("The time until its first restart, in seconds; each further wait is twice as long [default: 0.1]").optional("restart-delay", delay);
+    let first_delay = section.about("The delay before its first restart, in seconds; each further delay is twice as long [default: 0.1]").optional("restart-delay", delay);
     let max_delay = section
-        .about("The longest such wait, in seconds [default: 30]")
+        .about("The longest delay, in seconds [default: 30]")
         .optional("restart-max-delay", delay);
-    let window = section.about("How long it has to run before its next wait is the first one again, in seconds [default: 60]").optional("restart-window", read::seconds_above_0);
-    let limit = section.about("How often it may be restarted within restart-window; beyond that its group has failed [default: no limit]").optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
+    let window = section.about("How long it has to run, in seconds, until its next delay is restart-delay again [default: 60]").optional("restart-window", read::seconds_above_0);
+    let limit = section.about("How often it may be restarted within restart-window; after that, its group fails [default: no limit]").optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
     let when_is_known = when.is_some() || !section.has("restart");
     let mut restart = Restart::never();
     restart.when = when.unwrap_or_default();
@@ -50,7 +50,7 @@ pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
     restart
 }
 
-/// Keys without a meaning were meant to have one.
+/// A key without an effect is a mistake.
 fn refuse_without_restart(section: &mut Section<'_>) {
     for key in &KEYS[1..] {
         if section.has(key) {

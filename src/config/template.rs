@@ -1,4 +1,4 @@
-//! Values that stand for others: `"{port}"` in a file is the value of `port`.
+//! Placeholders for values: `"{port}"` in a file is replaced by the value of `port`.
 
 use super::diagnostic::{Diagnostics, suggestion};
 use crate::value::quoted;
@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
-/// What a name in braces stands for.
+/// The value of a name in braces.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Literal {
     /// A string.
     Text(String),
-    /// A number or a truth value, as TOML writes it.
+    /// A number or boolean, as TOML writes it.
     Bare(String),
 }
 
@@ -25,12 +25,13 @@ impl Literal {
     }
 }
 
-/// The names in braces that a file may use, and what they stand for.
+/// The names in braces that a file may use, and their values.
 pub type Literals = BTreeMap<String, Literal>;
 
-/// Puts values in the place of names within a table and everything below it.
+/// Replaces names by their values within a table and everything below it.
 ///
-/// A string that is exactly `"{name}"` becomes the value, with its type. Within a longer string `{name}` is
+/// A string that is exactly `"{name}"` becomes the value, with its type. Within a longer string, `{name}` is
+/// replaced by the value's text. `{{` and `}}` are literal braces.
 /// replaced by the value's text, and `{{` and `}}` stand for braces.
 pub(super) fn fill_in<'a>(
     table: &mut DeTable<'a>,
@@ -86,7 +87,7 @@ fn expand<'a>(text: &str, literals: &'a Literals) -> Result<DeValue<'a>, String>
         }
         let named = brace.strip_prefix('{').and_then(|brace| brace.split_once('}'));
         let Some((name, behind)) = named else {
-            return Err("a single brace; for a brace itself write two of them".into());
+            return Err("a single brace; write two of them for a literal brace".into());
         };
         let Some(literal) = literals.get(name) else {
             let names: Vec<&str> = literals.keys().map(String::as_str).collect();
@@ -103,7 +104,7 @@ fn expand<'a>(text: &str, literals: &'a Literals) -> Result<DeValue<'a>, String>
     Ok(DeValue::String(Cow::Owned(expanded)))
 }
 
-/// A number or a truth value; text that is neither stays text, and is refused by whoever reads it.
+/// A number or boolean. Text that is neither stays text, and is refused by its reader.
 fn parse_bare(text: &str) -> DeValue<'_> {
     match DeValue::parse(text) {
         Ok(value) => value.into_inner(),

@@ -68,7 +68,7 @@ fn read_kind(section: &mut Section<'_>, kind: Option<String>, registry: &Registr
 
 fn unknown_kind(kind: &str, registry: &Registry) -> String {
     match registry.new_name_of(kind) {
-        Some(new) => format!("the kind of service {kind:?} is now called {new:?}"),
+        Some(new) => format!("the kind of service {kind:?} is now named {new:?}"),
         None => {
             let advice = suggestion(kind, &registry.kinds());
             format!("unknown kind of service {}; {advice}", quoted(kind))

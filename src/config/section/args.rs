@@ -1,4 +1,4 @@
-//! Reading settings by the options that `clap` derives for their type.
+//! Reads settings with the options that `clap` derives for their type.
 
 use super::Section;
 use crate::value::{Value, describe, nearest};
@@ -13,16 +13,18 @@ use std::time::Duration;
 use toml::de::DeValue;
 
 impl Section<'_> {
-    /// The settings of a type for which `clap` derives options: each option is a key, and the same type can be
-    /// that of a [plugin](crate::plugin)'s options. `None`: something is wrong, which has been noted.
+    /// Reads the settings of a type for which `clap` derives options: each option is a key, and the same type can
+    /// be used for the options of a [plugin](crate::plugin). `None`: something is wrong, which has been recorded.
     ///
-    /// A key has the name of the field, with `-` for `_`. Its value is `true` or `false` for a flag and a `bool`, a
-    /// number for types of numbers and for `Duration` and where an option is counted, a string for `String` and `PathBuf`, and an array for a `Vec`.
-    /// A string is also taken where the option's own parser reads more than numbers, such as `"64kB"`; and for any
+    /// A key has the name of the field, with `-` for `_`. Its value is `true` or `false` for a flag and a `bool`;
+    /// a number for types of numbers, for `Duration`, and for an option that is counted; a string for `String`
+    /// and `PathBuf`; and an array for a `Vec`. A string is also accepted if the option's own parser reads more
+    /// than numbers, such as `"64kB"`. For any other type, that parser gets what is in the file, whether it is a
+    /// string or a number.
     /// other type that parser gets what is in the file, be it a string or a number.
     pub fn args<T: Args>(&mut self) -> Option<T> {
         let command = T::augment_args(Command::new("").no_binary_name(true));
-        // Every option is given by its key, whatever it is called on a command line.
+        // Every option is passed by its key, even if it has another name on the command line.
         let command = command.mut_args(|arg| {
             let key = key_of(&arg);
             arg.long(key).index(None)
@@ -47,7 +49,7 @@ impl Section<'_> {
         read.map_err(|e| self.missing(format!("{title}: {}", whole_mistake(&e)))).ok()
     }
 
-    /// The words that give one option the value of its key: none if that is not there. `None`: it is wrong.
+    /// The words that set one option to the value of its key: none if the key is missing. `None`: it is wrong.
     fn words_of(&mut self, arg: &Arg, command: &Command) -> Option<Vec<OsString>> {
         let key = key_of(arg);
         self.known.push(key.clone().into());
@@ -97,7 +99,7 @@ fn is_flag(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::SetFalse)
 }
 
-/// The words of a command line that say what a file says.
+/// The words of a command line that mean the same as a key and its value.
 fn words(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<OsString>, String> {
     let key = key_of(arg);
     if is_flag(arg) {
@@ -164,7 +166,7 @@ fn numbers() -> [TypeId; 15] {
     ]
 }
 
-/// The words of one option, if its parser takes them.
+/// The words of one option, if its parser accepts them.
 fn checked(words: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, String> {
     match command.clone().try_get_matches_from(&words) {
         Err(e) if e.kind() == ErrorKind::ValueValidation => {
@@ -176,12 +178,12 @@ fn checked(words: Vec<OsString>, command: &Command) -> Result<Vec<OsString>, Str
             Err(if is_plain { "expected a number".into() } else { mistake })
         }
         Err(e) if e.kind() == ErrorKind::InvalidValue => Err(unknown_word(&e)),
-        // What else is wrong is for all options together to say.
+        // Other errors are reported for all options together.
         _ => Ok(words),
     }
 }
 
-/// What to say of a value that is none of the possible ones.
+/// The message for a value that is not one of the possible ones.
 fn unknown_word(e: &clap::Error) -> String {
     let Some(ContextValue::Strings(known)) = e.get(ContextKind::ValidValue) else {
         return "expected a value that is not empty".into();
@@ -194,7 +196,7 @@ fn unknown_word(e: &clap::Error) -> String {
     format!("expected one of {}{near}", known.join(", "))
 }
 
-/// What is wrong with options of which each is right by itself, in a line.
+/// What is wrong with options of which each is valid on its own, in one line.
 fn whole_mistake(e: &clap::Error) -> String {
     let text = e.to_string();
     let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! Listing the keys that are asked for, by reading a table that does not exist.
+//! Lists the keys that are read, by reading a table that does not exist.
 
 use super::args::key_of;
 use super::{Protocols, Section};
@@ -10,8 +10,8 @@ use clap::{Args, Command};
 use toml::de::DeTable;
 
 impl Section<'_> {
-    /// Says what the key does that is asked for next, for the documentation: in a line without a full stop. What
-    /// holds where the key is left out comes last: `"How many clients may wait [default: 4096]"`.
+    /// Describes the next key that is read, for the documentation: in one line without a full stop. The default
+    /// comes last: `"How many clients may wait [default: 4096]"`.
     pub fn about(&mut self, help: &'static str) -> &mut Self {
         if let Some(listing) = &mut self.listing {
             listing.about = Some(help);
@@ -19,8 +19,8 @@ impl Section<'_> {
         self
     }
 
-    /// Says that keys which are asked for later do what the options of the same names do that `clap` derives for
-    /// `T`, so that the help of a plugin and the documentation of a kind have one source.
+    /// Describes keys that are read later with the help of the options that `clap` derives for `T` and that have
+    /// the same names. So the help of a plugin and the documentation of a kind come from one place.
     pub fn about_options<T: Args>(&mut self) -> &mut Self {
         if let Some(listing) = &mut self.listing {
             for arg in T::augment_args(Command::new("")).get_arguments() {
@@ -30,7 +30,7 @@ impl Section<'_> {
         self
     }
 
-    /// The keys that `read` asks for.
+    /// The keys that `read` reads.
     pub(in crate::config) fn keys_of<T>(read: impl FnOnce(&mut Section<'_>) -> T) -> Vec<KeyInfo> {
         let protocols = Protocols::new();
         let (table, path) = (DeTable::new(), ServicePath::root());

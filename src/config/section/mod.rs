@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use toml::de::DeTable;
 
-/// The protocols that a section may name, with what reads their settings from it.
+/// The protocols that a section may use, with the functions that read their settings.
 pub(super) type Protocols = BTreeMap<&'static str, ReadProtocol>;
 pub(super) type ReadProtocol = fn(&mut Section<'_>) -> Option<AnyProtocol>;
 
@@ -28,28 +28,28 @@ const LONGEST_TITLE: usize = 80;
 
 /// One table of a file.
 ///
-/// Every key is asked for by name. What is wrong with a value is noted, with its place in the file, and
-/// reading goes on; at the end, keys that nobody asked for are mistakes too.
+/// Every key is read by its name. A wrong value is recorded with its position in the file, and reading continues.
+/// At the end, keys that nobody has read are mistakes, too.
 pub struct Section<'a> {
     table: &'a DeTable<'a>,
-    /// What to point at when something is missing: the table's name.
+    /// The position to show if something is missing: the table's name.
     header: Range<usize>,
-    /// What to call the table in messages.
+    /// How messages name the table.
     title: &'a str,
     path: ServicePath,
     protocols: &'a Protocols,
     checks: &'a mut FileChecks,
     known: Vec<Cow<'static, str>>,
-    /// Required keys that are not there, with what to say of each.
+    /// Required keys that are missing, with the message for each.
     absent: Vec<(Cow<'static, str>, String)>,
-    /// Set when nobody can say which keys are right, since the kind or the protocol is unknown.
+    /// Set if it is unknown which keys are right, since the kind or the protocol is unknown.
     any_key: bool,
-    /// Set when there is no file, and the keys are only to be listed.
+    /// Set if there is no file, and the keys are only listed.
     listing: Option<Listing>,
 }
 
 impl<'a> Section<'a> {
-    /// Reads a whole file with `read`, then notes the keys that it did not ask for.
+    /// Reads a whole file with `read`, then records the keys that it has not read.
     pub(super) fn read_file<T>(
         document: &'a DeTable<'a>,
         title: &'a str,
@@ -93,7 +93,7 @@ impl<'a> Section<'a> {
         result
     }
 
-    /// The value of a key that must be there. `None`: it is not, or it is wrong; that has been noted.
+    /// The value of a required key. `None`: it is missing or wrong, which has been recorded.
     pub fn required<T>(
         &mut self,
         key: &'static str,
@@ -111,7 +111,7 @@ impl<'a> Section<'a> {
         self.optional(key, read)
     }
 
-    /// The value of a key that may be left out. `None`: it is, or it is wrong, which has been noted.
+    /// The value of an optional key. `None`: it is missing, or it is wrong, which has been recorded.
     pub fn optional<T>(
         &mut self,
         key: &'static str,
@@ -134,9 +134,9 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// The name, in a key that must be there, of another service: one whose handle is a `T`. It is looked
-    /// for among the siblings, then outwards, as [`Context::find`](crate::service::Context::find) will.
-    /// `what` is such a service's name in messages: `"poem"`.
+    /// The value of a required key that names another service, whose handle is a `T`. It is looked for in the
+    /// same group, then in the groups around it, as [`Context::find`](crate::service::Context::find) will do.
+    /// `what` is how messages name such a service: `"poem"`.
     pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
         if let Some(listing) = &mut self.listing {
             listing.add_expecting(key, true, format!("the name of a {what} service"));
@@ -155,8 +155,7 @@ impl<'a> Section<'a> {
         Some(name)
     }
 
-    /// The settings of a protocol, named by a key that must be there. The protocol's own keys stand in
-    /// the same table.
+    /// The settings of a protocol, which a required key names. The protocol's own keys are in the same table.
     pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
         if let Some(listing) = &mut self.listing {
             listing.add_expecting(key, true, "the name of a protocol".into());
@@ -175,7 +174,7 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Notes that the service will listen on these TCP addresses, which no other may.
+    /// Records that the service will listen on these TCP addresses, which no other service may use.
     pub fn listens_on(
         &mut self,
         key: &'static str,
@@ -184,7 +183,7 @@ impl<'a> Section<'a> {
         self.takes("TCP", key, addresses);
     }
 
-    /// Notes that the service will take datagrams on these UDP addresses, which no other may.
+    /// Records that the service will receive datagrams on these UDP addresses, which no other service may use.
     pub fn takes_datagrams_on(
         &mut self,
         key: &'static str,
@@ -193,8 +192,8 @@ impl<'a> Section<'a> {
         self.takes("UDP", key, addresses);
     }
 
-    /// Notes that the service connects its clients with the server at `address`, `HOST:PORT`, if that could be read:
-    /// it must not lead back to the service itself.
+    /// Records that the service connects its clients to the server at `address`, `HOST:PORT`, if that could be
+    /// read. It must not lead back to the service itself.
     pub fn connects_to(&mut self, key: &'static str, address: Option<&impl Display>) {
         let Some(to) = address.map(ToString::to_string) else { return };
         let (from, span) = (self.path.clone(), self.span_of(key));
@@ -214,33 +213,33 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Notes a mistake in the value of a key.
+    /// Records a mistake in the value of a key.
     pub fn mistake(&mut self, key: &str, message: impl Into<String>) {
         let span = self.span_of(key);
         self.checks.diagnostics.wrong(span, message.into());
     }
 
-    /// Notes that something is missing from this table.
+    /// Records that something is missing in this table.
     pub fn missing(&mut self, message: impl Into<String>) {
         self.checks.diagnostics.missing(self.header.clone(), message.into());
     }
 
-    /// How many mistakes have been noted so far, in the whole file.
+    /// How many mistakes have been recorded so far, in the whole file.
     pub(super) fn mistakes(&self) -> usize {
         self.checks.diagnostics.count() + self.absent.len()
     }
 
-    /// Notes that the table's own name is wrong.
+    /// Records that the table's own name is wrong.
     pub(super) fn wrong_name(&mut self, message: String) {
         self.checks.diagnostics.wrong(self.header.clone(), message);
     }
 
-    /// Whether the file has this key here.
+    /// Whether this table has the key.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// Whether the table has none of these keys, of which each may be left out.
+    /// Whether the table has none of these optional keys.
     pub(super) fn has_none_of(&mut self, keys: &[&'static str]) -> bool {
         let has_none = self.listing.is_none()
             && !self.table.keys().any(|key| keys.contains(&key.get_ref().as_ref()));
@@ -250,12 +249,12 @@ impl<'a> Section<'a> {
         has_none
     }
 
-    /// Where the service that this section describes will stand in the tree.
+    /// The path in the tree of the service that this section describes.
     pub fn path(&self) -> &ServicePath {
         &self.path
     }
 
-    /// Reads a table inside this one. `None`: there is none, or the key holds something else.
+    /// Reads a table inside this one. `None`: it is missing, or the key has another value.
     pub fn table<T>(
         &mut self,
         key: &'static str,
@@ -277,7 +276,7 @@ impl<'a> Section<'a> {
         Some(self.read_table(table, name.span(), &title, self.path.clone(), read))
     }
 
-    /// Reads an array of tables, in order. Empty: there is none, or the key holds something else.
+    /// Reads an array of tables, in order. Empty: it is missing, or the key has another value.
     pub fn tables<T>(
         &mut self,
         key: &'static str,
@@ -301,7 +300,7 @@ impl<'a> Section<'a> {
         let title = format!("[[{key}]]");
         let mut results = Vec::new();
         for (span, table) in tables {
-            // An inline table has a place of its own; the others begin where their header does.
+            // An inline table has a position of its own; the others begin at their headers.
             let header = if span.is_empty() { name.span() } else { span.start..span.start + 1 };
             let path = self.path.clone();
             results.push(self.read_table(table, header, &title, path, &mut read));
@@ -309,8 +308,8 @@ impl<'a> Section<'a> {
         results
     }
 
-    /// Reads the services in the table `services`, in order. Returns whether there are any, right or wrong;
-    /// a key that was probably meant to be `services` counts.
+    /// Reads the services in the table `services`, in order. Returns whether there are any, right or wrong; a key
+    /// that was probably meant to be `services` counts.
     pub(super) fn services(&mut self, mut read: impl FnMut(&str, &mut Section<'_>)) -> bool {
         self.known.push("services".into());
         let Some(services) = self.table.get("services") else {
@@ -342,7 +341,7 @@ impl<'a> Section<'a> {
         !services.is_empty()
     }
 
-    /// Notes, for those who refer to it, what this service is.
+    /// Records what this service is, for those who refer to it.
     pub(super) fn add_service(&mut self, kind: &str, offer: Offer) {
         self.checks.add_service(&self.path, kind, offer);
     }

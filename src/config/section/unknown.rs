@@ -1,4 +1,4 @@
-//! Keys of a table that nobody asked for, and those that are not there.
+//! Keys of a table that nobody has read, and required ones that are missing.
 
 use super::Section;
 use crate::config::diagnostic::suggestion;
@@ -7,8 +7,7 @@ use toml::Spanned;
 use toml::de::DeString;
 
 impl Section<'_> {
-    /// Notes the required keys that are not there; a key that was probably meant to be one of them is the mistake
-    /// instead.
+    /// Records the required keys that are missing; or, instead, a key that was probably meant to be one of them.
     pub(super) fn note_absent_keys(&mut self) {
         for (absent, message) in std::mem::take(&mut self.absent) {
             let unknown = self.table.keys().filter(|key| !self.is_known(key.get_ref()));
@@ -17,7 +16,7 @@ impl Section<'_> {
             match meant.next() {
                 None => self.missing(message),
                 Some(key) if self.any_key => self.note_unknown_key(key),
-                Some(_) => {} // it is noted with all unknown keys
+                Some(_) => {} // it is recorded with all unknown keys
             }
         }
     }
