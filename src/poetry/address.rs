@@ -1,29 +1,29 @@
-//! Where a server is, as people write it.
+//! The address of a server, as people write it.
 
 use crate::config::Value;
 use idna::AsciiDenyList;
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a server is: `HOST:PORT`, or `PORT` alone for one on this machine. IPv6 addresses stand in
-/// brackets. Names may have letters beyond ASCII, such as `bücher.example:17`.
+/// The address of a server: `HOST:PORT`, or only `PORT` for one on this machine. IPv6 addresses are in brackets.
+/// Names may have letters beyond ASCII, such as `bücher.example:17`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address {
     /// As it was written.
     host: String,
-    /// As the resolver knows it: `xn--bcher-kva.example`.
+    /// As the resolver expects it: `xn--bcher-kva.example`.
     ascii_host: String,
     port: u16,
 }
 
-/// Something that is not an [`Address`].
+/// Text that is not an [`Address`].
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddressError {
-    /// It has not the form of one.
+    /// It does not have the right form.
     #[error("expected [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000")]
     Form,
-    /// IDNA has no name in ASCII for the host: there is a sign in it that no name may have.
+    /// IDNA has no ASCII form of the host: it contains a character that names can't have.
     #[error("expected a host name that IDNA allows, such as bücher.example")]
     Host,
 }
@@ -62,8 +62,8 @@ impl FromStr for Address {
     }
 }
 
-/// The name of a host in the DNS. What is in ASCII already may be anything that a resolver knows, such as
-/// `some_host` or `fe80::1%eth0`, and stays as it is.
+/// The name of a host in the DNS. ASCII text may be anything that a resolver accepts, such as `some_host` or
+/// `fe80::1%eth0`, and stays as it is.
 fn to_ascii(host: &str) -> Option<String> {
     if host.is_ascii() {
         return Some(host.into());

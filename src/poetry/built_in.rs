@@ -1,4 +1,4 @@
-//! The application that is run when there is no file.
+//! The application that runs if there is no file.
 
 use super::fast::FastSettings;
 use super::poem::PoemSettings;
@@ -6,7 +6,7 @@ use crate::config::{self, TcpSettings};
 use crate::net::{Interface, Listen, ResolveError};
 use crate::service::{AddError, Application};
 
-/// The port that poetry is served on unless somebody says otherwise.
+/// The default port for poetry.
 pub const DEFAULT_PORT: u16 = 10000;
 
 /// Why the built-in application can't be made.
@@ -14,13 +14,13 @@ pub const DEFAULT_PORT: u16 = 10000;
 #[error("the built-in application: {0}")]
 #[non_exhaustive]
 pub enum BuiltInError {
-    /// This machine does not know "localhost".
+    /// This machine has no address for "localhost".
     Resolve(#[from] ResolveError),
-    /// Not to be expected.
+    /// This should not happen.
     Add(#[from] AddError),
 }
 
-/// The application that is run when there is no file: the built-in poem on localhost:10000.
+/// The application that runs if there is no file: the built-in poem on localhost:10000.
 ///
 /// # Errors
 /// If "localhost" has no address.

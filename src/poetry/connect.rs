@@ -1,8 +1,8 @@
-//! Connecting to a server: looking its name up, and trying its addresses.
+//! Connects to a server: looks up its name, and tries its addresses.
 //!
-//! A name may have several addresses, and any of them may take no notice of whoever connects. So the
-//! addresses are tried as RFC 8305 ("Happy Eyeballs") says: IPv6 and IPv4 in turn, each a moment after the
-//! one before it, without giving that one up. The first connection that is made is taken.
+//! A name may have several addresses, and any of them may not answer. So the addresses are tried as in RFC 8305
+//! ("Happy Eyeballs"): IPv6 and IPv4 alternately, each a moment after the one before, which is not abandoned. The
+//! first connection that is made is used.
 
 use super::address::Address;
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -17,22 +17,22 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-/// How long after one address the next is tried, unless the first has failed by then.
+/// How long after one address the next one is tried, unless the first has failed by then.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// How many addresses of a server are tried at the same time. Each takes a descriptor.
+/// How many addresses of a server are tried at the same time. Each uses a descriptor.
 const MAX_ATTEMPTS: usize = 4;
 
-/// How many names are looked up at the same time. Each look-up takes a thread and some descriptors.
+/// How many names are looked up at the same time. Each lookup uses a thread and some descriptors.
 const MAX_LOOKUPS: usize = 4;
 
-/// How many addresses an error says something about, one by one.
+/// How many addresses an error lists individually.
 const MAX_REASONS: usize = 4;
 
-/// More than a century: longer limits don't fit the clock.
+/// More than a century: longer limits could overflow the clock.
 const LONGEST: Duration = Duration::from_secs(4_000_000_000);
 
-/// Connects to servers. Cheap to clone; a connector and its clones look up at most four names at a time.
+/// Connects to servers. Cheap to clone; a connector and its clones together look up at most four names at a time.
 #[derive(Clone)]
 pub struct Connector {
     lookups: Arc<Semaphore>,
@@ -47,20 +47,20 @@ pub enum ConnectError {
     NoAddress {
         /// The name.
         host: String,
-        /// What the system's resolver said.
+        /// The error of the system's resolver.
         reason: String,
     },
-    /// None of the server's addresses took the connection.
+    /// None of the server's addresses accepted the connection.
     #[error("can't connect to {address}: {reason}")]
     Unreachable {
         /// The server.
         address: Address,
-        /// What the system said; of each address, where that differs.
+        /// The error of the system; for each address, if they differ.
         reason: String,
     },
 }
 
-/// An attempt to connect to one address, which has failed.
+/// A failed attempt to connect to one address.
 struct Failure {
     address: SocketAddr,
     /// `None`: there was no answer in time.
@@ -74,11 +74,11 @@ impl Default for Connector {
 }
 
 impl Connector {
-    /// Connects to one of a server's addresses. That takes no longer than `limit`, the look-up of the name
-    /// included.
+    /// Connects to one of a server's addresses. This takes no longer than `limit`, including the lookup of the
+    /// name.
     ///
     /// # Errors
-    /// If the name has no address, or none of its addresses takes the connection in time.
+    /// If the name has no address, or none of its addresses accepts the connection in time.
     pub async fn connect(
         &self,
         address: &Address,
@@ -95,7 +95,7 @@ impl Connector {
         })
     }
 
-    /// All addresses of a server. The resolver is asked only where they are not evident.
+    /// All addresses of a server. The resolver is only used if the host is not an address.
     async fn addresses_of(&self, address: &Address) -> Result<Vec<SocketAddr>, String> {
         let (host, port) = (address.ascii_host().to_owned(), address.port());
         if let Ok(literal) = host.parse::<IpAddr>() {
@@ -105,25 +105,25 @@ impl Connector {
         self.look_up(resolve).await.map_err(|e| reason_of_the_resolver(&e))
     }
 
-    /// Asks the resolver. A look-up that is given up goes on in its thread, and keeps its place among those
-    /// that are made at the same time.
+    /// Asks the resolver. A lookup that is abandoned continues in its thread, and still counts towards the number
+    /// of lookups at the same time.
     async fn look_up<T: Send + 'static>(
         &self,
         resolve: impl FnOnce() -> io::Result<T> + Send + 'static,
     ) -> io::Result<T> {
         let place = self.lookups.clone().acquire_owned().await.map_err(io::Error::other)?;
         let (sender, receiver) = oneshot::channel();
-        // Not spawn_blocking, which panics where the system has no thread to give.
+        // Not spawn_blocking, which panics if the system can't start a thread.
         thread::Builder::new().name("resolver".into()).spawn(move || {
             let resolved = resolve();
             drop(place);
-            let _ = sender.send(resolved); // nobody may wait for it any more
+            let _ = sender.send(resolved); // possibly nobody waits for it any more
         })?;
         receiver.await.map_err(io::Error::other)?
     }
 }
 
-/// The addresses of both families in turn, beginning with the family of the first address.
+/// The addresses of both families alternately, beginning with the family of the first address.
 fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first_is_ipv6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) =
@@ -136,11 +136,12 @@ fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     pairs.flatten().flatten().collect()
 }
 
-/// Tries the addresses, each a moment after the one before it, until there is a connection to one of them.
-/// An address that others follow gets half of the time that is left, so that there is always some for them.
+/// Tries the addresses, each a moment after the one before, until there is a connection to one of them. An
+/// address that is followed by others gets half of the remaining time, so that there is always some left for
+/// them.
 ///
 /// # Errors
-/// If there is none until the deadline: what became of each address that was tried, in their order.
+/// If there is no connection until the deadline: the failures of the addresses that were tried, in order.
 async fn race<T, F: Future<Output = io::Result<T>>>(
     addresses: &[SocketAddr],
     deadline: Instant,
@@ -180,7 +181,7 @@ async fn race<T, F: Future<Output = io::Result<T>>>(
     }
 }
 
-/// The value, when its time has come.
+/// The value, when it is time.
 async fn at<T>(time: Instant, value: T) -> T {
     if Instant::now() < time {
         sleep_until(time).await; // a millisecond at least
@@ -192,7 +193,7 @@ fn no_answer_within(limit: Duration) -> String {
     format!("no answer within {} seconds", limit.as_secs_f64())
 }
 
-/// Says why none of the addresses could be connected with: once, if it is the same for all.
+/// Says why the connections to all of the addresses failed: once, if the reason is the same for all.
 fn explain(failures: &[Failure], limit: Duration) -> String {
     if failures.iter().all(|failure| failure.error.is_none()) {
         return no_answer_within(limit);
@@ -211,7 +212,7 @@ fn explain(failures: &[Failure], limit: Duration) -> String {
     }
 }
 
-/// What the resolver's error means. The standard library passes on its words alone.
+/// The meaning of the resolver's error. The standard library only passes on its text.
 fn reason_of_the_resolver(error: &io::Error) -> String {
     let text = error.to_string();
     let Some(words) = text.strip_prefix("failed to lookup address information: ") else {
@@ -226,7 +227,7 @@ fn reason_of_the_resolver(error: &io::Error) -> String {
     }
 }
 
-/// What the C library says in words for an error of getaddrinfo(3).
+/// The C library's text for an error of getaddrinfo(3).
 fn words_of(error: libc::c_int) -> &'static str {
     // SAFETY: whatever the number, it returns a string that ends in a NUL byte and is never changed or freed.
     let words = unsafe { CStr::from_ptr(libc::gai_strerror(error)) };

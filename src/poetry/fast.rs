@@ -1,4 +1,4 @@
-//! `protocol = "fast"`: the whole poem, at once.
+//! `protocol = "fast"`: the whole poem at once.
 
 use super::PoemHandle;
 use crate::config::{ProtocolKind, Section};
@@ -16,7 +16,7 @@ pub struct FastSettings {
 }
 
 impl FastSettings {
-    /// Serving the poem of the service that has this name.
+    /// Serves the poem of the service with this name.
     pub fn new(poem: impl Into<String>) -> Self {
         Self { poem: poem.into() }
     }
@@ -54,7 +54,7 @@ impl Protocol for FastPoetry {
         Some(poem)
     }
 
-    /// Comes to this only before the poem is loaded.
+    /// This is only called before the poem is loaded.
     async fn converse(&self, _: &mut Connection) -> io::Result<()> {
         Err(io::Error::other("the poem has not been loaded"))
     }

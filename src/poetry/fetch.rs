@@ -1,4 +1,4 @@
-//! Getting a poem from a server, as a client.
+//! Fetches a poem from a server, as a client.
 
 pub use super::address::{Address, AddressError};
 pub use super::connect::{ConnectError, Connector};
@@ -10,19 +10,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// How much a client puts up with.
+/// The limits of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Patience {
     /// How long connecting may take.
     pub connect_timeout: Duration,
-    /// How long the server may say nothing, or take nothing.
+    /// How long the server may neither send nor accept anything.
     pub silence_timeout: Duration,
-    /// How long a poem may be, in bytes.
+    /// The longest poem, in bytes.
     pub max_length: usize,
 }
 
 impl Default for Patience {
-    /// 10 seconds to connect, 30 of silence, 16 MiB of poem.
+    /// 10 seconds to connect, 30 seconds of silence, 16 MiB.
     fn default() -> Self {
         Self {
             connect_timeout: Duration::from_secs(10),
@@ -32,40 +32,40 @@ impl Default for Patience {
     }
 }
 
-/// Why a poem did not come.
+/// Why a poem could not be fetched.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// There is no connection to the server.
+    /// The connection to the server failed.
     #[error(transparent)]
     Connect(#[from] ConnectError),
-    /// The server has gone silent.
-    #[error("{address} said nothing for {} seconds, after {received} bytes", limit.as_secs_f64())]
+    /// The server has stopped sending.
+    #[error("{address} sent nothing for {} seconds, after {received} bytes", limit.as_secs_f64())]
     Silent {
         /// The server.
         address: Address,
-        /// How long it was waited for.
+        /// How long the client has waited.
         limit: Duration,
-        /// How much of the poem had come.
+        /// How many bytes of the poem had arrived.
         received: usize,
     },
-    /// The connection ended in a reset: this is not the whole poem.
+    /// The connection ended in a reset, so the poem is incomplete.
     #[error("{address} cut the poem after {received} bytes: {source}")]
     Cut {
         /// The server.
         address: Address,
-        /// How much of the poem had come.
+        /// How many bytes of the poem had arrived.
         received: usize,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The server closed without a byte.
+    /// The server closed the connection without sending anything.
     #[error("{address} sent nothing")]
     Empty {
         /// The server.
         address: Address,
     },
-    /// There is more than the client is ready to take.
+    /// The poem is longer than the client accepts.
     #[error("{address} sends more than {max_length} bytes")]
     TooLong {
         /// The server.
@@ -81,25 +81,25 @@ pub enum FetchError {
         /// What is wrong with it.
         source: NetstringError,
     },
-    /// The server closed in the middle of its answer.
+    /// The server closed the connection in the middle of its answer.
     #[error("{address} closed in the middle of its answer, after {received} bytes")]
     Unfinished {
         /// The server.
         address: Address,
-        /// How much of the answer had come.
+        /// How many bytes of the answer had arrived.
         received: usize,
     },
-    /// The server closed instead of answering, as it does when it does not know the transformation.
+    /// The server closed the connection instead of answering, as it does if it does not know the transform.
     #[error("{address} refused to transform the poem with {name:?}")]
     Refused {
         /// The server.
         address: Address,
-        /// The transformation.
+        /// The transform.
         name: String,
     },
 }
 
-/// Gets poems from servers. Cheap to clone; a client and its clones share one [`Connector`].
+/// Fetches poems from servers. Cheap to clone; a client and its clones share one [`Connector`].
 #[derive(Clone, Default)]
 pub struct Client {
     patience: Patience,
@@ -112,11 +112,11 @@ impl Client {
         Self { patience, connector: Connector::default() }
     }
 
-    /// Gets a poem: everything that a server says until it closes. `progress` is told how many bytes have
-    /// come, each time some have.
+    /// Fetches a poem: everything that a server sends until it closes the connection. `progress` is called with
+    /// the number of bytes so far each time some have arrived.
     ///
     /// # Errors
-    /// If the poem does not come whole. A reset in mid-poem is an error, never a short poem.
+    /// If the poem is not complete. A reset in the middle of a poem is an error, never a short poem.
     pub async fn fetch(
         &self,
         address: &Address,
@@ -135,11 +135,11 @@ impl Client {
         }
     }
 
-    /// Has a server transform a poem, as the tutorial's transform service does: the request is a netstring
-    /// of `NAME.POEM`, the answer is one of the new poem.
+    /// Sends a poem to a server for a transformation, as in the tutorial's transform service: the request is a
+    /// netstring of `NAME.POEM`, the answer is a netstring of the new poem.
     ///
     /// # Errors
-    /// If the answer does not come whole.
+    /// If the answer is not complete.
     pub async fn transform(
         &self,
         address: &Address,
@@ -164,10 +164,10 @@ impl Client {
     }
 }
 
-/// Room for the first read, in bytes: most poems.
+/// The size of the buffer for the first read, in bytes: enough for most poems.
 const FIRST_READ: usize = 8 * 1024;
 
-/// A connection to a server, with what has come through it so far.
+/// A connection to a server, with what has been received so far.
 struct Conversation<'a> {
     address: &'a Address,
     patience: &'a Patience,
@@ -182,7 +182,7 @@ impl<'a> Conversation<'a> {
         Ok(Self { address, patience, stream, received: BytesMut::with_capacity(FIRST_READ) })
     }
 
-    /// Waits for more. Returns whether some came; else the server has closed in order.
+    /// Waits for more. Returns whether some has arrived; if not, the server has closed the connection normally.
     async fn receive(&mut self) -> Result<bool, FetchError> {
         let read = self.stream.read_buf(&mut self.received);
         match timeout(self.patience.silence_timeout, read).await {
@@ -192,7 +192,7 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Sends a request, part by part, since a big one takes its time.
+    /// Sends a request, part by part, since a large one takes some time.
     async fn send(&mut self, mut request: &[u8]) -> Result<(), FetchError> {
         while !request.is_empty() {
             match timeout(self.patience.silence_timeout, self.stream.write(request)).await {

@@ -1,4 +1,4 @@
-//! `protocol = "forward"`: a connection to another server, byte for byte.
+//! `protocol = "forward"`: a connection to another server, forwarded byte for byte.
 
 use super::address::{Address, address};
 use super::connect::Connector;
@@ -15,20 +15,20 @@ use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tracing::info;
 
-/// How long nothing has passed on a connection that ends at a stop before the deadline.
+/// How long a connection may be quiet at a stop before it is reset, if the deadline has not come by then.
 const QUIET_AT_STOP: Duration = Duration::from_secs(5);
 
 /// The settings of the forward protocol.
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ForwardSettings {
-    /// The server to connect clients with
+    /// The server to connect clients to
     #[arg(long, value_name = "HOST:PORT")]
     pub to: Address,
     /// How long connecting to it may take.
     #[arg(skip = CONNECT_TIMEOUT)]
     pub connect_timeout: Duration,
-    /// How long a connection is kept on which nothing passes either way.
+    /// How long a connection is kept on which no data passes in either direction.
     #[arg(skip = IDLE_TIMEOUT)]
     pub idle_timeout: Duration,
 }
@@ -37,7 +37,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(3600);
 
 impl ForwardSettings {
-    /// Forwarding to a server that may take 10 seconds to answer, on connections that may be idle for an hour.
+    /// Forwards to a server that may take 10 seconds to answer, on connections that may be idle for an hour.
     pub fn new(to: Address) -> Self {
         Self { to, connect_timeout: CONNECT_TIMEOUT, idle_timeout: IDLE_TIMEOUT }
     }
@@ -50,7 +50,7 @@ impl ProtocolKind for ForwardSettings {
             .about("How long connecting to that server may take [default: 10]")
             .optional("connect-timeout", read::seconds_above_0);
         let idle_timeout = section
-            .about("How long a connection is kept on which nothing passes [default: 3600]")
+            .about("How long a connection is kept on which no data passes [default: 3600]")
             .optional("idle-timeout", read::seconds_above_0);
         let default = Self::new(to?);
         section.connects_to("to", Some(&default.to));
@@ -66,16 +66,15 @@ impl ProtocolKind for ForwardSettings {
     }
 }
 
-/// Connects every client with another server and passes on what either says. When one closes its side, the
-/// other is told; when one resets, so is the other.
+/// Connects every client to another server and passes on what either of them sends. When one closes its side, the
+/// other side is closed; when one resets, so does the other.
 ///
-/// A connection on which nothing passes for the idle timeout is reset at both ends.
+/// A connection on which no data passes for the idle timeout is reset at both ends.
 ///
-/// What a stop may cut, a forwarder can't know: it does not understand what it passes on. nginx and HAProxy
-/// leave every connection to its ends, until a deadline. So does this one, except that a connection on which
-/// nothing has passed for 5 seconds, before or after the stop, is reset then. It is left to its ends even so
-/// while there are bytes that one end has sent and the other has not taken, and once one end has closed its
-/// side, since then the other has yet to answer.
+/// A forwarder can't know what a stop may cut, since it does not understand what it passes on. nginx and HAProxy
+/// leave every connection to its ends, until a deadline. So does this one, except that a connection on which no
+/// data has passed for 5 seconds, before or after the stop, is reset. It is not reset while one end still has to
+/// accept what the other has sent, or to answer after the other has closed its side.
 pub struct PortForward {
     settings: ForwardSettings,
     connector: Connector,
@@ -123,5 +122,5 @@ impl Protocol for PortForward {
 
 fn nothing_passed_for(time: Duration, when: &str) -> io::Error {
     let seconds = time.as_secs_f64();
-    io::Error::new(io::ErrorKind::TimedOut, format!("nothing passed for {seconds} seconds{when}"))
+    io::Error::new(io::ErrorKind::TimedOut, format!("no data passed for {seconds} seconds{when}"))
 }

@@ -1,4 +1,4 @@
-//! Poetry: the poem service, the protocols that serve it, and the plugins that make applications of them.
+//! Poetry: the poem service, the protocols that serve it, and plugins that make applications of them.
 
 mod address;
 mod built_in;
@@ -29,7 +29,7 @@ pub use transform::{TransformPoetry, TransformSettings};
 
 use crate::config::Registry;
 
-/// Makes the kinds and protocols of this module known.
+/// Adds the kinds and protocols of this module to a registry.
 pub fn register(registry: &mut Registry) {
     registry.kind::<PoemSettings>("poem");
     registry.kind::<QuoteSettings>("quote").renamed("udp", "quote");

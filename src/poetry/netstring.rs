@@ -1,19 +1,19 @@
-//! Netstrings: `12:hello world!,`. A length in decimal, a colon, so many bytes, a comma.
+//! Netstrings: `12:hello world!,`. A decimal length, a colon, that many bytes, a comma.
 //!
-//! As D. J. Bernstein [describes](https://cr.yp.to/proto/netstrings.txt) them and Twisted's
-//! `NetstringReceiver` speaks them: no leading zeros, except in `0:,`.
+//! As [described](https://cr.yp.to/proto/netstrings.txt) by D. J. Bernstein and implemented by Twisted's
+//! `NetstringReceiver`: no leading zeros, except in `0:,`.
 
 use bytes::{Buf, Bytes, BytesMut};
 use std::ops::Range;
 
-/// Something that is not a netstring, or not one that is accepted here.
+/// Why something is not a netstring, or not one that is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetstringError {
-    /// The length has other characters than digits, or a leading zero, or there is none.
+    /// The length is missing, or has characters other than digits, or a leading zero.
     #[error("the length of a netstring is a decimal number without leading zeros, and a colon")]
     Length,
-    /// It is longer than the receiver is ready to take.
+    /// It is longer than the receiver accepts.
     #[error("a netstring of more than {0} bytes")]
     TooLong(usize),
     /// The bytes are not followed by a comma.
@@ -21,10 +21,10 @@ pub enum NetstringError {
     Comma,
 }
 
-/// What stands behind the bytes of a netstring.
+/// What follows the bytes of a netstring.
 pub const END: u8 = b',';
 
-/// What stands before the bytes of a netstring of so many.
+/// What precedes the bytes of a netstring with this length.
 pub fn start(length: usize) -> Vec<u8> {
     format!("{length}:").into_bytes()
 }
@@ -34,8 +34,8 @@ pub fn encode(bytes: &[u8]) -> Bytes {
     [&start(bytes.len()), bytes, &[END]].concat().into()
 }
 
-/// Looks at the front of what has been received so far for the range of a netstring's bytes, which need not
-/// have come. `None`: its length is not complete.
+/// Looks for a netstring at the start of what has been received so far, and returns the range of its bytes, which
+/// need not have arrived yet. `None`: its length is not complete.
 ///
 /// # Errors
 /// As soon as what has been received can't be the beginning of a netstring of up to `max_length` bytes.
@@ -53,17 +53,17 @@ pub fn range(received: &[u8], max_length: usize) -> Result<Option<Range<usize>>,
         Some(b':') if digits > 0 => {}
         Some(_) => return Err(NetstringError::Length),
     }
-    // Digits, and not too many of them; what overflows is certainly too long.
+    // Digits, and not too many of them; a number that overflows is certainly too long.
     let length = std::str::from_utf8(&received[..digits]).ok().and_then(|text| text.parse().ok());
     let start = digits + 1;
     let end = length.filter(|length| *length <= max_length).and_then(|l| start.checked_add(l));
     Ok(Some(start..end.ok_or(NetstringError::TooLong(max_length))?))
 }
 
-/// Takes one netstring from the front of what has been received so far, and returns its bytes.
+/// Removes one netstring from the start of what has been received so far, and returns its bytes.
 ///
-/// `None`: it is not complete. Nothing is allocated; a buffer that is read into until this returns
-/// something grows to `max_length` and some 20 bytes, at most.
+/// `None`: it is not complete. Nothing is allocated. A buffer that is filled until this returns something grows
+/// to at most `max_length` and some 20 bytes.
 ///
 /// # Errors
 /// As soon as what has been received can't be the beginning of a netstring of up to `max_length` bytes.

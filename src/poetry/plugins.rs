@@ -1,4 +1,4 @@
-//! The plugins that serve poetry: each makes an application of the same settings as a file does.
+//! The plugins that serve poetry. Each makes an application from the same settings as a file.
 
 use super::fetch::Address;
 use super::{
@@ -22,7 +22,7 @@ pub fn plugins() -> Plugins {
 /// Where a plugin listens. (The other options of a [`Listen`] are for files.)
 #[derive(Args)]
 struct Place {
-    /// The port; 0 is any free one
+    /// The port; 0 means any free one
     #[arg(short, long, default_value_t = DEFAULT_PORT)]
     port: u16,
     /// The interface: a name, an address, or '*' for all
@@ -36,18 +36,18 @@ impl Place {
     }
 }
 
-/// Refuses an address to connect to that leads back here.
+/// Refuses an address that leads back to the plugin itself.
 fn refuse_circle(listen: &Listen, to: &Address) -> Result<(), BoxError> {
     if leads_to(&to.to_string(), listen.addresses()) {
         return Err(format!(
-            "{to} is where this plugin itself listens; each connection would make another one, without end"
+            "{to} is where this plugin itself listens; each connection would open another one, endlessly"
         )
         .into());
     }
     Ok(())
 }
 
-/// Adds a poem; without a file, the one that is compiled in.
+/// Adds a poem: the one in the file, or else the built-in one.
 fn add_poem(
     application: &mut Application,
     name: &str,
@@ -87,7 +87,7 @@ struct FastOptions {
 impl ServiceMaker for Fast {
     type Options = FastOptions;
     const NAME: &'static str = "fastpoetry";
-    const DESCRIPTION: &'static str = "A poem, to everybody, at once";
+    const DESCRIPTION: &'static str = "Sends a poem as fast as possible";
 
     fn make_service(
         &self,
@@ -130,7 +130,7 @@ struct SlowOptions {
 impl ServiceMaker for Slow {
     type Options = SlowOptions;
     const NAME: &'static str = "slowpoetry";
-    const DESCRIPTION: &'static str = "A poem, a few bytes at a time";
+    const DESCRIPTION: &'static str = "Sends a poem, a few bytes at a time";
 
     fn make_service(
         &self,
@@ -159,7 +159,7 @@ struct ProxyOptions {
 impl ServiceMaker for Proxy {
     type Options = ProxyOptions;
     const NAME: &'static str = "proxy";
-    const DESCRIPTION: &'static str = "The poem of another server, fetched once";
+    const DESCRIPTION: &'static str = "Sends the poem of another server, which is fetched once";
 
     fn make_service(
         &self,
@@ -185,7 +185,7 @@ struct TransformOptions {
 impl ServiceMaker for Transform {
     type Options = TransformOptions;
     const NAME: &'static str = "transform";
-    const DESCRIPTION: &'static str = "A new poem for a poem, as netstrings";
+    const DESCRIPTION: &'static str = "Transforms poems; requests and answers are netstrings";
 
     fn make_service(
         &self,
@@ -212,7 +212,7 @@ struct ForwardOptions {
 impl ServiceMaker for Forward {
     type Options = ForwardOptions;
     const NAME: &'static str = "portforward";
-    const DESCRIPTION: &'static str = "Connections to another server, byte for byte";
+    const DESCRIPTION: &'static str = "Forwards connections to another server";
 
     fn make_service(
         &self,

@@ -13,18 +13,18 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-/// The poem that is compiled in, for a first start without any file: John Donne's "The Ecstasy".
+/// The built-in poem, for a first start without any file: John Donne's "The Ecstasy".
 pub const BUILT_IN_POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
 
 /// The settings of a poem service.
 #[derive(Debug, PartialEq)]
 pub struct PoemSettings {
-    /// `None`: the poem that is compiled in.
+    /// `None`: the built-in poem.
     file: Option<PathBuf>,
 }
 
 impl PoemSettings {
-    /// A poem in a file; without one, the poem that is compiled in.
+    /// The poem in a file, or else the built-in poem.
     pub fn new(file: Option<PathBuf>) -> Self {
         Self { file }
     }
@@ -32,7 +32,7 @@ impl PoemSettings {
 
 impl Kind for PoemSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let file = section.about("The file that the poem is in").required("file", read::path);
+        let file = section.about("The file with the poem").required("file", read::path);
         Some(Self { file: Some(file?) })
     }
 
@@ -49,12 +49,12 @@ impl Kind for PoemSettings {
 ///
 /// The poem is read once, at the start. It is bytes: no encoding is assumed.
 pub struct Poem {
-    /// `None`: the poem that is compiled in.
+    /// `None`: the built-in poem.
     file: Option<PathBuf>,
     handle: PoemHandle,
 }
 
-/// A way to the poem that a [`Poem`] service has loaded last. Cheap to clone.
+/// Access to the poem that a [`Poem`] service has loaded. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct PoemHandle(Arc<ArcSwapOption<Payload>>);
 
@@ -66,12 +66,12 @@ impl PoemHandle {
 }
 
 impl Poem {
-    /// A poem in a file; a relative name is relative to the rundir.
+    /// The poem in a file. A relative name is relative to the rundir.
     pub fn from_file(file: impl Into<PathBuf>) -> Self {
         Self { file: Some(file.into()), handle: PoemHandle::default() }
     }
 
-    /// The poem that is compiled into the library.
+    /// The built-in poem.
     pub fn built_in() -> Self {
         Self { file: None, handle: PoemHandle::default() }
     }
@@ -98,7 +98,7 @@ impl Service for Poem {
         Ok(())
     }
 
-    /// The poem stays: whoever is still reading it, or looks at the handle, has it.
+    /// The poem stays in memory for those who are still reading it or use the handle.
     async fn stop(&mut self, _deadline: Instant) -> Result<(), BoxError> {
         Ok(())
     }
@@ -124,7 +124,7 @@ impl Service for Poem {
     }
 }
 
-/// Reads a poem, refusing what has no end or would wait for a writer: a device, a FIFO.
+/// Reads a poem. Refuses files that may never end or that would wait for a writer: a device, a FIFO.
 fn read_poem(file: &Path) -> Result<Payload, BoxError> {
     let read = || -> io::Result<Payload> {
         let kind = std::fs::metadata(file)?.file_type();
@@ -137,7 +137,7 @@ fn read_poem(file: &Path) -> Result<Payload, BoxError> {
         Payload::read(&mut File::open(file)?)
     };
     read().map_err(|e| {
-        // In full, since a relative name may well be relative to another directory than expected.
+        // The full path, since a relative name may be relative to another directory than expected.
         let path = std::path::absolute(file).unwrap_or(file.into());
         format!("can't load the poem {}: {e}", path.display()).into()
     })

@@ -22,7 +22,7 @@ use tracing::{info, warn};
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
-    /// The server whose poem to serve
+    /// The server whose poem is served
     #[arg(value_name = "[HOST:]PORT")]
     pub upstream: Address,
     /// How long a fetched poem is kept [default: for ever]
@@ -46,11 +46,11 @@ impl ProtocolKind for ProxySettings {
                 .optional("connect-timeout", read::seconds_above_0)
                 .unwrap_or(default.connect_timeout),
             silence_timeout: section
-                .about("How long the server may say nothing [default: 30]")
+                .about("How long the server may send nothing [default: 30]")
                 .optional("silence-timeout", read::seconds_above_0)
                 .unwrap_or(default.silence_timeout),
             max_length: section
-                .about("How long the poem may be [default: 16MiB]")
+                .about("The longest poem [default: 16MiB]")
                 .optional("max-length", read::length)
                 .unwrap_or(default.max_length),
         };
@@ -64,9 +64,9 @@ impl ProtocolKind for ProxySettings {
 
 /// Serves the poem of another server.
 ///
-/// However many clients ask while it is being fetched, it is fetched once; when the last of them leaves
-/// (closes its side of the connection), fetching is abandoned. When it fails, those who waited are closed
-/// without a byte, and the next client makes the next attempt. What did not come whole is never passed on.
+/// The poem is fetched once for all clients that ask for it meanwhile. If the last of them leaves (closes its
+/// side of the connection), the fetch is abandoned. If the fetch fails, the waiting clients are closed without a
+/// byte, and the next client starts a new attempt. An incomplete poem is never passed on.
 pub struct PoetryProxy(Arc<Inner>);
 
 struct Inner {
@@ -79,7 +79,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     kept: Option<Kept>,
-    /// The fetch in progress. It lives as long as somebody waits for it.
+    /// The fetch in progress. It continues as long as somebody waits for it.
     fetching: Option<WeakShared<Fetch>>,
 }
 
@@ -91,7 +91,7 @@ struct Kept {
 type Fetch = BoxFuture<'static, Result<Bytes, Arc<FetchError>>>;
 
 impl PoetryProxy {
-    /// A proxy that has fetched nothing yet.
+    /// A proxy that has not fetched anything yet.
     pub fn new(settings: ProxySettings) -> Self {
         let ProxySettings { upstream, ttl, patience } = settings;
         let client = Client::new(patience);
@@ -107,7 +107,7 @@ impl Inner {
         fresh.then(|| kept.poem.clone())
     }
 
-    /// The poem, or the fetch in progress, or a new one. (It may have come since this client did.)
+    /// The poem, or the fetch in progress, or a new one. (The poem may have arrived after this client did.)
     fn ask(self: &Arc<Self>) -> Shared<Fetch> {
         let mut state = self.state.lock();
         if let Some(poem) = self.kept(&state) {
@@ -129,7 +129,7 @@ impl Inner {
         std::mem::forget(abandoned);
 
         let mut state = self.state.lock();
-        state.fetching = None; // whoever asks from now on gets what is kept, or tries again
+        state.fetching = None; // from now on, clients get what is kept, or start a new attempt
         match fetched {
             Ok(poem) => {
                 let bytes = poem.len();
@@ -145,18 +145,18 @@ impl Inner {
     }
 }
 
-/// Says, when dropped, that a fetch has been given up.
+/// Logs, when dropped, that a fetch was abandoned.
 struct Abandoned<'a>(&'a Address);
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        info!("nobody waits for the poem from {} any more; abandoned", self.0);
+        info!("no client waits for the poem from {} any more; the fetch was abandoned", self.0);
     }
 }
 
 #[async_trait]
 impl Protocol for PoetryProxy {
-    /// A poem that is there is sent like any other.
+    /// A poem that has been fetched is sent like any other.
     fn monologue(&self, peer: &Peer) -> Option<Payload> {
         let poem = self.0.kept(&self.0.state.lock())?;
         say_sending(&poem, peer);
@@ -169,7 +169,7 @@ impl Protocol for PoetryProxy {
             biased;
             fetched = self.0.ask() => fetched,
             () = client_leaves(connection) => {
-                info!(%peer, "{peer} left before the poem came");
+                info!(%peer, "{peer} left before the poem arrived");
                 return Ok(());
             }
         };
@@ -178,7 +178,7 @@ impl Protocol for PoetryProxy {
                 say_sending(&poem, &peer);
                 connection.write_all(&poem).await
             }
-            Err(_) => Ok(()), // said already, once for all who waited
+            Err(_) => Ok(()), // logged already, once for all waiting clients
         }
     }
 }
@@ -188,7 +188,7 @@ fn say_sending(poem: &Bytes, peer: &Peer) {
     info!(bytes, %peer, "sending {bytes} bytes of poetry to {peer}");
 }
 
-/// Waits until the client has closed its side. What it says is ignored.
+/// Waits until the client has closed its side. What it sends is ignored.
 async fn client_leaves(connection: &mut Connection) {
     let mut ignored = [0; 256];
     while connection.read(&mut ignored).await.is_ok_and(|bytes| bytes > 0) {}

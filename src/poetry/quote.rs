@@ -10,10 +10,10 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use tracing::info;
 
-/// What fits one datagram of IPv4.
+/// The largest payload of an IPv4 datagram, in bytes.
 const MAX_REPLY: u64 = 65_507;
 
-/// Ports of servers; no client sends from there.
+/// Ports of servers. No client sends from these.
 const RESERVED_PORTS: std::ops::Range<u16> = 0..1024;
 
 /// The settings of a quote server.
@@ -32,13 +32,13 @@ impl Kind for QuoteSettings {
         let interface = section.optional("interface", read::word).unwrap_or("localhost".into());
         let port = section.required("port", read::port);
         let max_reply = section
-            .about("How long an answer may be; longer ones are cut [default: 512]")
+            .about("The longest answer; a longer poem is cut [default: 512]")
             .optional("max-reply", reply_size);
         let rate = section
-            .about("How many answers a source gets per second [default: 10]")
+            .about("How many answers a client's address gets per second [default: 10]")
             .optional("replies-per-second", read::integer(1..=1_000_000));
         let allow_reflection = section
-            .about("Whether other machines may be answered, in whose name somebody else may ask [default: false]")
+            .about("Whether to answer other machines, in whose name anybody can send requests [default: false]")
             .optional("allow-reflection", read::boolean);
         let options = UdpOptions {
             max_reply: max_reply.unwrap_or(default.max_reply),
@@ -53,7 +53,7 @@ impl Kind for QuoteSettings {
                 return None;
             }
         };
-        // A value that is wrong has been noted; what it was meant to be, nobody knows.
+        // If the value is wrong, that has been recorded, and it is unknown what was meant.
         if allow_reflection.is_some() || !section.has("allow-reflection") {
             let refused = interface.addresses(port?).find_map(|a| options.permit(a).err());
             if let Some(e) = refused {
@@ -81,15 +81,15 @@ fn reply_size(value: &Value<'_>) -> Result<usize, String> {
 
 /// Answers any datagram, even an empty one, with a poem.
 ///
-/// Except one from a port of a server, be it a reserved one or `port`, its own: that comes from no client,
-/// but from somebody who wants two servers to answer each other for ever.
+/// A datagram that comes from the port of a server, a reserved one or `port`, its own, is not answered. It does
+/// not come from a client, but from somebody who wants two servers to answer each other for ever.
 pub struct Quote {
     poem: PoemHandle,
     port: u16,
 }
 
 impl Quote {
-    /// Answers with the poem that is loaded when a datagram comes. `port` is the server's own, 0 if it is
+    /// Answers with the poem that is loaded when a datagram arrives. `port` is the server's own, or 0 if it is
     /// not known.
     pub fn new(poem: PoemHandle, port: u16) -> Self {
         Self { poem, port }
@@ -192,7 +192,7 @@ mod tests {
         let said = mistake(
             "port = 17\npoem = \"poem\"\n[services.two]\nkind = \"quote\"\nport = 17\npoem = \"poem\"",
         );
-        assert!(said.contains("is listened on by quote already"), "{said}");
+        assert!(said.contains("quote already listens on "), "{said}");
     }
 
     #[test]

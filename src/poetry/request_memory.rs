@@ -1,26 +1,26 @@
-//! The memory that the requests of a service take together, however many there are.
+//! Limits the memory that all requests of a service use together.
 
 use std::io;
 use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::sleep;
 
-/// What is counted, in bytes. (A semaphore gives out fewer permits at once than a request may have bytes.)
+/// The unit in which memory is counted, in bytes. (A semaphore has fewer permits than a request may have bytes.)
 const UNIT: usize = 1024;
 
-/// A number of bytes, which requests take for as long as they are in memory. Those that find too few left
-/// wait, in the order in which they came.
+/// A number of bytes. Requests take some for as long as they are in memory. If there are too few left, they wait,
+/// in the order in which they arrived.
 ///
-/// A request takes all that it will need at once. So none that waits holds any, and those that hold some
-/// wait for nobody but their clients.
+/// A request takes everything that it will need at one time. So a request that waits holds nothing, and one that
+/// holds some waits only for its client.
 pub(super) struct RequestMemory {
     free: Semaphore,
     bytes: usize,
-    /// How many requests wait.
+    /// The number of waiting requests.
     waiting: watch::Sender<usize>,
 }
 
-/// The memory of one request. Free again when dropped.
+/// The memory of one request. It is released when dropped.
 pub(super) type Share<'a> = SemaphorePermit<'a>;
 
 impl RequestMemory {
@@ -29,23 +29,23 @@ impl RequestMemory {
         Self { free, bytes, waiting: watch::Sender::new(0) }
     }
 
-    /// How much there is in all.
+    /// How much there is in total.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Takes some, if there is enough and nobody else waits.
+    /// Takes some, if there is enough and nobody is waiting.
     pub(super) fn try_take(&self, bytes: usize) -> Option<Share<'_>> {
         self.free.try_acquire_many(units(bytes)).ok()
     }
 
-    /// Waits for some, which must not be more than there is in all.
+    /// Waits for some. This must not be more than there is in total.
     pub(super) async fn take(&self, bytes: usize) -> io::Result<Share<'_>> {
         let _waiting = Waiting::new(&self.waiting);
         self.free.acquire_many(units(bytes)).await.map_err(io::Error::other)
     }
 
-    /// Waits for so long, and then until somebody waits for memory.
+    /// Waits for this time, and then until somebody waits for memory.
     pub(super) async fn wanted_after(&self, time: Duration) {
         sleep(time).await;
         // Its sender lives as long as this.
@@ -59,7 +59,7 @@ fn units(bytes: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX)
 }
 
-/// One request that waits.
+/// One waiting request.
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl<'a> Waiting<'a> {

@@ -13,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::sleep;
 use tracing::info;
 
-/// How slowly a poem is served.
+/// The speed of the slow protocol.
 #[derive(Args, Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
     /// How long to wait between two sends
@@ -29,7 +29,7 @@ fn at_least_one(text: &str) -> Result<usize, &'static str> {
 }
 
 impl Default for Pace {
-    /// The tutorial's: 10 bytes every 0.7 seconds.
+    /// The tutorial's values: 10 bytes every 0.7 seconds.
     fn default() -> Self {
         Self { num_bytes: 10, delay: Duration::from_millis(700) }
     }
@@ -43,7 +43,7 @@ pub struct SlowSettings {
 }
 
 impl SlowSettings {
-    /// Serving the poem of the service that has this name.
+    /// Serves the poem of the service with this name.
     pub fn new(poem: impl Into<String>, pace: Pace) -> Self {
         Self { poem: poem.into(), pace }
     }

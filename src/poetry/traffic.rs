@@ -1,4 +1,4 @@
-//! What passes between two streams, and since when nothing has.
+//! The traffic between two streams, and how long there has been none.
 
 use std::io;
 use std::pin::Pin;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, sleep_until};
 
-/// What has passed between two [`Watched`] streams, which belong together.
+/// The traffic between two [`Watched`] streams that belong together.
 pub(super) struct Traffic {
     start: Instant,
     /// When something was last read or written, in milliseconds since the start.
@@ -19,7 +19,7 @@ pub(super) struct Traffic {
     ended: AtomicBool,
 }
 
-/// One of two streams between which something passes.
+/// One of two streams with traffic between them.
 pub(super) struct Watched<'a, S> {
     stream: S,
     traffic: &'a Traffic,
@@ -39,7 +39,7 @@ impl Traffic {
         Watched { stream, traffic: self }
     }
 
-    /// Waits until nothing has passed for so long.
+    /// Waits until there has been no traffic for this time.
     pub(super) async fn none_for(&self, time: Duration) {
         loop {
             let due = self.last() + time;
@@ -50,8 +50,8 @@ impl Traffic {
         }
     }
 
-    /// Waits until nothing has passed for so long and nothing is on its way: all that was read has been
-    /// written, and neither side has come to its end, after which the other may take its time to answer.
+    /// Waits until there has been no traffic for this time and none is expected: everything that was read has
+    /// been written, and neither stream has come to its end, after which the other may take its time to answer.
     pub(super) async fn none_expected_for(&self, time: Duration) {
         loop {
             self.none_for(time).await;

@@ -1,4 +1,4 @@
-//! `protocol = "transform"`: a new poem for a poem.
+//! `protocol = "transform"`: makes a new poem from a poem.
 
 use super::netstring::{self, NetstringError};
 use super::request_memory::{RequestMemory, Share};
@@ -18,22 +18,22 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::info;
 
-/// The room that each connection has, in bytes: for a short request, or for the beginning of another.
+/// The buffer of each connection, in bytes: for a short request, or for the beginning of another one.
 const OWN_ROOM: usize = 1024;
 
-/// How much of an answer is sent at once, in bytes, unless it ends before.
+/// How much of an answer is sent in one write, in bytes.
 const SEND: usize = 32 * 1024;
 
 /// The settings of the transform protocol.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TransformSettings {
-    /// How long a request may be, in bytes.
+    /// The longest request, in bytes.
     pub max_length: usize,
-    /// How long a client may say nothing before its request is complete. And how long a request may be in
-    /// memory while others wait for room there.
+    /// How long a client may send nothing before its request is complete. Also how long a request may be in
+    /// memory while others wait for memory.
     pub read_timeout: Duration,
-    /// How much memory the requests of all clients may take together, in bytes.
+    /// How much memory the requests of all clients may use together, in bytes.
     pub request_memory: usize,
 }
 
@@ -53,15 +53,15 @@ impl ProtocolKind for TransformSettings {
         let default = Self::default();
         Some(Self {
             max_length: section
-                .about("How long a request may be [default: 16MB]")
+                .about("The longest request [default: 16MB]")
                 .optional("max-length", read::length)
                 .unwrap_or(default.max_length),
             read_timeout: section
-                .about("How long a client may say nothing before its request is complete [default: 60]")
+                .about("How long a client may send nothing before its request is complete [default: 60]")
                 .optional("read-timeout", read::seconds_above_0)
                 .unwrap_or(default.read_timeout),
             request_memory: section
-                .about("How much memory the requests of all clients may take together [default: 256MB]")
+                .about("How much memory the requests of all clients may use together [default: 256MB]")
                 .optional("request-memory", read::length)
                 .unwrap_or(default.request_memory),
         })
@@ -72,13 +72,13 @@ impl ProtocolKind for TransformSettings {
     }
 }
 
-/// Reads one request, a netstring of `NAME.POEM`, answers with a netstring of the poem that the transform
-/// of that name makes, and closes. A request that can't be answered is closed without an answer.
+/// Reads one request, a netstring of `NAME.POEM`, answers with a netstring of the poem that the transform with
+/// that name makes, and closes. A request that can't be answered is closed without an answer.
 ///
-/// Requests take no more memory than they may, all together: one of more than a kilobyte for which there is
-/// no room is not read until there is. Answers, which may be much longer, take none: they are made while they are sent, after a first
-/// time for the sake of their length. A client that keeps others waiting for memory for longer than the read
-/// timeout, since it sends its request or reads its answer slowly, is reset.
+/// The memory of all requests together is limited: a request of more than a kilobyte is not read until there is
+/// memory for it. Answers, which may be much longer, use none: they are made while they are sent, after being
+/// made once before to find out their length. A client that keeps others waiting for memory for longer than the
+/// read timeout, because it sends its request or reads its answer slowly, is reset.
 pub struct TransformPoetry {
     settings: TransformSettings,
     memory: RequestMemory,
@@ -87,7 +87,7 @@ pub struct TransformPoetry {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The request can't be answered; the connection is closed in order.
+    /// The request can't be answered. The connection is closed normally.
     #[error("{0}")]
     Refused(String),
     /// The connection failed.
@@ -127,7 +127,7 @@ impl TransformPoetry {
         }
         let _share = self.memory_for(range.len(), connection.peer()).await?;
         let answered = async {
-            // Memory of its own, which goes back to the system at once, and may be refused by it.
+            // Memory of its own, which is returned to the system immediately, and which the system may refuse.
             let mut request = MmapMut::map_anon(whole)?;
             request[..filled].copy_from_slice(&buffer[..filled]);
             self.fill(connection, &mut request, filled).await?;
@@ -144,7 +144,7 @@ impl TransformPoetry {
         }
     }
 
-    /// Takes memory for a request of so many bytes, or waits for it.
+    /// Takes memory for a request with this many bytes, or waits for it.
     async fn memory_for(&self, bytes: usize, peer: &Peer) -> Result<Share<'_>, Failure> {
         let all = self.memory.bytes();
         if bytes > all {
@@ -154,7 +154,7 @@ impl TransformPoetry {
         if let Some(share) = self.memory.try_take(bytes) {
             return Ok(share);
         }
-        info!(bytes, %peer, "{peer} waits for memory: requests take all {all} bytes of it");
+        info!(bytes, %peer, "{peer} waits for memory: requests use all {all} bytes of it");
         Ok(self.memory.take(bytes).await?)
     }
 
@@ -172,14 +172,14 @@ impl TransformPoetry {
         Ok(())
     }
 
-    /// The result of a read, which must come in time and bring something.
+    /// The result of a read, which has to complete in time and return something.
     async fn in_time(
         &self,
         read: impl Future<Output = io::Result<usize>>,
         received: usize,
     ) -> Result<usize, Failure> {
         match timeout(self.settings.read_timeout, read).await {
-            Err(_) => Err(Failure::Refused("the request did not come in time".into())),
+            Err(_) => Err(Failure::Refused("the request did not arrive in time".into())),
             Ok(Ok(0)) => Err(Failure::Refused(format!("the request ended after {received} bytes"))),
             Ok(read) => Ok(read?),
         }
@@ -201,7 +201,7 @@ async fn answer(
     send(connection, transform, poem).await
 }
 
-/// Makes a new poem twice: for its length, and to send it.
+/// Makes a new poem twice: to find out its length, and to send it.
 async fn send(
     connection: &mut Connection,
     transform: Transform,
@@ -210,7 +210,7 @@ async fn send(
     let mut length = 0;
     for piece in transform(poem) {
         length += piece.len();
-        yield_now().await; // other clients of this worker have their turn
+        yield_now().await; // lets other clients of this worker continue
     }
     let mut unsent = netstring::start(length);
     for piece in transform(poem) {
@@ -240,7 +240,7 @@ impl Protocol for TransformPoetry {
     }
 }
 
-/// Takes `NAME.POEM` apart.
+/// Parses `NAME.POEM`.
 fn parse(request: &[u8]) -> Result<(String, Transform, &[u8]), Failure> {
     let Some(dot) = request.iter().position(|byte| *byte == b'.') else {
         return Err(Failure::Refused("there is no dot after the name of a transform".into()));
@@ -248,6 +248,6 @@ fn parse(request: &[u8]) -> Result<(String, Transform, &[u8]), Failure> {
     let name: String = request[..dot].escape_ascii().take(100).map(char::from).collect();
     match transforms::find(&request[..dot]) {
         Some(transform) => Ok((name, transform, &request[dot + 1..])),
-        None => Err(Failure::Refused(format!("there is no transform called \"{name}\""))),
+        None => Err(Failure::Refused(format!("there is no transform named \"{name}\""))),
     }
 }

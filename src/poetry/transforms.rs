@@ -1,18 +1,18 @@
-//! What the transform service can do to a poem. Another transform is another entry in the table.
+//! What the transform service can do to a poem. To add a transform, add an entry to the table.
 //!
-//! A new poem is made piece by piece, since it may be much longer than the old one: it never stands in memory
-//! as a whole.
+//! A new poem is made piece by piece, since it may be much longer than the old one. It is never in memory as a
+//! whole.
 
 use std::io::Write;
 use std::ops::Range;
 
-/// A new poem: pieces which, one behind the other, are all of it. None is longer than 100 kB.
+/// A new poem: consecutive pieces. None is longer than 100 kB.
 pub type Pieces<'a> = Box<dyn Iterator<Item = Vec<u8>> + Send + 'a>;
 
-/// Makes a new poem of a poem.
+/// Makes a new poem from a poem.
 pub type Transform = for<'a> fn(&'a [u8]) -> Pieces<'a>;
 
-/// All transforms, by the name that a client asks for: name, what it does, and the function.
+/// All transforms: the name that a client sends, what it does, and the function.
 pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
     ("cummingsify", "lower case, after e. e. cummings", cummingsify),
     ("shout", "upper case", shout),
@@ -22,13 +22,13 @@ pub const TRANSFORMS: &[(&str, &str, Transform)] = &[
     ("number", "a number before each line", number),
 ];
 
-/// How much of a poem becomes a piece, in bytes. (In tests, short poems have several.)
+/// How much of a poem becomes a piece, in bytes. (In tests, short poems have several pieces.)
 const PIECE: usize = if cfg!(test) { 16 } else { 32 * 1024 };
 
-/// How far the letters are, in bytes, on which the form of another may depend.
+/// How many bytes around a letter its form may depend on.
 const CONTEXT: usize = 256;
 
-/// The transform of that name.
+/// The transform with that name.
 pub fn find(name: &[u8]) -> Option<Transform> {
     TRANSFORMS
         .iter()
@@ -36,7 +36,7 @@ pub fn find(name: &[u8]) -> Option<Transform> {
         .map(|(.., transform)| *transform)
 }
 
-/// Text is dealt with as Unicode; what is not UTF-8 keeps all its bytes but the ASCII letters.
+/// Text is treated as Unicode; in text that is not UTF-8, only ASCII letters are changed.
 fn cummingsify(poem: &[u8]) -> Pieces<'_> {
     match std::str::from_utf8(poem) {
         Ok(text) => Box::new(pieces_of(text).map(|piece| lower_case(text, piece).into_bytes())),
@@ -71,7 +71,7 @@ fn envoi(poem: &[u8]) -> Pieces<'_> {
     joined(body.rsplit(is_newline).map(|line| line.chunks(PIECE)), end)
 }
 
-/// By hand and not as [`joined`] lines, since there may be millions of them.
+/// Not with [`joined`] lines, since there may be millions of them.
 fn number(poem: &[u8]) -> Pieces<'_> {
     let (body, end) = split_end(poem);
     let (mut rest, mut number) = (Some(body), 0u64);
@@ -83,7 +83,7 @@ fn number(poem: &[u8]) -> Pieces<'_> {
         {
             if line_begins {
                 number += 1;
-                let _ = write!(piece, "{number:4}  "); // memory takes everything
+                let _ = write!(piece, "{number:4}  "); // writing to memory can't fail
             }
             let part = &body[..body.len().min(PIECE)];
             let newline = part.iter().position(is_newline);
@@ -100,7 +100,7 @@ fn number(poem: &[u8]) -> Pieces<'_> {
     }))
 }
 
-/// Cuts a text between letters.
+/// Splits a text between letters.
 fn pieces_of(text: &str) -> impl Iterator<Item = Range<usize>> + Send {
     let mut end = 0;
     std::iter::from_fn(move || {
@@ -110,13 +110,13 @@ fn pieces_of(text: &str) -> impl Iterator<Item = Range<usize>> + Send {
     })
 }
 
-/// A piece of a text in lower case, as it is in the whole text in lower case: there, a capital sigma at the
-/// end of a word becomes another letter than elsewhere.
+/// A piece of a text in lower case, as it is within the whole text in lower case: a capital sigma at the end of a
+/// word has another form than elsewhere.
 fn lower_case(text: &str, piece: Range<usize>) -> String {
     let start = text.floor_char_boundary(piece.start.saturating_sub(CONTEXT));
     let end = text.ceil_char_boundary(text.len().min(piece.end + CONTEXT));
     let mut lower = text[start..end].to_lowercase();
-    // Both sigmas are of the same length.
+    // Both sigmas have the same length.
     lower.truncate(lower.len() - text[piece.end..end].to_lowercase().len());
     lower.split_off(text[start..piece.start].to_lowercase().len())
 }
@@ -139,8 +139,8 @@ fn backwards(line: &[u8]) -> impl Iterator<Item = Vec<u8>> + Send {
     })
 }
 
-/// Puts newlines between lines, each of which is given in fragments of about a piece at most, and `end`
-/// behind the last.
+/// Puts newlines between lines, each of which is given in fragments of at most about a piece, and `end` after the
+/// last.
 fn joined<'a, L>(mut lines: impl Iterator<Item = L> + Send + 'a, end: &'a [u8]) -> Pieces<'a>
 where
     L: Iterator<Item: AsRef<[u8]>> + Send + 'a,

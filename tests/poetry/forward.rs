@@ -183,7 +183,7 @@ fn idle_connections_end_soon_after_a_stop_in_a_reset() {
     pairs.iter_mut().for_each(are_reset);
     let (status, log) = forward.daemon.wait();
     assert_eq!(status.code(), Some(0));
-    let said = log.iter().filter(|line| line.contains("nothing passed for 5 seconds at the stop"));
+    let said = log.iter().filter(|line| line.contains("no data passed for 5 seconds at the stop"));
     assert_eq!(said.count(), 5, "{log:?}");
 }
 
@@ -257,7 +257,7 @@ fn a_connection_on_which_nothing_passes_ends_after_the_idle_timeout_in_a_reset()
     let forward = Served::start(Sandbox::new(), "forward", &to, &[]);
     let mut pair = pair(&forward, &upstream);
     are_reset(&mut pair);
-    forward.daemon.wait_for("nothing passed for 0.5 seconds");
+    forward.daemon.wait_for("no data passed for 0.5 seconds");
     forward.wait_for_connections(0);
 }
 

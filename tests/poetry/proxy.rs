@@ -147,7 +147,7 @@ fn when_the_last_waiting_client_leaves_the_fetch_is_abandoned() {
         connection.write_all(begun).unwrap();
         drop(client);
         assert_eq!(receive(&mut connection).0, b"");
-        let abandoned = format!("nobody waits for the poem from {}", upstream.address());
+        let abandoned = format!("no client waits for the poem from {}", upstream.address());
         proxy.daemon.wait_for(&abandoned);
         proxy.wait_for_connections(0);
     }
@@ -161,7 +161,7 @@ fn when_all_of_several_clients_leave_the_fetch_is_abandoned_once() {
     drop((first, others));
     assert_eq!(receive(&mut connection).0, b"");
     proxy.wait_for_connections(0);
-    assert_eq!(proxy.count("nobody waits for the poem"), 1);
+    assert_eq!(proxy.count("no client waits for the poem"), 1);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_client_that_is_reset_has_left() {
     let (proxy, client, mut connection) = fetching(&upstream, "");
     reset(client);
     assert_eq!(receive(&mut connection).0, b"");
-    proxy.daemon.wait_for("nobody waits for the poem");
+    proxy.daemon.wait_for("no client waits for the poem");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn after_an_abandoned_fetch_the_next_client_has_one_of_its_own() {
     let upstream = Upstream::new();
     let (proxy, client, connection) = fetching(&upstream, "");
     drop(client);
-    proxy.daemon.wait_for("nobody waits for the poem");
+    proxy.daemon.wait_for("no client waits for the poem");
     let mut next = proxy.connect();
     upstream.serve(ECSTASY);
     gets(&mut next, ECSTASY);
@@ -195,7 +195,7 @@ fn when_one_of_two_leaves_the_fetch_goes_on_for_the_other() {
         let (leaves, mut stays) = if first_leaves { (first, second) } else { (second, first) };
         let address = leaves.local_addr().unwrap();
         drop(leaves);
-        proxy.daemon.wait_for(&format!("{address} left before the poem came"));
+        proxy.daemon.wait_for(&format!("{address} left before the poem arrived"));
         connection.write_all(&ECSTASY[1000..]).unwrap();
         drop(connection);
         gets(&mut stays, ECSTASY);

@@ -55,7 +55,7 @@ fn an_upstream_server_that_does_not_answer_is_given_up_after_the_connect_timeout
 
 #[test]
 fn an_upstream_server_that_says_nothing_is_given_up_after_the_silence_timeout() {
-    once("silence-timeout = 0.5", Some, "said nothing for 0.5 seconds, after 0 bytes");
+    once("silence-timeout = 0.5", Some, "sent nothing for 0.5 seconds, after 0 bytes");
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn an_upstream_server_that_falls_silent_in_mid_poem_is_given_up_after_the_silenc
         connection.write_all(&ECSTASY[..1000]).unwrap();
         Some(connection)
     };
-    once("silence-timeout = 0.5", begin, "said nothing for 0.5 seconds, after 1000 bytes");
+    once("silence-timeout = 0.5", begin, "sent nothing for 0.5 seconds, after 1000 bytes");
 }
 
 #[test]

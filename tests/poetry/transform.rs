@@ -145,7 +145,7 @@ fn an_unknown_transform_is_refused() {
     let served = transform("");
     for name in ["cumming", "cummingsify ", "CUMMINGSIFY", ""] {
         let client = said(&served, &encode(format!("{name}.poem").as_bytes()));
-        is_refused(&served, client, &format!("there is no transform called \"{name}\""));
+        is_refused(&served, client, &format!("there is no transform named \"{name}\""));
     }
 }
 
@@ -153,7 +153,7 @@ fn an_unknown_transform_is_refused() {
 fn the_name_of_an_unknown_transform_forges_no_line_of_the_log() {
     let served = transform("");
     let client = said(&served, &encode(b"x\n\x1b[2J[-] received SIGTERM.poem"));
-    is_refused(&served, client, r#"called "x\n\x1b[2J[-] received SIGTERM""#);
+    is_refused(&served, client, r#"named "x\n\x1b[2J[-] received SIGTERM""#);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn an_endless_name_of_a_transform_makes_no_endless_line_of_the_log() {
     let served = transform("");
     let client = said(&served, &encode(&[&[b'x'; 100_000][..], b".poem"].concat()));
     let address = client.local_addr().unwrap();
-    is_refused(&served, client, "there is no transform called");
+    is_refused(&served, client, "there is no transform named");
     let line = served.daemon.wait_for(&format!("refusing to transform for {address}: "));
     assert!(line.len() < 400, "{} bytes", line.len());
 }
@@ -227,7 +227,7 @@ fn a_client_that_says_nothing_is_closed_after_the_read_timeout() {
     let served = transform("read-timeout = 0.3");
     for half in [&b""[..], b"10:shout"] {
         let client = said(&served, half);
-        is_refused(&served, client, "the request did not come in time");
+        is_refused(&served, client, "the request did not arrive in time");
     }
 }
 

@@ -57,7 +57,7 @@ fn a_hundred_unfinished_requests_take_no_more_memory_than_they_may() {
         }
         clients.iter().filter(|(_, sent)| *sent == most.len()).count() == 3
     });
-    served.daemon.wait_for("waits for memory: requests take all 48000000 bytes of it");
+    served.daemon.wait_for("waits for memory: requests use all 48000000 bytes of it");
     let taken = peak_memory(&served) - before;
     assert!(taken < 48_000_000 + 5_000_000, "{taken} bytes");
     drop(clients);
