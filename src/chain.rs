@@ -1,17 +1,17 @@
-//! An error with its causes, as a text.
+//! The text of an error and its causes.
 
 use std::error::Error;
 use std::iter::successors;
 
-/// The most causes that are shown: an error could be its own.
-const MOST_CAUSES: usize = 32;
+/// The maximum number of causes that are shown: an error could be its own cause.
+const MAX_CAUSES: usize = 32;
 
-/// The text of an error and of what caused it: `outer: cause: cause of the cause`.
+/// The text of an error and of its causes: `outer: cause: cause of the cause`.
 ///
-/// Many errors put their cause into their own text. A cause that is there already is left out.
+/// Many errors include the text of their cause in their own. Such a cause is not repeated.
 pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
-    for cause in successors(error.source(), |&cause| cause.source()).take(MOST_CAUSES) {
+    for cause in successors(error.source(), |&cause| cause.source()).take(MAX_CAUSES) {
         let cause = cause.to_string();
         if !text.contains(&cause) {
             text.push_str(": ");

@@ -164,11 +164,12 @@ impl RunnerArgs {
 
 impl Asked for RunnerArgs {
     fn ask<T>(&mut self, option: Described<T>) -> Option<T> {
-        let Described { info, sort } = option;
+        let Described { info, value_type } = option;
         let long = info.long?;
         let default = info.default.map(|default| format!(" [default: {default}]"));
         let help = format!("{}{}", info.help, default.unwrap_or_default());
-        let mut arg = Arg::new(long).long(long).help(help).global(true).value_parser(sort.typed);
+        let mut arg =
+            Arg::new(long).long(long).help(help).global(true).value_parser(value_type.typed);
         arg = match info.value_name {
             Some(name) => arg.value_name(name),
             None => arg.action(ArgAction::SetTrue),

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
-/// What a file has that no other existing file has, whatever its names are.
+/// Identifies a file: no other existing file has the same device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct FileId {
     pub(crate) device: u64,
@@ -18,7 +18,7 @@ impl FileId {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }
 
-    /// The file that a descriptor is open on.
+    /// The file that a descriptor refers to.
     ///
     /// # Errors
     /// If the descriptor is closed.

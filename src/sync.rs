@@ -1,8 +1,8 @@
 //! Locks that a panic does not poison.
 //!
-//! A connection that panics must not take down the others, and the standard library's locks would pass the
-//! panic on to every thread that locks them later. Whoever uses these keeps what they protect consistent at
-//! every point where it could panic.
+//! A connection that panics must not stop the others, but the standard library's locks would pass the panic on to
+//! every thread that locks them later. Code that uses these locks keeps the protected data consistent at every
+//! point where it could panic.
 
 use std::sync::{self, MutexGuard, PoisonError, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
@@ -44,7 +44,7 @@ impl Condvar {
         self.0.notify_all();
     }
 
-    /// Waits while `condition` holds, for `limit` at most. Whether it still holds can be seen in the result.
+    /// Waits while `condition` holds, for at most `limit`. The result tells whether it still holds.
     pub(crate) fn wait_timeout_while<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,

@@ -1,9 +1,9 @@
-//! Whether this process has one thread: then nothing else can happen between two of its calls, it may fork,
-//! and change what all threads share.
+//! Whether this process has only one thread. If so, nothing else can happen between two of its calls, it may
+//! fork, and it may change what all threads share.
 
 /// Whether the calling thread is the only one.
 ///
-/// Where neither /proc nor the kernel can be asked, it is taken to be.
+/// If neither /proc nor the kernel tells, this returns true.
 pub(crate) fn is_single_threaded() -> bool {
     match std::fs::read_dir("/proc/self/task") {
         Ok(threads) => threads.count() == 1,
@@ -11,8 +11,8 @@ pub(crate) fn is_single_threaded() -> bool {
     }
 }
 
-/// Asks the kernel to give this thread up its thread group, which it refuses if there are others in it (EINVAL), and
-/// which has no effect if there are none; see CLONE_THREAD in unshare(2).
+/// Asks the kernel to remove this thread from its thread group. The kernel refuses that if there are other
+/// threads (EINVAL), and it has no effect if there are none; see CLONE_THREAD in unshare(2).
 fn has_other_threads() -> bool {
     // SAFETY: the call takes a number, and changes nothing.
     let refused = unsafe { libc::unshare(libc::CLONE_THREAD) } != 0;

@@ -110,15 +110,15 @@ fn inherited(strays: &mut Strays, variable: impl Fn(&str) -> Option<String>) -> 
 
 /// The size of the kernel's table of descriptors from the start, if the process may have as many: half a
 /// megabyte.
-const RESERVED: u64 = 65_536;
+const TABLE_SIZE: u64 = 65_536;
 
-/// Makes the kernel's table of descriptors large enough for `RESERVED` descriptors, or for as many as the process
+/// Makes the kernel's table of descriptors large enough for `TABLE_SIZE` descriptors, or for as many as the process
 /// may have. Call this before there are other threads: in a process with threads, a call that makes the table
 /// grow waits until all processors have noticed (synchronize_rcu() in the kernel's fs/file.c), which takes 10 to
 /// 20 ms.
 pub(super) fn reserve_descriptors() {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
-    let last = limit.min(RESERVED) as RawFd - 1;
+    let last = limit.min(TABLE_SIZE) as RawFd - 1;
     // If the process can't have this many, the table grows when it has to.
     if let Ok(fd) = fcntl(std::io::stderr(), FcntlArg::F_DUPFD_CLOEXEC(last)) {
         // SAFETY: fcntl has just created this descriptor, and nothing else uses it.

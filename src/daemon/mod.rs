@@ -75,10 +75,10 @@ use tracing::{error, info, warn};
 use watch::Watch;
 
 /// How long the last log lines may take to be written.
-const LAST_LINES: Duration = Duration::from_secs(5);
+const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a warning about the pid file may take to be written after the last lines of the log.
-const LAST_WARNING: Duration = Duration::from_millis(200);
+const LAST_WARNING_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Makes the application. It is asked at the start, before anything else happens, and again whenever a new
 /// application is needed, then possibly on another thread.
@@ -222,13 +222,13 @@ fn leave_nothing(
     pid_file: Option<PidFile>,
     mut outcome: Result<(), RunError>,
 ) -> Result<(), RunError> {
-    if let Err(lost) = logging.finish(LAST_LINES) {
+    if let Err(lost) = logging.finish(LAST_LINES_TIMEOUT) {
         outcome = without_last_lines(logging, lost, outcome);
     }
     let failure = outcome.as_ref().err().map(ToString::to_string);
     if let Some(Err(e)) = pid_file.map(|pid_file| pid_file.remove(failure.as_deref())) {
         warn!("can't remove or empty the pid file: {e}");
-        let _ = logging.flush(LAST_WARNING);
+        let _ = logging.flush(LAST_WARNING_TIMEOUT);
     }
     outcome.map_err(|e| match e {
         RunError::LogLost { .. } => e,

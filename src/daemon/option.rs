@@ -1,7 +1,7 @@
 //! The description of one option of the runner, and the macro that makes [`Options`](super::Options) from a list
 //! of them.
 
-use crate::value::sort::Sort;
+use crate::value::value_type::ValueType;
 use std::fmt;
 
 /// One option of the runner, as shown by the documentation.
@@ -51,12 +51,12 @@ pub enum Applies {
 /// An option: its description, and how its value is read.
 pub(crate) struct Described<T> {
     pub(crate) info: OptionInfo,
-    pub(crate) sort: Sort<T>,
+    pub(crate) value_type: ValueType<T>,
 }
 
 /// An option of the table `[daemon]`, which has the same name on the command line.
-pub(super) fn daemon<T>(key: &'static str, sort: Sort<T>) -> Described<T> {
-    let value_name = Some(sort.name).filter(|name| !name.is_empty());
+pub(super) fn daemon<T>(key: &'static str, value_type: ValueType<T>) -> Described<T> {
+    let value_name = Some(value_type.name).filter(|name| !name.is_empty());
     let info = OptionInfo {
         long: Some(key),
         short: None,
@@ -68,12 +68,12 @@ pub(super) fn daemon<T>(key: &'static str, sort: Sort<T>) -> Described<T> {
         applies: Applies::AtRestart,
         about_log: false,
     };
-    Described { info, sort }
+    Described { info, value_type }
 }
 
 /// An option of the table `[log]`.
-pub(super) fn log<T>(key: &'static str, sort: Sort<T>) -> Described<T> {
-    let mut option = daemon(key, sort).about_log().at_reload();
+pub(super) fn log<T>(key: &'static str, value_type: ValueType<T>) -> Described<T> {
+    let mut option = daemon(key, value_type).about_log().at_reload();
     (option.info.table, option.info.long) = ("log", None);
     option
 }

@@ -5,7 +5,7 @@
 
 use super::option::{Asked, Described, OptionInfo, daemon, log, options};
 use crate::logging::{Facility, Format, Period};
-use crate::value::sort::{
+use crate::value::value_type::{
     flag, integer, name_or_id, octal, one_of, path, path_or_none, seconds, size_from, word,
 };
 use std::any::Any;
@@ -181,7 +181,8 @@ mod tests {
             let is_it = self.0 == 0;
             self.0 = self.0.wrapping_sub(1);
             let default = option.info.default.filter(|default| is_it && !default.contains(' '))?;
-            let command = Command::new("").arg(Arg::new("it").value_parser(option.sort.typed));
+            let command =
+                Command::new("").arg(Arg::new("it").value_parser(option.value_type.typed));
             Some(command.get_matches_from(["", default]).get_one::<T>("it")?.clone())
         }
     }

@@ -203,12 +203,12 @@ mod tests {
     use super::*;
 
     /// Only prevents a test from hanging.
-    const LIMIT: Duration = Duration::from_secs(30);
+    const HANG_LIMIT: Duration = Duration::from_secs(30);
 
     /// A service manager's end of the socket, and a connection to it.
     fn manager() -> (UnixDatagram, Notify) {
         let (manager, daemon) = UnixDatagram::pair().unwrap();
-        manager.set_read_timeout(Some(LIMIT)).unwrap();
+        manager.set_read_timeout(Some(HANG_LIMIT)).unwrap();
         daemon.set_nonblocking(true).unwrap();
         (manager, Notify(Arc::new(daemon)))
     }

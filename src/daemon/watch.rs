@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use tracing::{error, info, warn};
 
 /// How long the log lines of the start may take to be written before the daemon reports that it is ready.
-const LOG_OF_START: Duration = Duration::from_millis(200);
+const START_LINES_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How long to wait for services after the deadline. This is longer than the application takes to abandon the
 /// services that have not stopped. If it still has not ended then, a service blocks its thread, and is abandoned.
@@ -140,7 +140,7 @@ impl<'a> Watch<'a> {
         info!("ready");
         // Whoever receives the report may read the log next. If the log can't be written, the daemon does not
         // wait for it, but prints the reason where it can be seen.
-        let lost = self.logging.flush(LOG_OF_START).err();
+        let lost = self.logging.flush(START_LINES_TIMEOUT).err();
         let lost = lost.filter(|lost| *lost != LostLines::Stuck).map(|lost| lost.to_string());
         match (report.take(), lost) {
             (Some(report), lost) => report.ready(lost.as_deref()),

@@ -1,4 +1,4 @@
-//! The time of a log line, rendered once per second.
+//! The time of a log line, formatted once per second.
 
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -14,19 +14,19 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file of more bytes is no time zone: the longest of the zone database has 4 KiB.
+/// A larger file is not a time zone: the largest of the zone database has 4 KiB.
 const LARGEST_ZONE: u64 = 1 << 20;
 
-/// Local time, with a zone that was loaded once: what `/etc/localtime` says later, or in a chroot, does
-/// not matter.
+/// Local time, with a zone that is loaded once: later changes of `/etc/localtime`, or the file inside a chroot,
+/// have no effect.
 #[derive(Clone)]
 pub(super) struct Clock {
     zone: TimeZone,
 }
 
-/// The zone of this machine, or that which $TZ names, as tzset(3) finds it. jiff itself would look at the whole zone
-/// database to find out its name as well, which is a fifth of the time of a start; and it would read whatever file
-/// $TZ names to its end, if it has one.
+/// The zone of this machine, or the one that $TZ names, as in tzset(3). jiff itself would search the whole zone
+/// database for the zone's name, which takes a fifth of the time of a start; and it would read any file that $TZ
+/// names to its end, if it has one.
 fn local_zone() -> TimeZone {
     let Some(name) = env::var_os("TZ") else {
         return read_zone(Path::new("/etc/localtime")).unwrap_or_else(|_| TimeZone::system());
@@ -47,7 +47,7 @@ fn read_zone(file: &Path) -> io::Result<TimeZone> {
     TimeZone::tzif("localtime", &zone).map_err(io::Error::other)
 }
 
-/// What a log file is for, where it is rotated by the calendar.
+/// The period of a log file that is rotated by the calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
     /// From midnight to midnight.
@@ -59,13 +59,13 @@ pub enum Period {
 }
 
 impl Period {
-    /// All of them, by their names.
+    /// All periods, by their names.
     pub const NAMES: &[(&str, Period)] =
         &[("day", Period::Day), ("week", Period::Week), ("month", Period::Month)];
 }
 
 thread_local! {
-    /// The second rendered last on this thread, per format.
+    /// The last second that was formatted on this thread, for each format.
     static RENDERED: RefCell<[(u64, String); 3]> = const { RefCell::new([const { (0, String::new()) }; 3]) };
 }
 
@@ -74,13 +74,13 @@ thread_local! {
 pub(super) enum TimeFormat {
     /// `2026-11-22 10:44:11+0000`
     Log,
-    /// `Nov 22 10:44:11`, as syslog has it (RFC 3164, section 4.1.2)
+    /// `Nov 22 10:44:11`, as in syslog (RFC 3164, section 4.1.2)
     Syslog,
     /// `2026-11-22T10:44:11.123456+00:00` (RFC 3339)
     Exact,
 }
 
-/// What comes before the fraction of a second.
+/// The length of what comes before the fraction of a second.
 const WHOLE_SECONDS: usize = "2026-11-22T10:44:11".len();
 
 impl Clock {
@@ -111,7 +111,7 @@ impl Clock {
         });
     }
 
-    /// When the period that a time is in ends, in local time. `None`: beyond the end of all calendars.
+    /// When the period that contains a time ends, in local time. `None`: beyond the last date of the calendar.
     pub(super) fn end_of(&self, period: Period, time: SystemTime) -> Option<SystemTime> {
         let time = Timestamp::try_from(time).ok()?.to_zoned_datetime(self.zone.clone());
         let is_first = |day: &ZonedDateTime| match period {

@@ -1,8 +1,8 @@
 //! The facilities of syslog(3) that a daemon may use.
 
-/// What kind of program a line in syslog is from: syslogd can sort by it. The numbers are those of syslog(3).
+/// The facility of a line in syslog, by which syslogd can sort lines. The numbers are those of syslog(3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // they are only different
+#[allow(missing_docs)] // the names say it
 pub enum Facility {
     User = 1,
     Daemon = 3,
@@ -17,7 +17,7 @@ pub enum Facility {
 }
 
 impl Facility {
-    /// All of them, by the names that syslogd knows them by.
+    /// All facilities, by their names in syslog.
     pub const NAMES: [(&str, Facility); 10] = [
         ("daemon", Facility::Daemon),
         ("user", Facility::User),

@@ -1,7 +1,7 @@
-//! From `tracing` to lines.
+//! Turns the events of `tracing` into lines.
 
 use super::early::{EarlyEvent, EarlyEvents};
-use super::facts::{Facts, Field};
+use super::event_fields::{EventFields, Field};
 use super::line::{Formatter, Line};
 use super::output::Output;
 use crate::sync::Mutex;
@@ -16,12 +16,12 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
-/// The log as every thread reaches it: events are kept at first, and become lines once it is open.
+/// The log, shared by all threads. Events are kept at first, and become lines when it is open.
 pub(super) struct Log {
     /// The events so far, until the log is open.
     early: Mutex<Option<EarlyEvents>>,
     open: OnceLock<OpenLog>,
-    /// Whether nobody else listens to events: then what the log does not want need not be made.
+    /// Whether nobody else receives events: then events that the log does not want need not be created.
     alone: bool,
 }
 
@@ -37,7 +37,7 @@ impl Log {
         Self { early: Mutex::new(Some(EarlyEvents::default())), open: OnceLock::new(), alone }
     }
 
-    /// Opens the log: it begins with the events that were kept.
+    /// Opens the log. It begins with the events that were kept.
     pub(super) fn open(&self, level: Level, formatter: Formatter, output: Arc<Output>) {
         let mut early = self.early.lock();
         let log = self.open.get_or_init(|| OpenLog { level, formatter, output });
@@ -46,27 +46,27 @@ impl Log {
         }
     }
 
-    /// Takes the events that were kept for a log that will not be opened.
+    /// Takes the events that were kept, for a log that will not be opened.
     pub(super) fn give_up(&self, level: Level) -> Vec<EarlyEvent> {
         let early = self.early.lock().take();
         early.into_iter().flat_map(|early| early.into_lines(level)).collect()
     }
 
-    /// Writes a line that is no event: nobody else hears of it.
+    /// Writes a line that is not an event: other layers do not receive it.
     pub(super) fn say(&self, level: Level, message: &str) {
         if let Some(log) = self.open.get().filter(|log| level <= log.level) {
-            let facts = Facts::of(message, &[]);
-            let line = Line { time: SystemTime::now(), level, path: "-", facts: &facts };
+            let fields = EventFields::of(message, &[]);
+            let line = Line { time: SystemTime::now(), level, path: "-", fields: &fields };
             log.write(&line, &mut String::new());
         }
     }
 
     fn keep(&self, event: &Event<'_>, path: &str) {
-        let mut facts = Facts::default();
-        event.record(&mut facts);
+        let mut fields = EventFields::default();
+        event.record(&mut fields);
         let (time, level, path) = (SystemTime::now(), *event.metadata().level(), path.to_owned());
         if let Some(early) = &mut *self.early.lock() {
-            early.keep(EarlyEvent { time, level, path, facts });
+            early.keep(EarlyEvent { time, level, path, fields });
         }
     }
 }
@@ -79,17 +79,17 @@ impl OpenLog {
     }
 }
 
-/// Turns events into lines, and spans with a field `path` into the `[path]` of the lines within them.
+/// Turns events into lines. A span with a field `path` determines the `[path]` of the lines within it.
 pub(super) struct LogLayer(pub(super) Arc<Log>);
 
 /// The `path` of a span.
 struct Path(String);
 
-/// A line in the making. Its memory is used again for the next, so that a line costs no allocation but that
-/// of the channel to the thread that writes it.
+/// A line that is being composed. Its memory is reused for the next one, so that a line needs no allocation
+/// besides the one of the channel to the thread that writes it.
 #[derive(Default)]
 struct Draft {
-    facts: Facts,
+    fields: EventFields,
     line: String,
 }
 
@@ -107,7 +107,7 @@ impl LogLayer {
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.0.open.get() {
-            None => Interest::sometimes(), // to be asked again, when the level is known
+            None => Interest::sometimes(), // ask again when the level is known
             Some(log) if !self.0.alone || metadata.level() <= &log.level => Interest::always(),
             Some(_) => Interest::never(),
         }
@@ -123,9 +123,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
-        let mut facts = Facts::default();
-        attributes.record(&mut facts);
-        let path = facts.fields().find(|(name, _)| *name == "path");
+        let mut fields = EventFields::default();
+        attributes.record(&mut fields);
+        let path = fields.fields().find(|(name, _)| *name == "path");
         if let (Some((_, Field::Text(path))), Some(span)) = (path, cx.span(id)) {
             span.extensions_mut().insert(Path(path.into()));
         }
@@ -133,7 +133,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
 
     fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
         if !self.wants(event.metadata().level()) {
-            return; // somebody else does
+            return; // another layer handles it
         }
         for span in cx.event_scope(event).into_iter().flatten() {
             if let Some(Path(path)) = span.extensions().get() {
@@ -149,7 +149,7 @@ impl LogLayer {
         let Some(log) = self.0.open.get() else { return self.0.keep(event, path) };
         DRAFT.with(|draft| match draft.try_borrow_mut() {
             Ok(mut draft) => log.write_event(event, path, &mut draft),
-            // Writing this line has caused another: only then is there a need for more memory.
+            // Writing this line has caused another one. Only then is more memory needed.
             Err(_) => log.write_event(event, path, &mut Draft::default()),
         });
     }
@@ -157,10 +157,10 @@ impl LogLayer {
 
 impl OpenLog {
     fn write_event(&self, event: &Event<'_>, path: &str, draft: &mut Draft) {
-        let Draft { facts, line } = draft;
-        facts.clear();
-        event.record(facts);
+        let Draft { fields, line } = draft;
+        fields.clear();
+        event.record(fields);
         let (time, level) = (SystemTime::now(), *event.metadata().level());
-        self.write(&Line { time, level, path, facts }, line);
+        self.write(&Line { time, level, path, fields }, line);
     }
 }

@@ -1,8 +1,8 @@
-//! What a log line looks like.
+//! The format of a log line.
 
 use super::clock::{Clock, TimeFormat};
+use super::event_fields::{EventFields, Field};
 use super::facility::Facility;
-use super::facts::{Facts, Field};
 use std::fmt::Write as _;
 use std::time::SystemTime;
 use tracing::Level;
@@ -12,23 +12,23 @@ use tracing::Level;
 pub enum Format {
     /// For people: `TIME [PATH] message`.
     Text,
-    /// For programs: one JSON object per line, with every fact in a field of its own.
+    /// For programs: one JSON object per line, with each value in a field of its own.
     Json,
 }
 
 impl Format {
-    /// All of them, by their names.
+    /// All formats, by their names.
     pub const NAMES: &[(&str, Format)] = &[("text", Format::Text), ("json", Format::Json)];
 }
 
-/// What surrounds the line, depending on where it goes.
+/// What precedes the line, depending on where it goes.
 #[derive(Clone)]
 pub(super) enum Style {
     /// A timestamp.
     Plain,
     /// A priority, as sd-daemon(3) describes it; the journal has its own timestamps.
     Journal,
-    /// The head of a syslog packet, with this facility and ending in this tag.
+    /// The header of a syslog packet, with this facility and ending in this tag.
     Syslog(Facility, String),
 }
 
@@ -38,15 +38,15 @@ impl Style {
     }
 }
 
-/// What one line says.
+/// The content of one line.
 pub(super) struct Line<'a> {
     pub(super) time: SystemTime,
     pub(super) level: Level,
     pub(super) path: &'a str,
-    pub(super) facts: &'a Facts,
+    pub(super) fields: &'a EventFields,
 }
 
-/// Writes lines.
+/// Formats lines.
 #[derive(Clone)]
 pub(super) struct Formatter {
     format: Format,
@@ -92,9 +92,9 @@ impl Formatter {
         } else if line.level == Level::WARN {
             out.push_str("warning: ");
         }
-        let message = line.facts.message();
+        let message = line.fields.message();
         escape(message, out);
-        for (name, Field::Text(value) | Field::Bare(value)) in line.facts.fields() {
+        for (name, Field::Text(value) | Field::Bare(value)) in line.fields.fields() {
             if !says(message, value) {
                 let _ = write!(out, " {name}=");
                 escape(value, out);
@@ -111,8 +111,8 @@ impl Formatter {
         }
         let level = line.level.as_str().to_ascii_lowercase();
         let _ = write!(out, "\"level\":\"{level}\",\"service\":{},", json(line.path));
-        let _ = write!(out, "\"message\":{}", json(line.facts.message()));
-        for (name, value) in line.facts.fields() {
+        let _ = write!(out, "\"message\":{}", json(line.fields.message()));
+        for (name, value) in line.fields.fields() {
             let _ = match value {
                 Field::Text(text) => write!(out, ",{}:{}", json(name), json(text)),
                 Field::Bare(text) => write!(out, ",{}:{text}", json(name)),
@@ -122,11 +122,11 @@ impl Formatter {
     }
 }
 
-/// Whether the message spells this value out, as a word of its own; then text need not repeat it.
+/// Whether the message contains this value as a word, so that text need not repeat it.
 fn says(message: &str, value: &str) -> bool {
     let within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let Some(first) = value.chars().next() else { return false };
-    // Looking for one character first is several times as fast as looking for the value.
+    // Looking for one character first is several times faster than looking for the value.
     message.match_indices(first).any(|(at, _)| {
         let (before, rest) = message.split_at(at);
         let Some(after) = rest.strip_prefix(value) else { return false };
@@ -134,9 +134,9 @@ fn says(message: &str, value: &str) -> bool {
     })
 }
 
-/// Control characters in what a peer sent must not be able to end a line or to move a terminal's cursor.
+/// Escapes control characters, so that a client can't forge a line or move a terminal's cursor.
 fn escape(text: &str, out: &mut String) {
-    // Nearly every text is plain. To look at all bytes of it, several at once, is the fastest way to find out.
+    // Nearly every text is plain. Looking at all its bytes, several at a time, is the fastest way to find out.
     if text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~')) {
         return out.push_str(text);
     }
@@ -149,7 +149,7 @@ fn escape(text: &str, out: &mut String) {
     out.push_str(&text[clean..]);
 }
 
-/// A JSON string, with all control characters escaped: JSON itself demands it only of those below U+0020.
+/// A JSON string, with all control characters escaped. JSON itself requires that only below U+0020.
 fn json(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     if !quoted.contains(char::is_control) {
@@ -159,7 +159,7 @@ fn json(text: &str) -> String {
     quoted.chars().map(escape).collect()
 }
 
-/// The severity of syslog(3).
+/// The severity in the sense of syslog(3).
 fn severity(level: Level) -> u8 {
     match level {
         Level::ERROR => 3,

@@ -11,15 +11,15 @@ pub(super) struct Lost {
 /// The end of a log is lost.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LostLines {
-    /// So many lines could not be written.
+    /// This many lines could not be written.
     #[error("the last {0} log lines are lost: they could not be written")]
     Unwritten(usize),
-    /// The log takes nothing any more, and how much is missing can't be known.
+    /// The log accepts nothing any more, so the number of lost lines is unknown.
     #[error("the last log lines are lost: the log took too long")]
     Stuck,
 }
 
-/// The length of the first line, its newline included.
+/// The length of the first line, including its newline.
 pub(super) fn first_line(lines: &[u8]) -> usize {
     lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |at| at + 1)
 }

@@ -1,17 +1,17 @@
-//! Where log lines go and what they look like.
+//! The log: the format of its lines, and where they go.
 //!
-//! Everything is said through [`tracing`]; this module decides how a line looks (`line.rs`), finds the path
-//! of the service that said it (`layer.rs`), and brings it to standard output, a rotating file
-//! (`rotating.rs`) or syslog (`syslog.rs`).
+//! Everything is logged through [`tracing`]. This module formats a line (`line.rs`), finds the path of the
+//! service that has logged it (`layer.rs`), and writes it to standard output, a rotating file (`rotating.rs`) or
+//! syslog (`syslog.rs`).
 //!
-//! A line is first written by whoever says it. After [`Logging::start_thread`] it is handed to a thread
-//! that writes batches, so that no service ever waits for a disk; when that thread can't keep up, lines
-//! are dropped, and their number is logged.
+//! At first, a line is written by the thread that logs it. After [`Logging::start_thread`] it is passed to a
+//! thread that writes batches, so that no service ever waits for a disk. If that thread can't keep up, lines are
+//! dropped, and their number is logged.
 
 mod clock;
 mod early;
+mod event_fields;
 mod facility;
-mod facts;
 mod layer;
 mod line;
 mod lost;
@@ -37,7 +37,7 @@ pub use syslog::SyslogError;
 use crate::file_id::FileId;
 use crate::sync::Mutex;
 use clock::Clock;
-use facts::Facts;
+use event_fields::EventFields;
 use layer::{Log, LogLayer};
 use line::{Formatter, Line, Style};
 use output::Output;
@@ -57,22 +57,22 @@ use tracing_subscriber::{Layer, Registry};
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// Standard output; without timestamps when that is the systemd journal.
+    /// Standard output; without timestamps if that is the systemd journal.
     Stdout,
     /// A file. Regular files are rotated; others (`/dev/null`, a FIFO) are only written to.
     File(PathBuf),
-    /// The system's log.
+    /// syslog.
     Syslog,
-    /// Wherever the program's own subscriber of `tracing` brings it.
+    /// Wherever the program's own subscriber of `tracing` writes it.
     Program,
 }
 
-/// How the log is kept.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogOptions {
     /// The program's name, for syslog.
     pub name: String,
-    /// What kind of program it is, for syslog.
+    /// The facility, for syslog.
     pub facility: Facility,
     /// Where it goes.
     pub target: Target,
@@ -80,7 +80,7 @@ pub struct LogOptions {
     pub level: Level,
     /// Text or JSON.
     pub format: Format,
-    /// The permissions of a file. `None`: those that it has; a new one has those that the umask leaves of 666.
+    /// The permissions of a file. `None`: an existing file keeps its own, a new one gets 666 without the umask.
     pub mode: Option<u32>,
     /// When a file is rotated.
     pub rotation: Rotation,
@@ -94,31 +94,31 @@ pub enum LogError {
     File {
         /// The file.
         file: PathBuf,
-        /// Why.
+        /// The error of the system call.
         source: std::io::Error,
     },
-    /// There is no system log.
+    /// syslog can't be reached.
     #[error(transparent)]
     Syslog(#[from] SyslogError),
-    /// The program has set up `tracing` on its own.
+    /// The program has set up `tracing` itself.
     #[error(
         "logging has been set up already: a program that sets up its own log calls own_subscriber()"
     )]
     Twice,
 }
 
-/// What has to be reached before the process enters a chroot: the time zone, and the system's log.
+/// What has to be opened before the process enters a chroot: the time zone, and syslog.
 pub struct Outside {
     clock: Clock,
     syslog: Option<Syslog>,
 }
 
 impl Outside {
-    /// Loads the time zone, and connects to syslog. For a log file, that is where the loss of its last lines is
-    /// said, if there is a syslog.
+    /// Loads the time zone, and connects to syslog. If the log is a file, syslog is told if the last lines of the
+    /// log are lost, if there is a syslog.
     ///
     /// # Errors
-    /// If the log is to go there, and there is none.
+    /// If the log should go to syslog, and it can't be reached.
     pub fn reach(options: &LogOptions) -> Result<Self, LogError> {
         let syslog = match options.target {
             Target::Syslog => Some(Syslog::connect()?),
@@ -129,24 +129,24 @@ impl Outside {
     }
 }
 
-/// A listener of the program's own to its events, beside the log.
+/// A layer of the program's own, which receives its events in addition to the log.
 pub type BoxedLayer = Box<dyn Layer<Registry> + Send + Sync>;
 
-/// The log of a process before it is known where it goes: events are kept, with their times, until it is
-/// [opened](Self::open). If it is dropped before, those that are important are printed to standard error.
+/// The log of a process before it is known where it goes. Events are kept, with their times, until it is
+/// [opened](Self::open). If it is dropped before that, the important ones are printed to standard error.
 pub struct EarlyLog {
     log: Arc<Log>,
-    /// Whether it hears the records of the `log` crate.
+    /// Whether it receives the records of the `log` crate.
     records: bool,
-    /// Whether what was kept is to be printed.
+    /// Whether the events that were kept have to be printed.
     waiting: bool,
 }
 
 impl EarlyLog {
-    /// Hears all events of `tracing` and all records of the `log` crate from now on; so do the `layers`.
+    /// Receives all events of `tracing` and all records of the `log` crate from now on, and so do the `layers`.
     ///
     /// # Errors
-    /// If the program has set up `tracing` on its own.
+    /// If the program has set up `tracing` itself.
     pub fn begin(layers: Vec<BoxedLayer>) -> Result<Self, LogError> {
         let log = Arc::new(Log::new(layers.is_empty()));
         let layer = LogLayer(log.clone());
@@ -159,17 +159,17 @@ impl EarlyLog {
         Ok(Self { log, records: records::take(), waiting: true })
     }
 
-    /// A log that the program keeps itself: nothing is heard here.
+    /// The log of a program that sets up its own: this one receives nothing.
     pub fn of_program() -> Self {
         Self { log: Arc::new(Log::new(true)), records: false, waiting: false }
     }
 
     /// Opens the log.
     ///
-    /// `owner` is the user and group that will do the writing: a regular file is given to them.
+    /// `owner` is the user and group that will write to it: a regular file is given to them.
     ///
     /// # Errors
-    /// If the file can't be written, or there is no system log.
+    /// If the file can't be written, or syslog can't be reached.
     pub fn open(
         mut self,
         options: &LogOptions,
@@ -194,7 +194,7 @@ impl EarlyLog {
         Ok(Logging { output, streams, target: options.target.clone(), fallback })
     }
 
-    /// Forgets what was kept: another process has it, too.
+    /// Forgets the events that were kept, since another process has them as well.
     pub fn forget(mut self) {
         self.waiting = false;
     }
@@ -240,31 +240,31 @@ fn open_sink(
     })
 }
 
-/// The open log. Lines reach it through `tracing`; this handle is for rotating and flushing it.
+/// The open log. Lines are logged through `tracing`; this handle rotates and flushes it.
 #[derive(Clone)]
 pub struct Logging {
     output: Arc<Output>,
     streams: Arc<Streams>,
     target: Target,
-    /// Where to say what a log file can't take.
+    /// Where to report what can't be written to a log file.
     fallback: Option<Arc<Mutex<(Syslog, Formatter)>>>,
 }
 
 impl Logging {
-    /// Brings what is written to standard output and standard error into the log: for a daemon, where both would
-    /// lead nowhere. To be called before there are threads. A program that sets up its own log keeps them, too.
+    /// Redirects standard output and standard error into the log, for a daemon, where both would lead nowhere.
+    /// Call this before there are other threads. If a program sets up its own log, both stay as they are.
     ///
     /// # Errors
-    /// If the system refuses it.
+    /// If a system call fails.
     pub fn take_streams(&self) -> std::io::Result<()> {
         if self.target == Target::Program { Ok(()) } else { self.streams.take() }
     }
 
-    /// From now on a thread does the writing. Called when privileges have been dropped for good: a thread
-    /// keeps those that it was started with.
+    /// From now on, a thread does the writing. Call this when privileges have been dropped for good: a thread
+    /// keeps the privileges that it was started with.
     ///
     /// # Errors
-    /// If the system refuses what is needed for standard output and standard error.
+    /// If what is needed for standard output and standard error can't be set up.
     pub fn start_thread(&self) -> std::io::Result<()> {
         self.streams.start_threads()?;
         if self.target != Target::Program {
@@ -283,24 +283,24 @@ impl Logging {
         self.target == Target::Stdout
     }
 
-    /// Says something about a log file in the system's log, if there is one.
+    /// Reports something about a log file to syslog, if there is one.
     pub fn tell_syslog(&self, error: &str) {
         let Some(fallback) = &self.fallback else { return };
         let (syslog, formatter) = &mut *fallback.lock();
-        let facts = Facts::of(error, &[]);
+        let fields = EventFields::of(error, &[]);
         let mut line = String::new();
         let (time, level) = (SystemTime::now(), Level::ERROR);
-        formatter.write(&Line { time, level, path: "-", facts: &facts }, &mut line);
+        formatter.write(&Line { time, level, path: "-", fields: &fields }, &mut line);
         let _ = syslog.write_lines(line.as_bytes());
     }
 
-    /// Asks for a rotation of the log file; or, if someone has moved the file away, for a new one in its
-    /// place. Takes effect in order with the lines logged. Does nothing to other targets.
+    /// Requests a rotation of the log file, or a new one in its place if it has been moved away. Takes effect in
+    /// order with the lines logged. Has no effect on other targets.
     pub fn rotate(&self) {
         self.output.rotate();
     }
 
-    /// Whether what is logged is seen on standard error as well, or the other way round: both are a terminal, or the
+    /// Whether log lines appear on standard error as well, or the other way round: both are a terminal or the
     /// journal, or standard error [leads to the log](Self::take_streams).
     pub fn goes_to_stderr(&self) -> bool {
         let out = FileId::of_descriptor(std::io::stdout());
@@ -312,23 +312,23 @@ impl Logging {
     /// Waits until everything logged before this call has been written, or `limit` is over.
     ///
     /// # Errors
-    /// If lines are lost of which the log itself does not say so.
+    /// If lines are lost and the log itself does not say so.
     pub fn flush(&self, limit: Duration) -> Result<(), LostLines> {
         self.output.flush(limit)
     }
 
-    /// The same at the end of the process: with what has been written to the streams that were taken.
+    /// The same at the end of the process, including what was written to the redirected streams.
     ///
     /// # Errors
-    /// If lines are lost of which the log itself does not say so.
+    /// If lines are lost and the log itself does not say so.
     pub fn finish(&self, limit: Duration) -> Result<(), LostLines> {
         self.streams.end();
         self.flush(limit)
     }
 }
 
-/// What systemd.exec(5) says of $JOURNAL_STREAM: the device and inode of the journal's socket, if
-/// standard output or standard error is connected to it.
+/// Whether standard output or standard error is connected to the journal: $JOURNAL_STREAM has the device and
+/// inode of its socket, see systemd.exec(5).
 fn stdout_is_the_journal() -> bool {
     let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
     FileId::of_descriptor(std::io::stdout())

@@ -1,10 +1,10 @@
-//! The way of a line to its file: directly at first, through a thread later.
+//! How a line gets to its file: directly at first, through a thread later.
 
 use super::line::Formatter;
 use super::lost::LostLines;
 use super::sink::Sink;
 use super::stream::Stream;
-use super::writer::{BARRIER, Barriers, COMMAND, ROTATE, Shared, Writer};
+use super::writer::{BARRIER, Barriers, COMMAND, ROTATE, Writer, WriterState};
 use crate::sync::Mutex;
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
@@ -12,29 +12,28 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 
-/// How many lines may wait for the thread. What a stalled disk would hold up beyond that is counted
-/// instead of kept.
+/// How many lines may wait for the thread. If a disk stalls, further lines are counted instead of kept.
 const WAITING_LINES: usize = 65_536;
 
-/// How often a barrier is sent again, in case the channel was too full to take it.
-const RETRY: Duration = Duration::from_millis(50);
+/// How often a barrier is sent again, in case the channel was too full for it.
+const BARRIER_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Takes lines from all threads.
+/// Accepts lines from all threads.
 pub(super) struct Output {
     /// The writer, until the thread takes it.
     direct: Mutex<Option<Writer>>,
     thread: OnceLock<(NonBlocking, WorkerGuard)>,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
 }
 
 impl Output {
     pub(super) fn new(sink: Sink, formatter: Formatter) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(WriterState::default());
         let writer = Writer::new(sink, formatter, shared.clone());
         Self { direct: Mutex::new(Some(writer)), thread: OnceLock::new(), shared }
     }
 
-    /// Takes one line, or a command for the writer.
+    /// Accepts a line, or a command for the writer.
     pub(super) fn write(&self, line: &[u8]) {
         // Neither of the two writers below ever returns an error: each counts what it loses.
         if let Some((channel, _)) = self.thread.get() {
@@ -42,12 +41,12 @@ impl Output {
         } else if let Some(writer) = &mut *self.direct.lock() {
             writer.write_directly(line);
         } else if let Some((channel, _)) = self.thread.get() {
-            let _ = channel.clone().write(line); // the thread was started meanwhile
+            let _ = channel.clone().write(line); // the thread has been started meanwhile
         }
     }
 
-    /// Makes these streams lead to the log file, now and after each rotation, and others no longer. Returns whether
-    /// there is such a file: a regular one. To be called before the thread is started.
+    /// Redirects these streams to the log file, now and after each rotation, and no others. Returns whether there
+    /// is such a file: a regular one. Call this before the thread is started.
     pub(super) fn lead(&self, streams: &'static [Stream]) -> io::Result<bool> {
         match &mut *self.direct.lock() {
             Some(Writer { sink: Sink::File(file), .. }) => file.lead(streams),
@@ -55,7 +54,7 @@ impl Output {
         }
     }
 
-    /// Counts lines that were lost before they came here.
+    /// Counts lines that were lost before they got here.
     pub(super) fn count_lost(&self, lines: usize) {
         self.shared.lost_before.fetch_add(lines, Ordering::AcqRel);
     }
@@ -77,12 +76,12 @@ impl Output {
         let dropped = self.shared.dropped();
         self.command(ROTATE, request);
         if self.shared.dropped() > dropped {
-            // The channel was full, perhaps for this command: the writer is awake, and will look here.
+            // The channel was full, perhaps because of this command. So the writer is awake, and will check this.
             self.shared.rotate_soon.store(request, Ordering::Release);
         }
     }
 
-    /// Waits until everything written before this call has been dealt with, for `limit` at most.
+    /// Waits until everything written before this call has been handled, for at most `limit`.
     pub(super) fn flush(&self, limit: Duration) -> Result<(), LostLines> {
         let deadline = Instant::now() + limit;
         if let Some(writer) = &mut *self.direct.lock() {
@@ -101,7 +100,11 @@ impl Output {
             self.command(BARRIER, barrier);
             barriers = self.shared.barriers.lock();
             let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
-            barriers = self.shared.barrier_reached.wait_timeout_while(barriers, RETRY, not_yet);
+            barriers = self.shared.barrier_reached.wait_timeout_while(
+                barriers,
+                BARRIER_RETRY_INTERVAL,
+                not_yet,
+            );
         }
         drop(barriers);
         self.shared.unreported()

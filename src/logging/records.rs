@@ -1,11 +1,11 @@
-//! Records of the `log` crate, which many libraries use: they become events of `tracing`.
+//! Records of the `log` crate, which many libraries use. They become events of `tracing`.
 
 use log::{LevelFilter, Log, Metadata, Record};
 use tracing::{Level, debug, error, info, trace, warn};
 
 struct Records;
 
-/// Takes records from now on, unless the program has a logger of its own. Returns whether it does.
+/// Receives records from now on, unless the program has a logger of its own. Returns whether it does.
 pub(super) fn take() -> bool {
     let taken = log::set_logger(&Records).is_ok();
     if taken {
@@ -14,7 +14,7 @@ pub(super) fn take() -> bool {
     taken
 }
 
-/// Records of a lower level need not even be made.
+/// Records below this level need not even be created.
 pub(super) fn limit(level: Level) {
     log::set_max_level(match level {
         Level::ERROR => LevelFilter::Error,
@@ -30,7 +30,8 @@ impl Log for Records {
         true
     }
 
-    /// The place of an event's level is in the program; that of a record's is not. So there is an event for each.
+    /// The level of an event is fixed in the source, that of a record is not. So there is an event for each
+    /// level.
     fn log(&self, record: &Record<'_>) {
         let target = record.target();
         match record.level() {

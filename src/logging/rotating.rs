@@ -1,4 +1,4 @@
-//! A log file that is rotated by size or on request, and reopened when someone else has moved it.
+//! A log file that is rotated by size, by the calendar or on request, and reopened when it has been moved away.
 
 use super::clock::{Clock, Period};
 use super::lost::{Lost, count_lines, first_line};
@@ -14,8 +14,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-/// When a rotation failed, how long until the next attempt.
-const RETRY: Duration = Duration::from_secs(10);
+/// How long after a failed rotation the next one is attempted.
+const ROTATE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// When a log file is rotated: `poetryd.log` becomes `poetryd.log.1`, `.1` becomes `.2`, and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,54 +24,54 @@ pub struct Rotation {
     pub rotate_at: u64,
     /// How many rotated files are kept.
     pub keep: usize,
-    /// A file is rotated when this period is over, too: with the first line after it.
+    /// A file is also rotated when this period is over, with the first line after it.
     pub every: Option<Period>,
 }
 
 impl Default for Rotation {
-    /// At 1,000,000 bytes, as twistd does; ten files are kept.
+    /// At 1,000,000 bytes, as in twistd. Ten rotated files are kept.
     fn default() -> Self {
         Self { rotate_at: 1_000_000, keep: 10, every: None }
     }
 }
 
-/// What is asked of a log file.
+/// The settings of a log file.
 pub(super) struct FileSettings {
     pub(super) rotation: Rotation,
-    /// Its permissions, if they are to be others than it has.
+    /// Its permissions, if they have to change.
     pub(super) mode: Option<u32>,
     /// The user and group that will write to it.
     pub(super) owner: Option<(u32, u32)>,
     pub(super) clock: Clock,
 }
 
-/// A log file. It never stops: when it can't be rotated it goes on growing, and says so.
+/// A log file. It never stops: if it can't be rotated, it continues to grow, and reports the problem.
 pub(super) struct RotatingFile {
     path: PathBuf,
     file: File,
     settings: FileSettings,
-    /// When the period ends that the file is for.
+    /// When the file's period ends.
     period_end: Option<SystemTime>,
-    /// The file's length; `None` for what is not a regular file and only written to.
+    /// The file's length; `None` for a file that is not regular, and so is only written to.
     length: Option<u64>,
-    /// The streams that lead to the file as well.
+    /// The streams that are redirected to the file.
     led: &'static [Stream],
     retry_at: Option<Instant>,
-    /// What to say about the last failed rotation.
+    /// The problem with the last failed rotation, until it is reported.
     problem: Option<String>,
 }
 
 impl RotatingFile {
-    /// Opens the file. With an `owner`, one user and group opens what another will write: a regular file is
-    /// then given to the owner, and must not be a link that the owner could have set.
+    /// Opens the file. With an `owner`, the file is opened by one user and written to by another: a regular file
+    /// is then given to the owner, and must not be a link that the owner could have made.
     pub(super) fn open(path: &Path, settings: FileSettings) -> io::Result<Self> {
-        // Relative names must mean the same file for ever, whatever directory the process moves to.
+        // Relative names have to mean the same file for ever, even if the process changes its directory.
         let path = std::path::absolute(path)?;
         let (file, length) = open_for_append(&path, settings.owner)?;
         if let (Some(mode), Some(_)) = (settings.mode, length) {
             set_mode(&file, mode)?;
         }
-        // What an earlier run wrote may be of an earlier period.
+        // The lines of an earlier run may belong to an earlier period.
         let written = file.metadata()?.modified().ok().filter(|_| length > Some(0));
         let (period_end, led, retry_at, problem) = (None, &[][..], None, None);
         let mut log = Self { path, file, settings, period_end, length, led, retry_at, problem };
@@ -79,8 +79,8 @@ impl RotatingFile {
         Ok(log)
     }
 
-    /// Makes these streams lead to the file, now and after each rotation. Returns whether it is a regular one: no
-    /// others are taken.
+    /// Redirects these streams to the file, now and after each rotation. Returns whether it is a regular file:
+    /// others are not used for this.
     pub(super) fn lead(&mut self, streams: &'static [Stream]) -> io::Result<bool> {
         if self.length.is_none() {
             return Ok(false);
@@ -90,7 +90,7 @@ impl RotatingFile {
         Ok(true)
     }
 
-    /// Writes whole lines, rotating where the size demands it. A regular file never has a part of a line.
+    /// Writes whole lines, and rotates if the size requires it. A regular file never has an incomplete line.
     pub(super) fn write_lines(&mut self, mut lines: &[u8]) -> Result<(), Lost> {
         if !self.led.is_empty() && self.length.is_some() {
             self.length = self.file.metadata().map(|now| now.len()).ok().or(self.length);
@@ -115,7 +115,7 @@ impl RotatingFile {
         lost.map_or(Ok(()), Err)
     }
 
-    /// On request: moves the file on, unless it is not the file of that name any more; then opens that.
+    /// On request: rotates the file. If it no longer has its name, opens the file with that name instead.
     pub(super) fn rotate_or_reopen(&mut self) {
         self.retry_at = None;
         if self.length.is_some() {
@@ -123,7 +123,7 @@ impl RotatingFile {
         }
     }
 
-    /// Removes rotated files beyond those that are to be kept: there were to be more of them in an earlier run.
+    /// Removes rotated files beyond the number to keep, which may be left from an earlier run that kept more.
     pub(super) fn remove_surplus(&mut self) {
         if self.length.is_none() {
             return;
@@ -133,7 +133,9 @@ impl RotatingFile {
                 && let Err(e) = fs::remove_file(&file)
             {
                 let file = file.display();
-                self.problem = Some(format!("can't remove {file}, a log file too many: {e}"));
+                self.problem = Some(format!(
+                    "can't remove {file}, a rotated log file that is no longer kept: {e}"
+                ));
             }
         }
     }
@@ -144,7 +146,7 @@ impl RotatingFile {
             settings.rotation.every.and_then(|period| settings.clock.end_of(period, time));
     }
 
-    /// Rotates, if the period is over that the file is for.
+    /// Rotates if the file's period is over.
     fn end_period(&mut self) {
         let now = SystemTime::now();
         if self.length.is_none() || self.waits() || self.period_end.is_none_or(|end| now < end) {
@@ -158,12 +160,12 @@ impl RotatingFile {
         }
     }
 
-    /// Whether a rotation has failed so lately that it is not tried again.
+    /// Whether a rotation failed so recently that it is not attempted again yet.
     fn waits(&self) -> bool {
         self.retry_at.is_some_and(|at| Instant::now() < at)
     }
 
-    /// What went wrong with the last rotation, once.
+    /// The problem with the last rotation. It is returned only once.
     pub(super) fn take_problem(&mut self) -> Option<String> {
         self.problem.take()
     }
@@ -194,31 +196,31 @@ impl RotatingFile {
                 return Ok(());
             }
         };
-        // What was written of the line that did not fit is taken back, so that the next one starts a line.
+        // Removes the beginning of the line that did not fit, so that the next one starts on a new line.
         let whole = lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         if let Some(length) = &mut self.length {
             *length += whole as u64;
             let in_part = (written - whole) as u64;
-            // By the file's own account, since somebody else may have cut it meanwhile.
+            // The file's own length, since somebody else may have truncated it meanwhile.
             let _ = self.file.metadata().and_then(|now| self.file.set_len(now.len() - in_part));
         }
         Err(Lost { lines: count_lines(&lines[whole..]), why: failure })
     }
 
-    /// Moves the file on and opens a new one; or opens the one that somebody has put in its place.
+    /// Moves the file away and opens a new one; or opens the one that has taken its name.
     fn rotate(&mut self) {
         let moved = if self.is_file_of_name() { self.move_on() } else { self.reopen() };
         match moved {
             Ok(()) => {
                 self.retry_at = None;
-                // The descriptors are open, so it can't fail.
+                // Can't fail, since the descriptors are open.
                 self.led.iter().for_each(|stream| _ = stream.lead_to(&self.file));
             }
             Err(e) => self.cant_rotate(&format!("can't rotate the log: {e}")),
         }
     }
 
-    /// The new file is opened before anything is moved: where that fails, nothing has happened.
+    /// The new file is opened before anything is moved, so that a failure changes nothing.
     fn move_on(&mut self) -> io::Result<()> {
         let new = named_after(&self.path, "new");
         let opened = open_for_append(&new, self.settings.owner)?;
@@ -234,7 +236,7 @@ impl RotatingFile {
         Ok(())
     }
 
-    /// The open file, to be waited for.
+    /// The open file, to wait for it.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
     }
@@ -246,8 +248,8 @@ impl RotatingFile {
         }
     }
 
-    /// The file itself to `.1`, `.1` to `.2`, and so on to the first free number; from the highest down.
-    /// The last is moved over: that is how only so many are kept.
+    /// Renames the file to `.1`, `.1` to `.2`, and so on to the first free number, starting with the highest. The
+    /// last one is overwritten, so that only `keep` of them are left.
     fn move_files(&self) -> io::Result<()> {
         let keep = self.settings.rotation.keep;
         let free =
@@ -265,13 +267,13 @@ impl RotatingFile {
 
     fn cant_rotate(&mut self, why: &str) {
         if self.retry_at.is_none() {
-            self.problem = Some(format!("{why}; the log goes on in the file that is open"));
+            self.problem = Some(format!("{why}; logging continues in the file that is open"));
         }
-        self.retry_at = Some(Instant::now() + RETRY);
+        self.retry_at = Some(Instant::now() + ROTATE_RETRY_DELAY);
     }
 }
 
-/// The name of a file beside the log: `poetryd.log.1`.
+/// The name of a file next to the log: `poetryd.log.1`.
 pub(super) fn named_after(path: &Path, suffix: impl Display) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{suffix}"));
@@ -293,7 +295,7 @@ fn rotated_files(path: &Path) -> Vec<(usize, PathBuf)> {
     fs::read_dir(directory).into_iter().flatten().flatten().filter_map(number).collect()
 }
 
-/// Gives a file the owner, group and mode of another.
+/// Gives a file the owner, group and mode of another one.
 fn make_alike(new: &File, old: &File) -> io::Result<()> {
     let (new_now, old) = (new.metadata()?, old.metadata()?);
     let owned = if (new_now.uid(), new_now.gid()) == (old.uid(), old.gid()) {
@@ -306,19 +308,19 @@ fn make_alike(new: &File, old: &File) -> io::Result<()> {
 
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     if file.metadata()?.mode() & 0o7777 == mode {
-        return Ok(()); // whoever may write need not be the owner
+        return Ok(()); // a user that may write need not be the owner
     }
     file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
-/// Opens a file, and says how long it is if it is a regular one.
+/// Opens a file, and returns its length if it is a regular one.
 fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, Option<u64>)> {
     let is_fifo = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
     let no_link = if owner.is_some() { libc::O_NOFOLLOW } else { 0 };
     let file = OpenOptions::new()
         .append(true)
         .create(true)
-        .read(is_fifo) // for writing only, it would block until somebody reads
+        .read(is_fifo) // opened only for writing, a FIFO would block until somebody reads it
         .custom_flags(libc::O_NOCTTY | no_link)
         .open(path)
         .map_err(|e| match e.raw_os_error() {
@@ -332,9 +334,9 @@ fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, 
         return Ok((file, None));
     }
     if metadata.nlink() > 1 {
-        // A second name could be that of a file which somebody wants to have overwritten, or given away.
+        // The other name could belong to a file that somebody wants to have overwritten, or given away.
         return Err(io::Error::other(format!(
-            "it has {} names (hard links), and may be something else; name a file that has one",
+            "it has {} names (hard links), so it may be something else; use a file with only one name",
             metadata.nlink()
         )));
     }
@@ -343,7 +345,7 @@ fn open_for_append(path: &Path, owner: Option<(u32, u32)>) -> io::Result<(File, 
     {
         let given = fchown(&file, Some(uid), Some(gid));
         if geteuid().is_root() {
-            given?; // without root's rights it is the user itself that opens, and need not own it
+            given?; // without root privileges, the user itself opens the file, and need not own it
         }
     }
     Ok((file, Some(metadata.len())))

@@ -1,4 +1,4 @@
-//! Where lines end up.
+//! The destinations of log lines.
 
 use super::lost::Lost;
 use super::rotating::RotatingFile;
@@ -9,17 +9,17 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
-/// Where lines end up.
+/// The destination of log lines.
 pub(super) enum Sink {
     Stdout(StandardOutput),
     File(RotatingFile),
     Syslog(Syslog),
-    /// The log is kept by the program.
+    /// The program sets up its own log.
     Nowhere,
 }
 
 impl Sink {
-    /// Waits until a line can be written without waiting, for a time at most.
+    /// Waits until a line can be written without blocking, but for a limited time.
     pub(super) fn wait_until_ready(&self, timeout: Duration) -> bool {
         let standard_output = io::stdout();
         let fd = match self {
@@ -29,7 +29,7 @@ impl Sink {
             Sink::Nowhere => return true,
         };
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        // Where it can't be waited for, the write will say why.
+        // If waiting is impossible, the write will report why.
         poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], timeout) != Ok(0)
     }
 

@@ -7,11 +7,11 @@ use nix::unistd::write;
 use std::io;
 use std::os::fd::AsFd;
 
-/// Writes lines to standard output past Rust's own buffer, which does not say how much it has written.
+/// Writes lines to standard output without Rust's own buffer, which does not report how much it has written.
 #[derive(Default)]
 pub(super) struct StandardOutput {
-    /// The rest of a line that could be written only in part. It goes first when there is room again, so
-    /// that no two lines run into each other.
+    /// The rest of a line that was written only in part. It is written first when there is space again, so that
+    /// lines are never mixed.
     rest: Vec<u8>,
 }
 
@@ -29,20 +29,20 @@ impl StandardOutput {
         let (rest, lost) = lines[written..].split_at(if in_part { line_end } else { 0 });
         self.rest = rest.to_vec();
         match count_lines(lost) {
-            0 => Ok(()), // the one line is late, not lost
+            0 => Ok(()), // this line is only late, not lost
             lines => Err(Lost { lines, why }),
         }
     }
 }
 
-/// Returns how many bytes were written, and what kept the rest from being written.
+/// Returns how many bytes were written, and the error that prevented the rest from being written.
 fn write_all(bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {
         match write(io::stdout(), &bytes[written..]) {
             Ok(n) => written += n,
             Err(Errno::EINTR) => {}
-            // Whoever shares this terminal or pipe has made it non-blocking.
+            // Another process that shares this terminal or pipe has made it non-blocking.
             Err(Errno::EAGAIN) => wait_for_room(),
             Err(e) => return (written, Err(e.into())),
         }

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use tracing::Level;
 
-/// One of the streams that every program may write to.
+/// Standard output or standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
     Output,
@@ -13,7 +13,7 @@ pub(super) enum Stream {
 }
 
 impl Stream {
-    /// Makes the stream's descriptor another one of this file.
+    /// Makes the stream's descriptor a duplicate of this file's.
     pub(super) fn lead_to(self, file: impl AsFd) -> io::Result<()> {
         match self {
             Stream::Output => Ok(dup2_stdout(file)?),
@@ -28,7 +28,7 @@ impl Stream {
         }
     }
 
-    /// How important it is what is written here: as in twistd.
+    /// The level of what is written to the stream, as in twistd.
     pub(super) fn level(self) -> Level {
         match self {
             Stream::Output => Level::INFO,

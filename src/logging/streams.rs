@@ -1,8 +1,8 @@
-//! What a daemon's code, its libraries and its children write to descriptors 1 and 2 comes into the log.
+//! Redirects what a daemon's code, its libraries and its children write to descriptors 1 and 2 into the log.
 //!
-//! Where the log is a regular file, descriptor 2 is that file: the last words of a process that is killed or aborts
-//! are in it. Everything else goes through a pipe, and a thread makes log lines of it. Before there may be threads,
-//! descriptor 1 is the file, too; or, where there is none, both are a file in memory.
+//! If the log is a regular file, descriptor 2 is that file, so that it contains the last message of a process
+//! that is killed or aborts. Everything else goes through a pipe, and a thread turns it into log lines. Before
+//! there may be threads, descriptor 1 is the file, too; or, if there is none, both are a file in memory.
 
 use super::layer::Log;
 use super::lost::LostLines;
@@ -21,16 +21,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tracing::Level;
 
-/// A line that is longer is split.
-const LONGEST_LINE: usize = 64 * 1024;
+/// A longer line is split.
+const MAX_LINE_BYTES: usize = 64 * 1024;
 
-/// The most that is taken from memory, or from a pipe at the end.
-const MOST_AT_ONCE: u64 = 1 << 20;
+/// The most that is read from memory, or from a pipe at the end.
+const MAX_READ_BYTES: u64 = 1 << 20;
 
-/// How long the log may take to write what came, before more of it is lost.
+/// How long to wait for the log to write what was read, before more of it is lost.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The streams of a process, from the time on when they are taken.
+/// The streams of a process, from the time when they are redirected.
 pub(super) struct Streams {
     log: Arc<Log>,
     output: Arc<Output>,
@@ -38,13 +38,13 @@ pub(super) struct Streams {
 }
 
 enum State {
-    /// They lead elsewhere.
+    /// They have not been redirected.
     NotTaken,
     /// Both are the log file.
     File,
     /// Both are this file in memory.
     Memory(File),
-    /// These come through pipes.
+    /// These are pipes.
     Pipes(Vec<Arc<Pipe>>),
 }
 
@@ -57,7 +57,7 @@ impl Streams {
         !matches!(*self.state.lock(), State::NotTaken)
     }
 
-    /// Takes both. To be called before there are threads.
+    /// Redirects both. Call this before there are other threads.
     pub(super) fn take(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         if self.output.lead(&[Stream::Output, Stream::Error])? {
@@ -71,7 +71,7 @@ impl Streams {
         Ok(())
     }
 
-    /// From now on there may be threads. To be called before the log has its own.
+    /// From now on there may be other threads. Call this before the log starts its own.
     pub(super) fn start_threads(&self) -> io::Result<()> {
         let mut state = self.state.lock();
         match &mut *state {
@@ -91,7 +91,7 @@ impl Streams {
     fn say_all_of(&self, memory: &mut File) -> io::Result<()> {
         let mut text = Vec::new();
         memory.rewind()?;
-        memory.take(MOST_AT_ONCE).read_to_end(&mut text)?;
+        memory.take(MAX_READ_BYTES).read_to_end(&mut text)?;
         for line in String::from_utf8_lossy(&text).lines() {
             self.log.say(Level::INFO, &format!("output: {line}"));
         }
@@ -109,7 +109,7 @@ impl Streams {
         Ok(pipe)
     }
 
-    /// Brings what has been written so far into the log.
+    /// Logs what has been written so far.
     pub(super) fn end(&self) {
         let mut state = self.state.lock();
         if !matches!(*state, State::NotTaken) {
@@ -117,14 +117,14 @@ impl Streams {
         }
         match &mut *state {
             State::NotTaken | State::File => {}
-            State::Memory(memory) => _ = self.say_all_of(memory), // else it stays unsaid
+            State::Memory(memory) => _ = self.say_all_of(memory), // if it can't be read, it is lost
             State::Pipes(pipes) => pipes.iter().for_each(|pipe| pipe.end()),
         }
     }
 }
 
-/// Writes what this process has printed of a line without an end. On another thread, since somebody who holds
-/// standard output's lock must not keep the process from its end.
+/// Flushes an incomplete line that this process has printed. This is done on another thread, since a thread that
+/// holds the lock of standard output must not keep the process from ending.
 fn flush_standard_output() {
     let (done, flushed) = mpsc::channel();
     let flush = move || {
@@ -147,9 +147,9 @@ struct Pipe {
 
 #[derive(Default)]
 struct Text {
-    /// A line that has no end yet.
+    /// A line that is not complete yet.
     line: Vec<u8>,
-    /// How many bytes went to the log since it was waited for.
+    /// How many bytes have been logged since this last waited for the log.
     unwritten: usize,
 }
 
@@ -171,18 +171,18 @@ impl Pipe {
         let length = (&self.reader).read(&mut buffer)?;
         for part in buffer[..length].split_inclusive(|byte| *byte == b'\n') {
             text.line.extend_from_slice(part);
-            if part.ends_with(b"\n") || text.line.len() >= LONGEST_LINE {
+            if part.ends_with(b"\n") || text.line.len() >= MAX_LINE_BYTES {
                 self.say(&mut text);
             }
         }
         Ok(length)
     }
 
-    /// Logs the line, and waits for the log where much was said: its channel counts lines, whatever their length.
+    /// Logs the line. Waits for the log after much text: its channel counts lines, whatever their length.
     fn say(&self, text: &mut Text) {
         let line = std::mem::take(&mut text.line);
         text.unwritten += line.len();
-        if text.unwritten >= LONGEST_LINE {
+        if text.unwritten >= MAX_LINE_BYTES {
             if self.output.flush(LOG_TIMEOUT) == Err(LostLines::Stuck) {
                 return self.output.count_lost(1);
             }
@@ -196,7 +196,7 @@ impl Pipe {
     fn end(&self) {
         let deadline = Instant::now() + LOG_TIMEOUT;
         let mut taken = 0;
-        while taken < MOST_AT_ONCE
+        while taken < MAX_READ_BYTES
             && Instant::now() < deadline
             && let Ok(length @ 1..) = self.read()
         {

@@ -1,4 +1,4 @@
-//! The system's log, in the form that syslog(3) sends: one datagram per line to `/dev/log`.
+//! syslog, in the form that syslog(3) sends: one datagram per line to `/dev/log`.
 
 use super::lost::{Lost, count_lines};
 use std::io;
@@ -9,15 +9,15 @@ use std::time::Duration;
 /// Where syslogd listens; see syslog(3).
 const DEV_LOG: &str = "/dev/log";
 
-/// How long a syslogd that does not read may hold up the log.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long to wait for a syslogd that does not read.
+const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// There is no system log to write to.
+/// syslog can't be reached.
 #[derive(Debug, thiserror::Error)]
 #[error("can't reach the system log at {DEV_LOG}: {0}; is a syslog daemon or journald running?")]
 pub struct SyslogError(io::Error);
 
-/// A connection to the system log.
+/// A connection to syslog.
 pub(super) struct Syslog {
     socket: UnixDatagram,
 }
@@ -27,13 +27,13 @@ impl Syslog {
         let connect = || -> io::Result<UnixDatagram> {
             let socket = UnixDatagram::unbound()?;
             socket.connect(DEV_LOG)?;
-            socket.set_write_timeout(Some(PATIENCE))?;
+            socket.set_write_timeout(Some(SEND_TIMEOUT))?;
             Ok(socket)
         };
         connect().map(|socket| Self { socket }).map_err(SyslogError)
     }
 
-    /// The socket, to be waited for.
+    /// The socket, to wait for it.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -54,8 +54,8 @@ impl Syslog {
         lost.map_or(Ok(()), Err)
     }
 
-    /// A syslogd that was restarted has a new socket of the old name. (In a chroot it can't be reached, and
-    /// the lost lines are counted.)
+    /// Connects again: a syslogd that was restarted has a new socket with the old name. (In a chroot it can't be
+    /// reached, and the lost lines are counted.)
     fn send(&mut self, line: &[u8]) -> io::Result<()> {
         let Err(error) = self.socket.send(line) else { return Ok(()) };
         let gone = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotConnected];

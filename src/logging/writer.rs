@@ -1,6 +1,6 @@
-//! Writes lines in batches, and counts what is lost: directly at first, on the log's thread later.
+//! Writes lines in batches, and counts lost ones: directly at first, on the log's thread later.
 
-use super::facts::Facts;
+use super::event_fields::EventFields;
 use super::line::{Formatter, Line};
 use super::lost::{Lost, LostLines, count_lines, first_line};
 use super::sink::Sink;
@@ -12,52 +12,52 @@ use std::time::{Duration, Instant, SystemTime};
 use tracing::Level;
 use tracing_appender::non_blocking::ErrorCounter;
 
-/// How many bytes are collected before they are written. A batch ends earlier when no line is waiting.
-const BATCH: usize = 64 * 1024;
+/// How many bytes are collected before they are written. A batch ends earlier if no line is waiting.
+const MAX_BATCH_BYTES: usize = 64 * 1024;
 
-/// How long the thread rests after a write, unless somebody waits for it, so that the next write has more
-/// than one line. Without it, under load, each line costs a write and a change of threads: a quarter of all
-/// CPU time.
-const PAUSE: Duration = Duration::from_millis(10);
+/// How long the thread pauses after a write, unless somebody waits for it, so that the next write has more than
+/// one line. Without the pause, each line under load costs a write and a context switch: a quarter of all CPU
+/// time.
+const PAUSE_AFTER_WRITE: Duration = Duration::from_millis(10);
 
-/// How many bytes are kept for the thread, while there is none and the log can't be written.
-const MOST_KEPT: usize = 1 << 20;
+/// How many bytes are kept for the thread, while it has not been started and the log can't be written.
+const MAX_KEPT_BYTES: usize = 1 << 20;
 
-/// The first byte of what is sent to the thread but is not a line. No line starts with it.
+/// The first byte of a command, which is sent to the thread like a line. No line starts with it.
 pub(super) const COMMAND: u8 = 0;
-/// The commands: each is followed by a number.
+/// The commands. Each is followed by a number.
 pub(super) const ROTATE: u8 = b'r';
 pub(super) const BARRIER: u8 = b'b';
 
-/// What the writer is told past the channel.
+/// What the writer has to know besides what is in the channel.
 #[derive(Default)]
-pub(super) struct Shared {
-    /// How many rotations have been asked for.
+pub(super) struct WriterState {
+    /// How many rotations have been requested.
     pub(super) rotations_asked: AtomicU64,
-    /// The number of a rotation whose command may have been dropped by the channel.
+    /// The number of a rotation whose command the channel may have dropped.
     pub(super) rotate_soon: AtomicU64,
     pub(super) barriers: Mutex<Barriers>,
     pub(super) barrier_asked: Condvar,
     pub(super) barrier_reached: Condvar,
-    /// How many lines were lost before they came to the channel.
+    /// How many lines were lost before they got to the channel.
     pub(super) lost_before: AtomicUsize,
-    /// What the channel could not take, once there is a channel.
+    /// What the channel has dropped, once there is a channel.
     pub(super) dropped: OnceLock<ErrorCounter>,
-    /// How many commands went into the channel: it counts those that it drops as lines.
+    /// How many commands were sent to the channel, which counts commands that it drops as lines.
     pub(super) commands_sent: AtomicUsize,
-    /// How many lines are lost without a word in the log, as far as the writer knows.
+    /// How many lines are lost without being reported in the log, as far as the writer knows.
     pub(super) unreported: AtomicUsize,
 }
 
-/// How many barriers have been asked for, and how many of them the writer has come to.
+/// How many barriers have been requested, and how many of them the writer has reached.
 #[derive(Default)]
 pub(super) struct Barriers {
     pub(super) asked: u64,
     pub(super) reached: u64,
 }
 
-impl Shared {
-    /// How many lines and commands the channel could not take.
+impl WriterState {
+    /// How many lines and commands the channel has dropped.
     pub(super) fn dropped(&self) -> usize {
         let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
         dropped + self.lost_before.load(Ordering::Acquire)
@@ -71,13 +71,13 @@ impl Shared {
     }
 }
 
-/// Writes lines in batches, and says how many were lost. Its `Write` never fails: tracing-appender would
-/// drop the error, and the line with it.
+/// Writes lines in batches, and reports how many were lost. Its `Write` never fails: tracing-appender would drop
+/// the error, and the line with it.
 pub(super) struct Writer {
     pub(super) sink: Sink,
     batch: Vec<u8>,
     formatter: Formatter,
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     commands_seen: usize,
     rotations_done: u64,
     lost: LostCount,
@@ -85,20 +85,20 @@ pub(super) struct Writer {
 
 #[derive(Default)]
 struct LostCount {
-    /// Lines that could not be written, and why not, the last time.
+    /// Lines that could not be written, and the last reason.
     unwritten: usize,
     why: Option<io::Error>,
-    /// How many of the lines that the channel could not take have been reported.
+    /// How many of the lines that the channel has dropped have been reported.
     dropped_reported: usize,
 }
 
 impl Writer {
-    pub(super) fn new(sink: Sink, formatter: Formatter, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(sink: Sink, formatter: Formatter, shared: Arc<WriterState>) -> Self {
         let (batch, lost) = (Vec::new(), LostCount::default());
         Self { sink, batch, formatter, shared, commands_seen: 0, rotations_done: 0, lost }
     }
 
-    /// What is left to be done before the first line of the thread.
+    /// What has to be done before the first line of the thread.
     pub(super) fn begin(&mut self) {
         if let Sink::File(file) = &mut self.sink {
             file.remove_surplus();
@@ -106,12 +106,12 @@ impl Writer {
         self.say_rotation_problem();
     }
 
-    /// Takes a line or a command while there is no thread: nobody else can wait for the log then, and signals are
-    /// not honoured yet. So what can't be written at once is kept for the thread.
+    /// Accepts a line or a command while there is no thread. Nobody else can wait for the log then, and signals
+    /// are not handled yet. So what can't be written immediately is kept for the thread.
     pub(super) fn write_directly(&mut self, line: &[u8]) {
         if line.first() == Some(&COMMAND) {
             let _ = self.write_all(line);
-        } else if self.batch.len() < MOST_KEPT {
+        } else if self.batch.len() < MAX_KEPT_BYTES {
             self.batch.extend_from_slice(line);
         } else {
             self.lost.unwritten += count_lines(line);
@@ -120,7 +120,7 @@ impl Writer {
         self.write_until(Instant::now());
     }
 
-    /// Writes what was kept, as far as it can be written until then.
+    /// Writes what was kept, as far as it can be written by then.
     pub(super) fn write_until(&mut self, deadline: Instant) {
         let mut batch = std::mem::take(&mut self.batch);
         let mut written = 0;
@@ -153,7 +153,7 @@ impl Writer {
         }
     }
 
-    /// Rotates, unless this request has been honoured already.
+    /// Rotates, unless this request has been handled already.
     fn rotate(&mut self, request: u64) {
         if request <= self.rotations_done {
             return;
@@ -172,7 +172,7 @@ impl Writer {
         }
         self.report_lost();
         batch.clear();
-        self.batch = batch; // its memory is used again
+        self.batch = batch; // its memory is reused
     }
 
     fn write_lines(&mut self, lines: &[u8]) {
@@ -183,7 +183,7 @@ impl Writer {
         self.say_rotation_problem();
     }
 
-    /// Says how many lines were lost, as soon as that line itself can be written.
+    /// Reports how many lines were lost, as soon as the report itself can be written.
     fn report_lost(&mut self) {
         let dropped = self.dropped_by_channel();
         if dropped > self.lost.dropped_reported {
@@ -202,14 +202,14 @@ impl Writer {
         self.count_unreported(0);
     }
 
-    /// Counts what is lost without a word in the log, besides the lines that are kept.
+    /// Updates the count of unreported losses, in addition to the lines that are kept.
     fn count_unreported(&self, kept: usize) {
         let dropped = self.dropped_by_channel().saturating_sub(self.lost.dropped_reported);
         self.shared.unreported.store(kept + self.lost.unwritten + dropped, Ordering::Release);
     }
 
-    /// How many lines the channel could not take. Commands that are still in it count as dropped for a
-    /// moment, and make this number smaller than it will be.
+    /// How many lines the channel has dropped. Commands that are still in it count as dropped for a moment, which
+    /// makes this number smaller than it will be.
     fn dropped_by_channel(&self) -> usize {
         let unseen = self.shared.commands_sent.load(Ordering::Acquire) - self.commands_seen;
         self.shared.dropped().saturating_sub(unseen)
@@ -219,7 +219,11 @@ impl Writer {
     fn pause(&self) {
         let nobody_waits = |barriers: &mut Barriers| barriers.reached == barriers.asked;
         let barriers = self.shared.barriers.lock();
-        drop(self.shared.barrier_asked.wait_timeout_while(barriers, PAUSE, nobody_waits));
+        drop(self.shared.barrier_asked.wait_timeout_while(
+            barriers,
+            PAUSE_AFTER_WRITE,
+            nobody_waits,
+        ));
     }
 
     fn say_rotation_problem(&mut self) {
@@ -231,9 +235,9 @@ impl Writer {
 
     fn say(&mut self, message: &str) -> Result<(), Lost> {
         let mut line = String::new();
-        let facts = Facts::of(message, &[]);
+        let fields = EventFields::of(message, &[]);
         self.formatter.write(
-            &Line { time: SystemTime::now(), level: Level::WARN, path: "-", facts: &facts },
+            &Line { time: SystemTime::now(), level: Level::WARN, path: "-", fields: &fields },
             &mut line,
         );
         self.sink.write_lines(line.as_bytes())
@@ -241,7 +245,7 @@ impl Writer {
 }
 
 impl Write for Writer {
-    /// Called by the thread for each line or command in the channel.
+    /// The thread calls this for each line or command in the channel.
     fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
         if let [COMMAND, what, number @ ..] = line {
             let number = number.try_into().map_or(0, u64::from_le_bytes);
@@ -249,7 +253,7 @@ impl Write for Writer {
             return Ok(());
         }
         self.batch.extend_from_slice(line);
-        if self.batch.len() >= BATCH {
+        if self.batch.len() >= MAX_BATCH_BYTES {
             self.write_batch();
         }
         Ok(())
@@ -259,7 +263,7 @@ impl Write for Writer {
         self.write_all(line).map(|()| line.len())
     }
 
-    /// Called by the thread when the channel is empty.
+    /// The thread calls this when the channel is empty.
     fn flush(&mut self) -> io::Result<()> {
         self.write_batch();
         self.rotate(self.shared.rotate_soon.load(Ordering::Acquire));

@@ -1,4 +1,4 @@
-//! Where manifests are, and which there are.
+//! Finds manifests.
 
 use super::manifest::{Manifest, name_in_front};
 use crate::config::{ConfigError, Registry};
@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The directories in which manifests are looked for. The first that has one of a name wins.
+/// The directories in which manifests are looked for. If two have the same name, the first one is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SearchPath(Vec<PathBuf>);
 
@@ -17,7 +17,7 @@ pub struct SearchPath(Vec<PathBuf>);
 pub struct Found {
     /// The file.
     pub file: PathBuf,
-    /// What is in it, or what is wrong with it.
+    /// Its content, or what is wrong with it.
     pub manifest: Result<Manifest, ConfigError>,
 }
 
@@ -40,8 +40,8 @@ impl SearchPath {
         Self(directories)
     }
 
-    /// All manifests, right or broken, in the order of the path and then of their file names. Of several
-    /// of one name, the first.
+    /// All manifests, valid or not, in the order of the path and then of their file names. If several have the
+    /// same name, only the first.
     pub fn all(&self, registry: &Arc<Registry>) -> Vec<Found> {
         let mut names = HashSet::new();
         let found =
@@ -54,8 +54,8 @@ impl SearchPath {
             .collect()
     }
 
-    /// The manifest of that name: the first that has no mistakes, else the first. Of others, no more is
-    /// looked at than the line with their name.
+    /// The manifest with that name: the first without mistakes, or else the first. Of others, only the line with
+    /// their name is read.
     pub fn find(&self, name: &str, registry: &Arc<Registry>) -> Option<Found> {
         let mut broken = None;
         for file in self.files().filter(|file| name_of(file).as_deref() == Some(name)) {
@@ -75,7 +75,7 @@ impl SearchPath {
 
     fn files(&self) -> impl Iterator<Item = PathBuf> {
         self.0.iter().flat_map(|directory| {
-            // A directory that is not there is the ordinary case.
+            // Most of these directories do not exist.
             let entries = fs::read_dir(directory).into_iter().flatten().flatten();
             let paths = entries.map(|entry| entry.path());
             let mut files: Vec<PathBuf> =
@@ -87,8 +87,8 @@ impl SearchPath {
     }
 }
 
-/// Whether reading a file comes to an end: not so with a FIFO that nobody writes to. What can't be read at
-/// all is worth a report.
+/// Whether reading a file will end: not so for a FIFO that nobody writes to. A file that can't be read is
+/// accepted here, so that it is reported.
 fn may_be_read(file: &Path) -> bool {
     fs::metadata(file).map_or(true, |metadata| metadata.is_file() || metadata.is_dir())
 }

@@ -1,4 +1,4 @@
-//! A plugin that is a kind of service, too.
+//! A plugin that is a kind of service as well.
 
 use super::{MakeContext, Maker};
 use crate::config::{self, Kind};
@@ -46,8 +46,8 @@ impl<K: Kind + Args> Maker for KindMaker<K> {
     }
 }
 
-/// The words of a command line anew, in which the file names that were typed are relative to nothing any more. A
-/// default stays as it is: as in a file, it is relative to the rundir.
+/// The words of a command line, with absolute paths instead of the file names that were typed. A default stays as
+/// it is: as in a file, it is relative to the rundir.
 fn words_with_whole_names(
     command: &Command,
     matches: &ArgMatches,
@@ -77,7 +77,7 @@ fn words_with_whole_names(
     words
 }
 
-/// An option as it is typed. `None`: its value stands alone.
+/// An option as it is typed. `None`: it is a positional argument.
 fn option(arg: &Arg) -> Option<String> {
     let short = || arg.get_short().map(|short| format!("-{short}"));
     arg.get_long().map(|long| format!("--{long}")).or_else(short)
@@ -90,7 +90,7 @@ fn joined(option: &str, value: &OsStr) -> OsString {
     word
 }
 
-/// A file name that was typed. An empty one, and `-`, are names of no file.
+/// A file name that was typed. An empty one and `-` do not name a file.
 fn whole_name(typed: &OsStr, cx: &MakeContext) -> OsString {
     let is_name = !typed.is_empty() && typed != "-";
     if is_name { cx.file(Path::new(typed)).into() } else { typed.into() }

@@ -1,24 +1,24 @@
-//! What makes an application from options of its own.
+//! Makes an application from options of its own.
 
 use crate::service::{Application, BoxError};
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use std::path::{Path, PathBuf};
 
-/// Makes an application from options of its own: Twisted's [`IServiceMaker`].
+/// A plugin: makes an application from options of its own. This is Twisted's [`IServiceMaker`].
 ///
 /// [`IServiceMaker`]: https://docs.twisted.org/en/stable/core/howto/tap.html
 pub trait ServiceMaker: Send + Sync + 'static {
     /// The options, as `clap` derives them.
     type Options: Args;
-    /// The word that stands for this plugin on the command line.
+    /// The name of the plugin on the command line.
     const NAME: &'static str;
-    /// What it does, in a line.
+    /// What it does, in one line.
     const DESCRIPTION: &'static str;
 
-    /// Makes the application. Nothing of it is started, and this has no other effect.
+    /// Makes the application. Nothing is started, and this has no other effect.
     ///
     /// # Errors
-    /// If the options can't be meant: the process ends with exit status 2, before any fork.
+    /// If the options don't make sense together: the process ends with exit status 2, before any fork.
     fn make_service(
         &self,
         options: Self::Options,
@@ -26,26 +26,26 @@ pub trait ServiceMaker: Send + Sync + 'static {
     ) -> Result<Application, BoxError>;
 }
 
-/// What an application's maker is told besides the options.
+/// What a service maker may need besides its options.
 #[derive(Clone, Debug, Default)]
 pub struct MakeContext {
     here: Option<PathBuf>,
 }
 
 impl MakeContext {
-    /// Where the command line was typed. `None`: with a chroot, file names are those inside it.
+    /// The directory where the command line was typed. `None`: with a chroot, file names are those inside it.
     pub fn new(here: Option<PathBuf>) -> Self {
         Self { here }
     }
 
-    /// The file that was meant by a name typed on the command line: it is relative to where it was typed,
-    /// not to the rundir.
+    /// The path of a file whose name was typed on the command line: it is relative to where it was typed, not to
+    /// the rundir.
     pub fn file(&self, typed: &Path) -> PathBuf {
         self.here.as_ref().map_or(typed.into(), |here| here.join(typed))
     }
 }
 
-/// A maker whose options have a type that is known only at run time.
+/// A service maker whose options have a type that is known only at run time.
 pub(crate) trait Maker: Send + Sync {
     fn name(&self) -> &str;
     fn description(&self) -> &str;

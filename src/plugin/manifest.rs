@@ -1,4 +1,4 @@
-//! A plugin without a line of Rust: a TOML file that declares options, and the services they shape.
+//! A plugin without Rust: a TOML file that declares options, and the services that depend on them.
 
 use super::{MakeContext, Maker};
 use crate::config::{self, ConfigError, Literal, Literals, Registry, Section, Value, read};
@@ -9,8 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A plugin that is declared by a file: name, description, options, and `[services]` in which
-/// `"{option}"` stands for an option's value.
+/// A plugin that is declared by a file: name, description, options, and `[services]` in which `"{option}"` is
+/// replaced by the value of an option.
 ///
 /// ```toml
 /// name = "onepoem"                  # the first key
@@ -55,16 +55,16 @@ struct OptionSpec {
     help: String,
 }
 
-/// What the value of an option can be.
+/// The type of an option's value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum OptionType {
     String,
-    /// A file name: typed on the command line, it is relative to where it was typed.
+    /// A file name. On the command line, it is relative to where it is typed.
     Path,
     Integer,
     Number,
     Port,
-    /// A flag: given or not.
+    /// A flag: set or not.
     Boolean,
 }
 
@@ -81,13 +81,13 @@ impl Manifest {
     /// Reads a file. Its services are checked when the options have values.
     ///
     /// # Errors
-    /// If the file can't be read, or has mistakes: all that can be found without the options' values.
+    /// If the file can't be read, or has mistakes: all that can be found without the values of the options.
     pub fn load(path: &Path, registry: &Arc<Registry>) -> Result<Self, ConfigError> {
         let (file, text) = config::read_text(path)?;
         Self::parse(file, text, registry)
     }
 
-    /// Reads a manifest from the text of a file called `file`.
+    /// Reads a manifest from the text of a file named `file`.
     ///
     /// # Errors
     /// As for [`load`](Self::load).
@@ -101,18 +101,18 @@ impl Manifest {
         Ok(Self { file, text, registry: registry.clone(), head })
     }
 
-    /// The word that stands for the plugin on the command line.
+    /// The name of the plugin on the command line.
     pub fn name(&self) -> &str {
         &self.head.name
     }
 
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub fn description(&self) -> &str {
         &self.head.description
     }
 }
 
-/// The name of a manifest, found without reading on: it is the first key.
+/// The name of a manifest, found without reading the whole file: it is the first key.
 pub(super) fn name_in_front(text: &str) -> Option<&str> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().map(str::trim_start);
@@ -125,7 +125,7 @@ pub(super) fn name_in_front(text: &str) -> Option<&str> {
 fn read_head(top: &mut Section<'_>, name_in_front: Option<&str>) -> Head {
     let name = top.required("name", word).unwrap_or_default();
     if !name.is_empty() && name_in_front != Some(&name) {
-        let message = "name has to be the first key, with plain quotes: it is looked for there";
+        let message = "name: must be the first key of the file, a plain string in quotes";
         top.mistake("name", message);
     }
     let description = top.required("description", line).unwrap_or_default();
@@ -133,10 +133,10 @@ fn read_head(top: &mut Section<'_>, name_in_front: Option<&str>) -> Head {
     top.tables("options", |section| {
         let Some(option) = read_option(section) else { return };
         if options.iter().any(|other| other.name == option.name) {
-            section.mistake("name", format!("there is an option {:?} already", option.name));
+            section.mistake("name", format!("there is already an option {:?}", option.name));
         }
         if option.short.is_some() && options.iter().any(|other| other.short == option.short) {
-            section.mistake("short", "there is an option with this letter already");
+            section.mistake("short", "there is already an option with this letter");
         }
         options.push(option);
     });
@@ -152,13 +152,13 @@ fn read_option(section: &mut Section<'_>) -> Option<OptionSpec> {
     Some(OptionSpec { name: name?, short, kind, default, help })
 }
 
-/// A name that can be typed as a word of the command line.
+/// A name that can be typed as one word on the command line.
 fn word(value: &Value<'_>) -> Result<String, String> {
     let word = value.as_str().filter(|text| ServicePath::is_name(text) && !text.starts_with('-'));
     word.map(str::to_owned).ok_or_else(|| "expected a word of letters, digits, '-' and '_'".into())
 }
 
-/// Text that can't pass for something else on a terminal.
+/// Text that can't be mistaken for something else on a terminal.
 fn line(value: &Value<'_>) -> Result<String, String> {
     let line = read::word(value)?;
     if line.contains(char::is_control) { Err("expected one line of text".into()) } else { Ok(line) }
@@ -167,7 +167,7 @@ fn line(value: &Value<'_>) -> Result<String, String> {
 fn option_name(value: &Value<'_>) -> Result<String, String> {
     let name = word(value)?;
     if name == "help" {
-        Err("expected another name; --help is there already".into())
+        Err("expected another name; --help exists already".into())
     } else {
         Ok(name)
     }
@@ -182,7 +182,7 @@ fn letter(value: &Value<'_>) -> Result<char, String> {
 }
 
 impl OptionType {
-    /// A default, as it stands in the file.
+    /// A default, as written in the file.
     fn read(self, value: &Value<'_>) -> Result<Literal, String> {
         match self {
             OptionType::String => read::string(value).map(Literal::Text),
@@ -223,7 +223,7 @@ impl OptionType {
         }
     }
 
-    /// A value of this type, to check with where there is none yet.
+    /// A sample value of this type, for checks while there is no real one yet.
     fn sample(self) -> Literal {
         match self {
             OptionType::String | OptionType::Path => Literal::Text("sample".into()),
@@ -259,7 +259,7 @@ impl OptionSpec {
         };
         let default = self.default.as_ref().map(|default| default.as_text().to_owned());
         if self.kind == OptionType::Boolean {
-            // A flag; where the default is true, it can be given a value.
+            // A flag. If the default is true, it can be given a value.
             return arg
                 .num_args(0..=1)
                 .require_equals(true)

@@ -1,9 +1,9 @@
 //! Plugins: applications that are made from a name and options of their own, instead of a file.
 //!
-//! A [`ServiceMaker`] has a name, a description, options and a way to make an application of them; as with
-//! twistd, `poetryd [runner's options] NAME [its own options]` runs one. Those that are compiled in are
-//! added to a program's [`Plugins`]; others are [manifests](Manifest), TOML files that are found when they
-//! are asked for.
+//! A [`ServiceMaker`] has a name, a description, options, and a function that makes an application from them. As
+//! with twistd, `poetryd [runner's options] NAME [its own options]` runs one. Plugins that are compiled in are
+//! added to a program's [`Plugins`]; others are [manifests](Manifest), TOML files that are found when they are
+//! used.
 //!
 //! ```
 //! use poetryd::clap::Args;
@@ -34,8 +34,8 @@
 //! assert_eq!(plugins.list().next(), Some(("nothing", "An application that does nothing")));
 //! ```
 //!
-//! Where the application is one service, the plugin and the kind of service for application files are one type, and
-//! each option is described once:
+//! If the application is a single service, one type can be both the plugin and the kind of service for
+//! application files, and each option is described once:
 //!
 //! ```
 //! use poetryd::clap::{self, Args};
@@ -111,11 +111,11 @@ impl Plugins {
         self.add_maker(Arc::new(maker))
     }
 
-    /// Adds a plugin that is a kind of service, too, or replaces the plugin of that name: its options are the settings
-    /// of the kind, and its application has one service of it, with the name of the plugin. What the command line
-    /// says is checked by the options alone, not by [`Kind::read`].
+    /// Adds a plugin that is a kind of service as well, or replaces the plugin with that name. Its options are
+    /// the settings of the kind. Its application has one service of that kind, with the name of the plugin. The
+    /// command line is checked only by the options, not by [`Kind::read`].
     ///
-    /// A file name that is typed is made absolute; a default stays as it is, relative to the rundir.
+    /// A file name that is typed is made absolute. A default stays as it is, relative to the rundir.
     pub fn add_kind<K: Kind + Args>(
         &mut self,
         name: &'static str,

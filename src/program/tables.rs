@@ -33,9 +33,9 @@ struct Table<'a, 'b> {
 
 impl Asked for Table<'_, '_> {
     fn ask<T>(&mut self, option: Described<T>) -> Option<T> {
-        let Described { info, sort } = option;
+        let Described { info, value_type } = option;
         let is_here = info.table == self.name;
-        is_here.then(|| self.section.optional(info.key, |value| sort.read(value))).flatten()
+        is_here.then(|| self.section.optional(info.key, |value| value_type.read(value))).flatten()
     }
 }
 

@@ -3,7 +3,7 @@
 mod near;
 pub mod read;
 mod shown;
-pub(crate) mod sort;
+pub(crate) mod value_type;
 
 pub use near::nearest;
 pub(crate) use shown::{columns, file_name, fitting, plain, push, quoted};
@@ -13,7 +13,7 @@ use toml::de::DeValue;
 /// How much of a number is shown, in columns.
 const LONGEST_NUMBER: usize = 40;
 
-/// One value of a file, as a reader of [`read`](crate::config::read) gets it.
+/// One value in a file, as passed to a reader of [`read`](crate::config::read).
 pub struct Value<'a>(pub(crate) &'a DeValue<'a>);
 
 impl Value<'_> {
@@ -43,7 +43,7 @@ impl Value<'_> {
     }
 }
 
-/// A value as a message names it.
+/// How a message shows a value.
 pub(crate) fn describe(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the string {}", quoted(text)),

@@ -1,9 +1,10 @@
-//! The word that was probably meant by another.
+//! Finds the word that was probably meant.
 
-/// The longest word that others are compared with, in bytes: comparing takes as long as both lengths multiplied.
+/// The longest word that is compared with others, in bytes: comparing takes time proportional to the product of
+/// both lengths.
 const LONGEST_WORD: usize = 200;
 
-/// The one of `words` that `word` was probably meant to be.
+/// The one of `words` that was probably meant by `word`.
 pub fn nearest<'a>(word: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let comparable = |word: &str| word.len() <= LONGEST_WORD;
     words

@@ -1,7 +1,7 @@
 //! Readers of single values, for [`Section::required`](crate::config::Section::required) and
 //! [`Section::optional`](crate::config::Section::optional).
 //!
-//! A reader returns the value, or says what it expected instead. Any closure of that form will do.
+//! A reader returns the value, or says what it expected instead. Any closure with this signature is a reader.
 
 use super::Value;
 use super::near::nearest;
@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// More than a century, in seconds: what fits every clock.
+/// More than a century, in seconds. All clocks can represent it.
 const LONGEST: f64 = 4e9;
 
 /// A string.
@@ -76,7 +76,7 @@ pub fn size(value: &Value<'_>) -> Result<u64, String> {
     bytes.ok_or_else(|| "expected a size, such as 65536, \"64kB\" or \"1MB\"".into())
 }
 
-/// A length in bytes, given as a [`size`]: one that fits into this machine's memory.
+/// A length in bytes, written like a [`size`], that fits into this machine's memory.
 pub fn length(value: &Value<'_>) -> Result<usize, String> {
     let length = usize::try_from(size(value)?).ok().filter(|length| *length <= isize::MAX as usize);
     length.ok_or_else(|| "expected a size that fits into memory".into())
@@ -103,13 +103,13 @@ pub fn one_of<T: Copy>(
     }
 }
 
-/// A time in seconds, longer than none, for what would otherwise never succeed.
+/// A time in seconds, greater than 0, where 0 could never succeed.
 pub fn seconds_above_0(value: &Value<'_>) -> Result<Duration, String> {
     let expected = || "expected a number of seconds above 0, such as 30 or 0.5".to_owned();
     seconds(value).ok().filter(|time| !time.is_zero()).ok_or_else(expected)
 }
 
-/// A number of seconds as a duration, if it can be one.
+/// A number of seconds as a duration, if possible.
 pub fn duration(seconds: f64) -> Option<Duration> {
     let plausible = (0.0..=LONGEST).contains(&seconds);
     if plausible { Duration::try_from_secs_f64(seconds).ok() } else { None }
@@ -121,13 +121,13 @@ pub fn parse_seconds(text: &str) -> Result<Duration, &'static str> {
     seconds.ok_or("expected a number of seconds, such as 30 or 0.5")
 }
 
-/// A time in seconds longer than none, as it is typed on a command line.
+/// A time in seconds, greater than 0, as it is typed on a command line.
 pub fn parse_seconds_above_0(text: &str) -> Result<Duration, &'static str> {
     let expected = "expected a number of seconds above 0, such as 30 or 0.5";
     parse_seconds(text).ok().filter(|time| !time.is_zero()).ok_or(expected)
 }
 
-/// The bytes that `"64kB"` and its like stand for.
+/// The number of bytes that a text such as `"64kB"` means.
 pub fn parse_size(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
@@ -144,7 +144,7 @@ pub fn parse_size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
-/// The permission bits that `"077"` and its like stand for.
+/// The permission bits that a text such as `"077"` means.
 pub fn parse_octal(text: &str) -> Option<u32> {
     let octal = !text.is_empty() && text.chars().all(|c| c.is_digit(8));
     if octal { u32::from_str_radix(text, 8).ok().filter(|bits| *bits <= 0o777) } else { None }

@@ -1,22 +1,22 @@
-//! Text from outside, as messages show it: on one line, with nothing in it that a terminal would obey, and
-//! no longer than somebody would read.
+//! Text from outside, as shown in messages: on one line, without control characters for a terminal, and not too
+//! long to read.
 
 use std::path::Path;
 
 /// How much of a quoted name or value is shown, in columns.
 const LONGEST_QUOTE: usize = 80;
 
-/// How much of a file name is shown: no file has a longer one.
+/// How much of a file name is shown: file names are not longer than this.
 const LONGEST_FILE_NAME: usize = 4096;
 
-/// The text in quotes, escaped as in Rust, with an ellipsis behind it if it was cut.
+/// The text in quotes, escaped as in Rust, followed by an ellipsis if it was cut.
 pub(crate) fn quoted(text: &str) -> String {
     let (bytes, _) = fitting(text.chars(), LONGEST_QUOTE, |c| c.escape_debug().count());
     let cut = if bytes < text.len() { "…" } else { "" };
     format!("{:?}{cut}", &text[..bytes])
 }
 
-/// The text without quotes, at most `room` columns of it, with an ellipsis if it was cut.
+/// The text without quotes, cut to `room` columns including an ellipsis if it is longer.
 pub(crate) fn plain(text: &str, room: usize) -> String {
     let (bytes, _) = fitting(text.chars(), room, columns);
     let mut shown = String::new();
@@ -50,7 +50,7 @@ pub(crate) fn fitting(
     (bytes, taken)
 }
 
-/// Appends a character, escaped unless it can be shown as it is.
+/// Appends a character, escaped if it can't be shown as it is.
 pub(crate) fn push(c: char, out: &mut String) {
     if is_shown(c) { out.push(c) } else { out.extend(c.escape_debug()) }
 }
@@ -70,15 +70,15 @@ fn is_shown(c: char) -> bool {
     matches!(c, ' '..='~') || c.escape_debug().count() == 1 || is_mark(c)
 }
 
-/// Whether a character is shown on top of the one before it, such as an accent: what `escape_debug` escapes only
-/// at the beginning.
+/// Whether a character is shown on top of the one before it, such as an accent. `escape_debug` escapes such a
+/// character only at the beginning.
 fn is_mark(c: char) -> bool {
     let letter_and_mark = |c: char| ['a', c].iter().collect::<String>().escape_debug().count() == 2;
     !c.is_ascii() && c.escape_debug().count() > 1 && letter_and_mark(c)
 }
 
-/// The characters that take two columns: the ranges of EastAsianWidth.txt of Unicode 16 with W or F, joined where
-/// only unassigned ones lie between.
+/// The characters that take two columns: those with W or F in EastAsianWidth.txt of Unicode 16, joined to ranges
+/// where only unassigned ones are in between.
 const WIDE: [(char, char); 37] = [
     ('\u{1100}', '\u{115f}'),
     ('\u{231a}', '\u{231b}'),

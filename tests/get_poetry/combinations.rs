@@ -76,12 +76,13 @@ fn all_that_can_come_comes_and_every_failure_is_explained() {
                 "down" => format!("can't connect to {address}: Connection refused"),
                 // The reset may come before anything is read, or even seen to be connected.
                 "resetting" => "Connection reset by peer".into(),
-                "silent" => format!("{address} said nothing for 3 seconds, after 0 bytes"),
+                "silent" => format!("{address} sent nothing for 3 seconds, after 0 bytes"),
                 _ => format!("{address}: "),
             };
             assert!(said.contains(&reason), "{:?}: {said}", run.names);
         }
-        let summary = format!("{} of {} poems did not come:\n", run.failures(), run.names.len());
+        let summary =
+            format!("{} of {} poems could not be fetched:\n", run.failures(), run.names.len());
         let expects_summary = run.failures() > 0 && run.names.len() > 1;
         assert_eq!(said.contains(&summary), expects_summary, "{:?}: {said}", run.names);
     });

@@ -114,7 +114,7 @@ fn without_its_directory_nobody_is_asked() {
     let (poems, server) = (Poems::new(), up(b"poem\n"));
     fs::write(poems.path(), "a file").unwrap();
     let output = get(&format!("{} {server}", poems.option()));
-    let reason = format!("get-poetry: can't make the directory {}: ", poems.path().display());
+    let reason = format!("get-poetry: can't create the directory {}: ", poems.path().display());
     assert!(stderr(&output).starts_with(&reason), "{}", stderr(&output));
     assert_status(&output, 1);
     assert_eq!(server.connections(), 0);

@@ -89,7 +89,7 @@ fn what_follows_a_poem_on_a_terminal_starts_on_its_own_line() {
     let child = terminal.start(command.stdout(terminal.line.try_clone().unwrap()));
     assert_eq!(wait(child), Some(1));
     terminal.wait_for("no end\r\n");
-    terminal.wait_for("get-poetry: 1 of 2 poems did not come:");
+    terminal.wait_for("get-poetry: 1 of 2 poems could not be fetched:");
 }
 
 #[test]

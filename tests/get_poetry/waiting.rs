@@ -66,7 +66,7 @@ fn the_first_poem_is_enough_and_the_others_are_abandoned() {
     assert_poems(&output, &[b"early\n"]);
     assert_status(&output, 0);
     has_left.wait();
-    assert!(!stderr(&output).contains("did not come"), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("could not be fetched"), "{}", stderr(&output));
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn no_first_poem_is_a_failure() {
     let output = get(&format!("--first {one} {other}"));
     assert_poems(&output, &[]);
     assert_status(&output, 1);
-    assert!(stderr(&output).contains("2 of 2 poems did not come:"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("2 of 2 poems could not be fetched:"), "{}", stderr(&output));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn the_first_failure_ends_it_where_that_is_asked_for() {
     assert_poems(&output, &[]);
     assert_status(&output, 1);
     let said = stderr(&output);
-    assert!(said.contains("2 of 2 poems did not come:"), "{said}");
+    assert!(said.contains("2 of 2 poems could not be fetched:"), "{said}");
     assert!(said.contains(&format!("  {silent} was abandoned")), "{said}");
     assert!(said.contains(&format!("  can't connect to {down}: Connection refused")), "{said}");
 }
@@ -115,7 +115,7 @@ fn what_came_before_the_first_failure_is_printed() {
     let output = get(&format!("--fail-fast {FOR_EVER} {silent} {early} {failing}"));
     assert_poems(&output, &[b"early\n"]);
     assert_status(&output, 1);
-    assert!(stderr(&output).contains("2 of 3 poems did not come:"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("2 of 3 poems could not be fetched:"), "{}", stderr(&output));
 }
 
 /// With `options`, nothing is printed while the last server is waited for, and `expected` at the end.
@@ -171,7 +171,7 @@ fn at_the_max_time_what_has_come_is_printed_and_the_rest_is_abandoned() {
         assert_status(&output, 1);
         let said = stderr(&output);
         assert!(said.contains("get-poetry: gave up: the --max-time of 2 s is over"), "{said}");
-        assert!(said.contains("1 of 2 poems did not come:"), "{said}");
+        assert!(said.contains("1 of 2 poems could not be fetched:"), "{said}");
         assert!(said.contains(&format!("  {silent} was abandoned")), "{said}");
     }
 }

@@ -59,8 +59,12 @@ fn kill_ends_it_with_the_shutdown_in_the_log_and_without_a_pid_file() {
     daemon.wait();
     assert_nothing_left(&sandbox);
     let log = sandbox.read("poetryd.log");
-    let steps =
-        ["received SIGTERM, shutting down", "[fast] closing ", "[fast] stopped", "[-] ends"];
+    let steps = [
+        "received SIGTERM, shutting down",
+        "[fast] closing ",
+        "[fast] stopped",
+        "[-] stopped cleanly",
+    ];
     let places: Vec<Option<usize>> = steps.iter().map(|step| log.find(step)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in\n{log}");
 }

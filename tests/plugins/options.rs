@@ -202,7 +202,7 @@ fn write_slow(sandbox: &Sandbox) {
 }
 
 const SLOW: &str = r#"name = "slow"
-description = "A poem, a few bytes at a time"
+description = "Sends a poem, a few bytes at a time"
 [[options]]
 name = "port"
 type = "port"

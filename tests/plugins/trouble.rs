@@ -36,7 +36,11 @@ fn mistakes_are_found_before_the_options_have_values() {
         ("default = \"ecstasy\"", "short = \"h\"", ":6:9: short: "),
         ("default = \"ecstasy\"", "short = \"po\"", ":6:9: short: "),
         ("help = \"Whose poem\"", "hlep = \"Whose poem\"", ":7:1: unknown key"),
-        ("help = \"Whose poem\"", "[[options]]\nname = \"poet\"", ":8:8: there is an option"),
+        (
+            "help = \"Whose poem\"",
+            "[[options]]\nname = \"poet\"",
+            ":8:8: there is already an option",
+        ),
         ("{poet}", "{peot}", ":11:8: there is no option \"peot\"; did you mean \"poet\"?"),
         ("{poet}", "{poet", ":11:8: a single brace"),
     ] {

@@ -8,7 +8,7 @@ use poetryd::poetry::fetch::{Address, Patience};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Gets poems from many servers at once and prints them in the order asked
+/// Fetches poems from many servers at the same time and prints them in the order asked for
 #[derive(Parser)]
 #[command(
     name = "get-poetry",
@@ -17,13 +17,13 @@ use std::time::Duration;
     override_usage = "get-poetry [OPTIONS] [--first | --fail-fast] ADDR...",
     after_help = "ADDR is [HOST:]PORT, such as 10000, example.org:10000 or [::1]:10000. A server that is named\n\
                   twice is asked twice.\n\
-                  Poems are printed byte for byte. Where another follows one whose last line has no end, it\n\
-                  starts on a line of its own.\n\
+                  Poems are printed byte for byte. If one does not end in a newline, the next one still\n\
+                  starts on a new line.\n\
                   A JSON object has address, ok, bytes, seconds, transformed, poem (a string, or an array of\n\
-                  bytes if it is not UTF-8), error (why there is no poem, or why it is not transformed), and\n\
+                  bytes if it is not UTF-8), error (why there is no poem, or why it was not transformed), and\n\
                   with --output-dir file instead of a poem.\n\
-                  Exit status: 0 every poem came (with --first: one did), transformed or not; 1 some did not,\n\
-                  or could not be written; 2 wrong command line."
+                  Exit status: 0 every poem was fetched (with --first: one of them), transformed or not; 1 one\n\
+                  was not, or could not be written; 2 wrong command line."
 )]
 pub struct CommandLine {
     /// The servers
@@ -32,7 +32,7 @@ pub struct CommandLine {
     /// Print the first poem that arrives, and abandon the others
     #[arg(long, conflicts_with = "fail_fast")]
     first: bool,
-    /// End at the first failure: print what has arrived by then, and abandon the others
+    /// Stop at the first failure: print what has arrived by then, and abandon the others
     #[arg(long)]
     fail_fast: bool,
     /// Print poems as they arrive
@@ -41,32 +41,32 @@ pub struct CommandLine {
     /// Print nothing until every server has succeeded or failed
     #[arg(long, conflicts_with = "first")]
     collect: bool,
-    /// Send each poem through the transform server at ADDR; where that fails, it is printed as it was fetched
+    /// Send each poem through the transform server at ADDR; if that fails, print it as it was fetched
     #[arg(long, value_name = "ADDR")]
     transform: Option<Address>,
-    /// What to transform poems with
+    /// The transform
     #[arg(long, value_name = "NAME", requires = "transform", default_value = "cummingsify")]
     #[arg(value_parser = transform_name)]
     transform_name: String,
-    /// How long a server may take to connect, or say nothing [default: 10 and 30]
+    /// How long a server may take to connect, or send nothing [default: 10 and 30]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     timeout: Option<Duration>,
-    /// How long everything together may take: what has come by then is printed, the rest is abandoned
+    /// How long everything together may take; what has arrived by then is printed, the rest is abandoned
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub max_time: Option<Duration>,
     /// How often to try again, after a pause that grows from 0.2 to 5 seconds
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub retries: u32,
-    /// How long a poem may be, such as 64kB or 1GiB [default: 16MiB]
+    /// The longest poem, such as 64kB or 1GiB [default: 16MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_length: Option<usize>,
-    /// Write each poem to a file of its own in DIR, such as localhost-10000.txt, and not to standard output
+    /// Write each poem to a file in DIR, such as localhost-10000.txt, instead of standard output
     #[arg(long, value_name = "DIR")]
     pub output_dir: Option<PathBuf>,
-    /// Print a JSON object per server, each on a line
+    /// Print a JSON object for each server, each on a line
     #[arg(long)]
     pub json: bool,
-    /// Say nothing on standard error but what went wrong
+    /// Report only failures
     #[arg(short, long)]
     pub quiet: bool,
 }
@@ -89,7 +89,7 @@ impl CommandLine {
         }
     }
 
-    /// Whether something is to be printed on standard output.
+    /// Whether anything will be printed on standard output.
     pub fn prints(&self) -> bool {
         self.json || self.output_dir.is_none()
     }
@@ -115,13 +115,13 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn size(text: &str) -> Result<usize, &'static str> {
-    // No run of bytes in memory is longer than isize::MAX.
+    // No block of memory is longer than isize::MAX bytes.
     let size = parse_size(text).and_then(|size| isize::try_from(size).ok());
     let size = size.filter(|size| *size > 0).and_then(|size| usize::try_from(size).ok());
     size.ok_or("expected a size above 0, such as 65536, 64kB or 1MB")
 }
 
-/// A request is `NAME.POEM`, so a name has no dot.
+/// A request is `NAME.POEM`, so a name can't have a dot.
 fn transform_name(text: &str) -> Result<String, &'static str> {
     let is_name = !text.is_empty() && !text.contains('.');
     if is_name { Ok(text.into()) } else { Err("expected a name, without dots") }

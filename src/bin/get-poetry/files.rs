@@ -1,4 +1,4 @@
-//! Poems in files of their own, which appear whole or not at all.
+//! Poems in files, which appear whole or not at all.
 
 use poetryd::poetry::fetch::Address;
 use std::collections::HashSet;
@@ -14,18 +14,18 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Makes the directory if there is none.
+    /// Creates the directory if it does not exist.
     pub fn new(path: &Path, addresses: &[Address]) -> io::Result<Self> {
         fs::create_dir_all(path)?;
         Ok(Self { path: path.into(), names: names(addresses) })
     }
 
-    /// Where the poem of the server with this number goes.
+    /// The file for the poem of the server with this index.
     pub fn file(&self, index: usize) -> PathBuf {
         self.path.join(&self.names[index])
     }
 
-    /// Writes a poem: to a temporary file beside, which then takes the place of what had its name.
+    /// Writes a poem to a temporary file in the same directory, which then replaces the file with its name.
     pub fn save(&self, index: usize, poem: &[u8]) -> io::Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".get-poetry-")
@@ -38,7 +38,7 @@ impl Directory {
     }
 }
 
-/// A file name for each address. Where several would be the same they are numbered.
+/// A file name for each address. Names that would be equal are numbered.
 fn names(addresses: &[Address]) -> Vec<String> {
     let mut taken = HashSet::new();
     let mut name = |address: &Address| {
@@ -50,13 +50,13 @@ fn names(addresses: &[Address]) -> Vec<String> {
     addresses.iter().map(&mut name).collect()
 }
 
-/// `HOST:PORT` as `HOST-PORT`, without what has a meaning in a path or to a shell.
+/// `HOST:PORT` as `HOST-PORT`, without characters that have a meaning in a path or for a shell.
 fn base_name(address: &str) -> String {
     let (host, port) = address.rsplit_once(':').unwrap_or(("", address));
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let plain = |c: char| if c.is_alphanumeric() || "-._".contains(c) { c } else { '_' };
     let host: String = host.chars().map(plain).collect();
-    // Neither hidden nor like an option.
+    // It must be neither hidden nor look like an option.
     let host = host.replacen(['.', '-'], "_", usize::from(host.starts_with(['.', '-'])));
     format!("{host}-{port}")
 }

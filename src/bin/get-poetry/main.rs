@@ -1,4 +1,4 @@
-//! get-poetry: gets poems from many servers at once.
+//! get-poetry: fetches poems from many servers at the same time.
 
 mod command_line;
 mod deadline;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
 /// Prints help or the version to standard output, or what is wrong with the command line to standard error.
 fn help_or_mistake(text: &clap::Error) -> ExitCode {
     let written = match text.use_stderr() {
-        true => text.print().or(Ok(())), // the status says it as well
+        true => text.print().or(Ok(())), // the status tells it as well
         false if io::stdout().is_terminal() => text.print(), // in colour
         false => standard_output::open().and_then(|mut out| write!(out, "{}", text.render())),
     };
@@ -52,7 +52,7 @@ fn help_or_mistake(text: &clap::Error) -> ExitCode {
     }
 }
 
-/// Gets and prints what is asked for. Returns whether every poem came that is needed.
+/// Fetches and prints what was asked for. Returns whether every poem arrived that was needed.
 fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> {
     let mut output = Output::new(asked, progress.shares_terminal())?;
     let client = Client::new(asked.patience());
@@ -88,12 +88,15 @@ fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> 
     };
     if !all_right && total > 1 {
         let reasons: String = missing.iter().map(|failure| format!("\n  {failure}")).collect();
-        progress.complain(&format!("{} of {total} poems did not come:{reasons}", missing.len()));
+        progress.complain(&format!(
+            "{} of {total} poems could not be fetched:{reasons}",
+            missing.len()
+        ));
     }
     Ok(all_right)
 }
 
-/// Waits for something while the moving lines move.
+/// Waits for something while the progress lines are updated.
 fn block_on<T>(waiting: impl Future<Output = T>, progress: &Progress) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     Ok(runtime.block_on(async {

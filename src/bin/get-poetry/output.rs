@@ -9,18 +9,18 @@ use serde::Serialize;
 use std::fs::File;
 use std::io::{self, Write};
 
-/// The beginning of what is said where standard output can't be written to.
+/// The beginning of the message when standard output can't be written to.
 pub const NOT_WRITTEN: &str = "can't write to standard output";
 
 /// Where poems go.
 pub struct Output {
-    /// Where poems or objects are printed, if any are.
+    /// Where poems or objects are printed, if anything is printed.
     printer: Option<File>,
     json: bool,
     directory: Option<Directory>,
-    /// Whether something else is written to the terminal that poems are printed on.
+    /// Whether progress lines are written to the terminal that poems are printed on.
     shares_terminal: bool,
-    /// Whether a poem has been printed whose last line has no end.
+    /// Whether the last poem printed did not end in a newline.
     within_line: bool,
 }
 
@@ -48,11 +48,11 @@ enum Content<'a> {
 
 impl Output {
     /// # Errors
-    /// If the directory for the poems can't be made, or standard output is needed and closed.
+    /// If the directory for the poems can't be created, or standard output is needed and closed.
     pub fn new(asked: &CommandLine, shares_terminal: bool) -> anyhow::Result<Self> {
         let directory = asked.output_dir.as_ref().map(|path| {
             Directory::new(path, &asked.addresses)
-                .with_context(|| format!("can't make the directory {}", path.display()))
+                .with_context(|| format!("can't create the directory {}", path.display()))
         });
         let directory = directory.transpose()?;
         let printer = asked.prints().then(standard_output::open).transpose();
@@ -60,7 +60,7 @@ impl Output {
         Ok(Self { printer, json: asked.json, directory, shares_terminal, within_line: false })
     }
 
-    /// Writes what has come. A poem that can't be written to its file becomes a failure.
+    /// Writes the outcome of a request. A poem that can't be written to its file becomes a failure.
     ///
     /// # Errors
     /// If standard output can't be written to.

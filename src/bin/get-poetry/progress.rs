@@ -1,4 +1,4 @@
-//! What is said on standard error: a moving line per server on a terminal, plain lines elsewhere.
+//! What is written to standard error: a progress line for each server on a terminal, plain lines elsewhere.
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use poetryd::poetry::fetch::{Address, FetchError};
@@ -8,21 +8,21 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-/// How often a moving line moves though nothing has happened, so that its rate sinks.
+/// How often a progress line is updated if nothing has happened, so that its rate goes down.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The state of a server that has said nothing yet.
+/// The state of a server that has not sent anything yet.
 const WAITING: &str = "waiting";
 
 /// Standard error.
 pub struct Progress {
-    /// Draws nothing where standard error is not a terminal.
+    /// Draws nothing if standard error is not a terminal.
     screen: MultiProgress,
     bars: RefCell<Vec<ProgressBar>>,
     quiet: bool,
 }
 
-/// What is said of one server. Its moving line disappears with it.
+/// What is reported about one server. Its progress line disappears when this is dropped.
 pub struct Line<'a> {
     progress: &'a Progress,
     address: &'a Address,
@@ -39,7 +39,7 @@ impl Progress {
         Self { screen, bars: RefCell::default(), quiet }
     }
 
-    /// Whether moving lines and poems appear on a terminal together.
+    /// Whether progress lines and poems appear on the same terminal.
     pub fn shares_terminal(&self) -> bool {
         !self.screen.is_hidden() && io::stdout().is_terminal()
     }
@@ -55,7 +55,7 @@ impl Progress {
         Line { progress: self, address, bar }
     }
 
-    /// Keeps the moving lines moving, for ever.
+    /// Updates the progress lines, for ever.
     pub async fn animate(&self) -> Infallible {
         let mut ticks = tokio::time::interval(TICK);
         loop {
@@ -66,15 +66,15 @@ impl Progress {
         }
     }
 
-    /// Does something that may write to the terminal while the moving lines are out of the way. They are back
-    /// at their next move.
+    /// Does something that may write to the terminal, without the progress lines. They come back with their next
+    /// update.
     pub fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         // Not with `suspend`, which panics if the terminal has gone.
         let _ = self.screen.clear();
         write()
     }
 
-    /// Says what has gone wrong.
+    /// Reports an error.
     pub fn complain(&self, message: &str) {
         self.write(format_args!("get-poetry: {message}"));
     }
@@ -85,7 +85,7 @@ impl Progress {
         }
     }
 
-    /// Where standard error is closed, the exit status has to say it all.
+    /// If standard error is closed, only the exit status is left.
     fn write(&self, message: impl Display) {
         let _ = self.aside(|| writeln!(io::stderr(), "{message}"));
     }
@@ -119,7 +119,7 @@ impl Line<'_> {
 
     pub fn not_transformed(&self, error: &FetchError) {
         let address = self.address;
-        self.progress.complain(&format!("the poem of {address} is as it was fetched: {error}"));
+        self.progress.complain(&format!("the poem of {address} was not transformed: {error}"));
     }
 
     pub fn failed(&self, why: impl Display) {

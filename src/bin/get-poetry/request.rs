@@ -1,4 +1,4 @@
-//! Getting one poem: trying again, and having it transformed.
+//! Fetches one poem: retries, and sends it through the transform server.
 
 use crate::progress::Line;
 use bytes::Bytes;
@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The pause before the second try. Each further one is twice as long,
+/// The pause before the second attempt. Each further one is twice as long,
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// up to this.
+/// up to this one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// What is asked of one server.
+/// What to ask one server for.
 pub struct Request<'a> {
     pub address: &'a Address,
     pub transformer: Option<Transformer<'a>>,
@@ -22,24 +22,24 @@ pub struct Request<'a> {
     pub line: Line<'a>,
 }
 
-/// Where poems are transformed, and with what.
+/// The transform server and the transform.
 #[derive(Clone, Copy)]
 pub struct Transformer<'a> {
     pub address: &'a Address,
     pub name: &'a str,
 }
 
-/// What has become of a request.
+/// The outcome of a request.
 pub struct Outcome {
-    /// Which of the requests it was.
+    /// The index of the request.
     pub index: usize,
     pub address: Address,
-    /// All that it took, with further tries and the transformation.
+    /// The time that it took, including retries and the transformation.
     pub duration: Duration,
     pub poem: Result<Poem, Failure>,
 }
 
-/// A poem that came.
+/// A poem that was fetched.
 pub struct Poem {
     pub bytes: Bytes,
     pub transformation: Transformation,
@@ -54,24 +54,24 @@ pub enum Transformation {
 /// Why there is no poem.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// It did not come.
+    /// It could not be fetched.
     #[error(transparent)]
     Fetch(#[from] FetchError),
-    /// It was not waited for to the end.
+    /// It was abandoned.
     #[error("{0} was abandoned")]
     Abandoned(Address),
-    /// It came, and could not be written.
+    /// It was fetched, but could not be written.
     #[error("can't write {}: {source}", path.display())]
     Save {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system call.
         source: io::Error,
     },
 }
 
 impl Request<'_> {
-    /// Does what is asked, and says on its line how it ended.
+    /// Fetches the poem, and shows the outcome on its progress line.
     pub async fn run(self, index: usize) -> Outcome {
         let start = Instant::now();
         let poem = self.get().await;
@@ -108,7 +108,7 @@ impl Request<'_> {
         })
     }
 
-    /// Tries until it succeeds or there have been enough tries.
+    /// Tries until it succeeds or there are no attempts left.
     async fn persistently(
         &self,
         mut attempt: impl AsyncFnMut() -> Result<Bytes, FetchError>,
@@ -126,7 +126,7 @@ impl Request<'_> {
     }
 }
 
-/// Whether the next try may succeed where this one did not.
+/// Whether another attempt may succeed.
 fn may_pass(error: &FetchError) -> bool {
     matches!(
         error,

@@ -1,4 +1,4 @@
-//! The ways of waiting for many poems at once.
+//! The ways of waiting for many poems at the same time.
 
 use crate::request::{Failure, Outcome, Request};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -21,29 +21,29 @@ pub enum Enough {
     FirstFailure,
 }
 
-/// What is waited for, how long, and when what has come is delivered.
+/// How to wait: until when, and in which order outcomes are delivered.
 pub struct Terms {
     pub enough: Enough,
-    /// Whether outcomes are delivered in the order of arrival, rather than in that of the requests.
+    /// Whether outcomes are delivered as they arrive, instead of in the order of the requests.
     pub unordered: bool,
     /// Whether nothing is delivered before the end.
     pub collect: bool,
-    /// When to stop waiting, whatever has come.
+    /// When to stop waiting, whatever has arrived.
     pub max_time: Option<Duration>,
 }
 
-/// How the waiting ended.
+/// Why the waiting ended.
 #[derive(PartialEq, Eq)]
 pub enum End {
     Enough,
     OutOfTime,
 }
 
-/// Runs all requests at once until there is enough or the time is up, and then abandons the rest. Every
-/// outcome is delivered. `deliver` returns whether the poem has come after all.
+/// Runs all requests at the same time until there is enough or the time is up, and then abandons the rest. Every
+/// outcome is delivered. `deliver` returns whether the poem counts as fetched.
 ///
 /// # Errors
-/// The first error of `deliver`, at once.
+/// The first error of `deliver`, immediately.
 pub async fn wait<'a>(
     requests: impl Iterator<Item = Request<'a>>,
     terms: &Terms,
@@ -99,11 +99,11 @@ impl Enough {
     }
 }
 
-/// What has not been delivered.
+/// What has not been delivered yet.
 struct Queue {
-    /// By the number of its request.
+    /// By the index of its request.
     due: BTreeMap<usize, Due>,
-    /// What is to be delivered before all of that, in order.
+    /// The requests whose outcomes have to be delivered before all others, in this order.
     first: Vec<Outcome>,
     unordered: bool,
     collect: bool,
@@ -120,7 +120,7 @@ impl Queue {
         Self { due: BTreeMap::new(), first: Vec::new(), unordered, collect }
     }
 
-    /// Takes an outcome, and returns those whose turn it is now.
+    /// Adds an outcome, and returns those that can be delivered now.
     fn arrived(&mut self, outcome: Outcome) -> Vec<Outcome> {
         if self.unordered {
             self.due.remove(&outcome.index);
@@ -143,7 +143,7 @@ impl Queue {
         std::mem::take(&mut self.first)
     }
 
-    /// All the others; what is running still has taken `duration` in vain.
+    /// All the others. Those that are still running have taken `duration` without success.
     fn rest(self, duration: Duration) -> impl Iterator<Item = Outcome> {
         let due = self.due.into_iter().map(move |(index, due)| match due {
             Due::Arrived(outcome) => outcome,

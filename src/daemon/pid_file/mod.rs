@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub(super) use witness::{Ending, Witness};
 
 /// How often to start over because the file of this name has changed while it was being taken.
-const ATTEMPTS: usize = 100;
+const MAX_ATTEMPTS: usize = 100;
 
 /// A pid file that this process holds.
 #[derive(Debug)]
@@ -77,7 +77,7 @@ impl PidFile {
     /// then.
     pub(super) fn acquire(path: &Path) -> Result<Self, PidFileError> {
         let path = std::path::absolute(path).map_err(|e| unusable(path, &e))?;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(file) = take(&path)? {
                 let mut pid_file = Self { path, file, removed: false };
                 pid_file.write_pid().map_err(|e| unusable(&pid_file.path, &e))?;

@@ -15,7 +15,7 @@ fn line(
         time: SystemTime::now(),
         level,
         path: "night.fast",
-        facts: &Facts::of(message, fields),
+        fields: &EventFields::of(message, fields),
     };
     formatter(format, Style::Journal).write(&line, &mut out);
     out
@@ -52,7 +52,7 @@ fn a_text_line_has_time_path_and_message() {
         time: SystemTime::now(),
         level: Level::INFO,
         path: "-",
-        facts: &Facts::of("hello", &[]),
+        fields: &EventFields::of("hello", &[]),
     };
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
     let (time, rest) = out.split_at("2026-11-22 10:44:11+0000".len());
@@ -67,7 +67,7 @@ fn the_time_is_now() {
         time: SystemTime::now(),
         level: Level::INFO,
         path: "-",
-        facts: &Facts::of("hello", &[]),
+        fields: &EventFields::of("hello", &[]),
     };
     let before = jiff::Timestamp::now().as_second();
     formatter(Format::Text, Style::Plain).write(&line, &mut out);
@@ -97,7 +97,7 @@ fn a_syslog_line_has_the_head_that_syslog_expects() {
         time: SystemTime::now(),
         level: Level::WARN,
         path: "-",
-        facts: &Facts::of("x", &[]),
+        fields: &EventFields::of("x", &[]),
     };
     formatter(Format::Text, Style::syslog(Facility::Daemon, "odes")).write(&line, &mut out);
     // LOG_DAEMON and LOG_WARNING; the time is "Nov 22 10:44:11" or "Nov  2 10:44:11".
@@ -123,7 +123,7 @@ fn a_json_line_outside_the_journal_has_the_time_too() {
         time: SystemTime::now(),
         level: Level::ERROR,
         path: "-",
-        facts: &Facts::of("x", &[]),
+        fields: &EventFields::of("x", &[]),
     };
     formatter(Format::Json, Style::Plain).write(&line, &mut out);
     let value: serde_json::Value = serde_json::from_str(&out).unwrap();

@@ -5,7 +5,7 @@ mod rotation;
 mod writing;
 
 use super::clock::Clock;
-use super::facts::{Facts, Field};
+use super::event_fields::{EventFields, Field};
 use super::line::{Format, Formatter, Line, Style};
 use super::rotating::named_after;
 use super::rotating::{FileSettings, RotatingFile, Rotation};

@@ -183,7 +183,7 @@ fn when_a_rotation_fails_the_log_goes_on_and_says_so_once() {
     write(&mut file, &line('b', 10));
     let problem = file.take_problem().unwrap();
     assert!(problem.starts_with("can't rotate the log: "), "{problem}");
-    assert!(problem.ends_with("; the log goes on in the file that is open"), "{problem}");
+    assert!(problem.ends_with("; logging continues in the file that is open"), "{problem}");
     write(&mut file, &line('c', 10));
     assert_eq!(file.take_problem(), None);
     let all = line('a', 10) + &line('b', 10) + &line('c', 10);
@@ -213,7 +213,7 @@ fn a_file_whose_place_is_lost_goes_on_being_written() {
     fs::create_dir(log.path()).unwrap();
     file.rotate_or_reopen();
     let problem = file.take_problem().unwrap();
-    assert!(problem.ends_with("; the log goes on in the file that is open"), "{problem}");
+    assert!(problem.ends_with("; logging continues in the file that is open"), "{problem}");
     write(&mut file, "after\n");
     assert_eq!(fs::read_to_string(elsewhere).unwrap(), "after\n");
 }

@@ -1,24 +1,24 @@
-//! What an event says: its message and its fields.
+//! The content of an event: its message and its fields.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
 use tracing::field::Visit;
 
-/// The message and the fields of one event or span. To be used again for the next: then there is nothing to
-/// allocate.
+/// The message and the fields of one event or span. It can be reused for the next one, so that nothing has to be
+/// allocated.
 #[derive(Default)]
-pub(super) struct Facts {
-    /// All texts, one behind the other.
+pub(super) struct EventFields {
+    /// All texts, one after the other.
     text: String,
     message: Range<usize>,
     fields: Vec<(&'static str, Field<Range<usize>>)>,
 }
 
-/// The value of a field: its text, or something that stands for it.
+/// The value of a field: its text, or where that is.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Field<T> {
     Text(T),
-    /// A number or a truth value, which JSON writes without quotes.
+    /// A number or boolean, which JSON writes without quotes.
     Bare(T),
 }
 
@@ -31,25 +31,25 @@ impl<T> Field<T> {
     }
 }
 
-impl Facts {
+impl EventFields {
     pub(super) fn of(message: &str, fields: &[(&'static str, Field<&str>)]) -> Self {
-        let mut facts = Self::default();
-        facts.message = facts.append(format_args!("{message}"));
+        let mut event = Self::default();
+        event.message = event.append(format_args!("{message}"));
         for (name, value) in fields {
-            let value = value.map(|value| facts.append(format_args!("{value}")));
-            facts.fields.push((name, value));
+            let value = value.map(|value| event.append(format_args!("{value}")));
+            event.fields.push((name, value));
         }
-        facts
+        event
     }
 
-    /// Forgets everything but the memory that it took.
+    /// Forgets everything, but keeps its memory.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.message = 0..0;
         self.fields.clear();
     }
 
-    /// How many bytes of text there are.
+    /// The number of bytes of text.
     pub(super) fn length(&self) -> usize {
         self.text.len()
     }
@@ -68,7 +68,7 @@ impl Facts {
 
     fn append(&mut self, value: fmt::Arguments<'_>) -> Range<usize> {
         let start = self.text.len();
-        let _ = self.text.write_fmt(value); // what fails to show itself keeps what it has written
+        let _ = self.text.write_fmt(value); // if formatting fails, what has been written stays
         start..self.text.len()
     }
 
@@ -81,7 +81,7 @@ impl Facts {
     }
 }
 
-impl Visit for Facts {
+impl Visit for EventFields {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn fmt::Debug) {
         self.record(field, Field::Text(format_args!("{value:?}")));
     }
