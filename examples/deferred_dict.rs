@@ -1,10 +1,10 @@
-//! An exercise of Part 18 of Dave Peticolas's introduction to Twisted: what should a `DeferredDict`
-//! mean, and how is it made? Here it means what a `DeferredList` does, with names for places:
+//! An exercise of Part 18 of Dave Peticolas's introduction to Twisted: what should a `DeferredDict` mean, and
+//! how is it made? Here it does the same as a `DeferredList`, with names instead of positions:
 //!
-//! - it fires when all its deferreds have, with a map from each key to its outcome, the keys in the
-//!   order given, whatever the order of firing; an empty one fires at once;
-//! - it never fails itself: a failure stands under its key beside the successes;
-//! - the first success, or the first failure, may end the wait, and is then told with its key.
+//! - It fires when all its deferreds have fired, with a map from each key to its outcome. The keys are in the
+//!   given order, whatever the order of firing. An empty one fires immediately.
+//! - It never fails itself: a failure is under its key, next to the successes.
+//! - On request, the first success or the first failure ends the wait, and is reported with its key.
 //!
 //!     cargo run --example deferred_dict
 
@@ -16,7 +16,7 @@ use std::hash::Hash;
 use tokio::sync::oneshot::{self, Sender};
 use tokio::task::{JoinError, yield_now};
 
-/// Deferreds by key. As with a Python dict, no key is there twice, and they keep their order.
+/// Deferreds by key. As in a Python dict, no key occurs twice, and they keep their order.
 type DeferredDict<K, T, E> = IndexMap<K, BoxFuture<'static, Result<T, E>>>;
 
 /// All outcomes by key: `DeferredDict(deferreds)`.
@@ -25,8 +25,8 @@ async fn join_dict<K: Hash + Eq, T, E>(dict: DeferredDict<K, T, E>) -> IndexMap<
     keys.into_iter().zip(join_all(deferreds).await).collect()
 }
 
-/// The first success and its key: `fireOnOneCallback`. If nothing succeeds, the last failure and
-/// its key; and nothing if there was nothing to wait for.
+/// The first success and its key: `fireOnOneCallback`. If nothing succeeds, the last failure and its key; and
+/// nothing if there was nothing to wait for.
 async fn first_in_dict<K, T, E>(dict: DeferredDict<K, T, E>) -> Option<Result<(K, T), (K, E)>> {
     if dict.is_empty() {
         return None;
@@ -54,7 +54,7 @@ async fn with_key<K, T, E>(
     }
 }
 
-/// What the programs below wait for: the poem of a server, or why it did not come.
+/// What the programs below wait for: the poem of a server, or why it could not be fetched.
 type Poem = Result<&'static str, &'static str>;
 
 type Poems = DeferredDict<&'static str, &'static str, &'static str>;
@@ -65,13 +65,13 @@ fn deferred() -> (Sender<Poem>, BoxFuture<'static, Poem>) {
     (sender, receiver.map(|fired| fired.unwrap_or(Err("never fired"))).boxed())
 }
 
-/// Three poets who are yet to write, and their poems to come.
+/// Three poets who have not written yet, and their future poems.
 fn three() -> ([Sender<Poem>; 3], Poems) {
     let ((john, johns), (kojo, kojos), (walt, walts)) = (deferred(), deferred(), deferred());
     ([john, kojo, walt], IndexMap::from([("john", johns), ("kojo", kojos), ("walt", walts)]))
 }
 
-/// Fires a deferred, then lets whoever waited for it run.
+/// Fires a deferred, then lets those who wait for it run.
 async fn fire(key: &str, deferred: Sender<Poem>, outcome: Poem) {
     println!("Firing {key} with {outcome:?}.");
     if deferred.send(outcome).is_err() {
@@ -88,13 +88,13 @@ fn heading(text: &str) {
     println!("\n== {text}");
 }
 
-/// A dict of none fires at once.
+/// An empty dict fires immediately.
 async fn none() {
     heading("A dict of none");
     got_results(join_dict(Poems::new()).await);
 }
 
-/// Every poem under its poet, in the order asked, though they came in another.
+/// Every poem under its poet, in the order asked for, although they arrived in another order.
 async fn all() -> Result<(), JoinError> {
     heading("All, whatever the order of firing");
     let ([john, kojo, walt], dict) = three();
@@ -105,7 +105,7 @@ async fn all() -> Result<(), JoinError> {
     callback.await
 }
 
-/// A failure beside the successes. To handle it is to look under its key.
+/// A failure next to the successes. It is handled by looking under its key.
 async fn a_failure_among_them() -> Result<(), JoinError> {
     heading("A failure beside the successes");
     let ([john, kojo, walt], dict) = three();
@@ -121,7 +121,7 @@ async fn a_failure_among_them() -> Result<(), JoinError> {
     callback.await
 }
 
-/// The first poem is enough; a failure before it is passed over, the rest is abandoned.
+/// The first poem is enough. A failure before it is ignored, the rest is abandoned.
 async fn the_first_success() -> Result<(), JoinError> {
     heading("fireOnOneCallback: the first success");
     let ([john, kojo, walt], dict) = three();
@@ -132,7 +132,7 @@ async fn the_first_success() -> Result<(), JoinError> {
     callback.await
 }
 
-/// The first failure is too much, and says under which key it happened.
+/// The first failure ends it, and the key says where it happened.
 async fn the_first_failure() -> Result<(), JoinError> {
     heading("fireOnOneErrback: the first failure");
     let ([john, kojo, walt], dict) = three();
@@ -143,7 +143,7 @@ async fn the_first_failure() -> Result<(), JoinError> {
     callback.await
 }
 
-/// Without a failure the results need no `Result` around each.
+/// Without a failure, the results need not be wrapped in a `Result` each.
 async fn no_failure() -> Result<(), JoinError> {
     heading("fireOnOneErrback, and no failure");
     let ([john, kojo, walt], dict) = three();

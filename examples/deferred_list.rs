@@ -1,12 +1,12 @@
 //! Part 18 of Dave Peticolas's introduction to Twisted, "Deferreds En Masse", in Rust: its programs
-//! `deferred-list-1` to `-7`, and what its exercises ask to be tried.
+//! `deferred-list-1` to `-7`, and what its exercises suggest to try.
 //!
 //!     cargo run --example deferred_list
 //!
-//! A deferred is a oneshot channel: who promised the result holds the sender and *fires* it, who
-//! wants the result awaits the receiver. A list of them is a future made of futures, and what
-//! `DeferredList` is told with flags, `futures` tells apart by name: `join_all`, `select_ok` and
-//! `try_join_all`.
+//! A deferred is a oneshot channel: the side that promised the result has the sender and *fires* it, the side
+//! that wants the result awaits the receiver. A list of deferreds is a future made of futures. What
+//! `DeferredList` does depending on flags, `futures` does in functions with different names: `join_all`,
+//! `select_ok` and `try_join_all`.
 
 use futures::future::{BoxFuture, join_all, select_ok, try_join_all};
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -20,17 +20,17 @@ use tokio::task::{JoinError, yield_now};
 /// What a deferred is fired with: a result or a failure.
 type Outcome = Result<&'static str, Failure>;
 
-/// A result that is yet to come.
+/// A result in the future.
 type Deferred = BoxFuture<'static, Outcome>;
 
-/// A deferred, and what fires it. One that can be fired no more, its sender being gone, has failed.
+/// A deferred, and its sender. If the sender is dropped without firing, the deferred has failed.
 fn deferred() -> (Sender<Outcome>, Deferred) {
     let (sender, receiver) = oneshot::channel();
     (sender, receiver.unwrap_or_else(|_| failure("never fired")).boxed())
 }
 
-/// Fires a deferred, then lets whoever waited for it run. Twisted runs the callbacks within the
-/// call that fires; Rust wakes the task that waits, and the task has its turn when this one pauses.
+/// Fires a deferred, then lets those who wait for it run. Twisted runs the callbacks within the call that
+/// fires. Rust wakes the task that waits, and that task runs when this one pauses.
 async fn fire(name: &str, deferred: Sender<Outcome>, outcome: Outcome) {
     println!("Firing {name} with {outcome:?}.");
     if deferred.send(outcome).is_err() {
@@ -39,8 +39,8 @@ async fn fire(name: &str, deferred: Sender<Outcome>, outcome: Outcome) {
     yield_now().await;
 }
 
-/// An error that complains when it is dropped and nobody has handled it, as Twisted's does when it
-/// is garbage. The compiler warns of a `Result` that is thrown away, but not of a list of them.
+/// An error that complains when it is dropped and nobody has handled it, as Twisted's does when it is
+/// garbage-collected. The compiler warns about a `Result` that is not used, but not about a list of them.
 #[derive(Clone)]
 struct Failure(Arc<Reason>);
 
@@ -83,8 +83,8 @@ fn heading(text: &str) {
     println!("\n== {text}");
 }
 
-/// A list of no deferreds has fired before it has a callback. `join_all` of nothing is ready when
-/// it is first polled, and not before: a future does nothing until somebody awaits it.
+/// A list of no deferreds has fired before it has a callback. `join_all` of nothing is ready when it is first
+/// polled, and not before: a future does nothing until it is awaited.
 async fn deferred_list_1() {
     heading("deferred-list-1: a list of none");
     let list = join_all::<[Deferred; 0]>([]);
@@ -92,9 +92,9 @@ async fn deferred_list_1() {
     got_results(list.await);
 }
 
-/// A list of one fires when that one does, with a list of one outcome: whether it went well, and
-/// the result. Twisted's pair of a flag and a value is Rust's `Result`. To add a callback is to
-/// spawn a task that awaits the list and goes on from there.
+/// A list of one deferred fires when that one does, with a list of one outcome: whether it succeeded, and the
+/// result. Twisted's pair of a flag and a value is Rust's `Result`. To add a callback means to spawn a task
+/// that awaits the list and continues from there.
 async fn deferred_list_2() -> Result<(), JoinError> {
     heading("deferred-list-2: a list of one");
     let (fire_d1, d1) = deferred();
@@ -116,7 +116,7 @@ async fn deferred_list_3() -> Result<(), JoinError> {
     callback.await
 }
 
-/// The results are in the order of the list, whichever fired first; with `join_all` too.
+/// The results are in the order of the list, whichever fired first. The same holds for `join_all`.
 async fn deferred_list_4() -> Result<(), JoinError> {
     heading("deferred-list-4: fired in another order");
     let (fire_d1, d1) = deferred();
@@ -127,8 +127,8 @@ async fn deferred_list_4() -> Result<(), JoinError> {
     callback.await
 }
 
-/// The list itself never fails: a failure has its place beside the successes. `consumeErrors` has
-/// the list handle what failed; here that is a step between the list and its callback.
+/// The list itself never fails: a failure is in the list like a success. With `consumeErrors`, the list
+/// handles failures; here that is a step between the list and its callback.
 async fn deferred_list_5() -> Result<(), JoinError> {
     heading("deferred-list-5: a failure, consumed");
     let (fire_d1, d1) = deferred();
@@ -142,9 +142,9 @@ async fn deferred_list_5() -> Result<(), JoinError> {
     callback.await
 }
 
-/// The same without `consumeErrors`: the callback has seen the failure, yet nobody has handled it,
-/// and that is reported. Twisted does so when the garbage collector finds the failure, Rust at the
-/// brace where the outcomes go out of scope.
+/// The same without `consumeErrors`: the callback has seen the failure, but nobody has handled it, which is
+/// reported. Twisted does so when the garbage collector finds the failure, Rust at the brace where the
+/// outcomes go out of scope.
 async fn deferred_list_6() -> Result<(), JoinError> {
     heading("deferred-list-6: a failure, not consumed");
     let (fire_d1, d1) = deferred();
@@ -155,8 +155,8 @@ async fn deferred_list_6() -> Result<(), JoinError> {
     callback.await
 }
 
-/// A deferred that is in a list may have an errback of its own: the list still sees the failure,
-/// the errback handles it, nothing is reported. A future has one owner, so the two share it.
+/// A deferred in a list may have an errback of its own. The list still sees the failure, the errback handles
+/// it, and nothing is reported. A future has one owner, so the two share it.
 async fn deferred_list_7() -> Result<(), JoinError> {
     heading("deferred-list-7: a failure, handled by its own errback");
     let (fire_d1, d1) = deferred();
@@ -174,10 +174,10 @@ async fn deferred_list_7() -> Result<(), JoinError> {
     callback.await
 }
 
-/// `fireOnOneCallback`: the first success ends the wait, and comes with its place in the list. That
-/// is `select_ok`, which passes over failures (and panics if the list is empty, where Twisted waits
-/// for ever). The others are dropped, and a sender learns that its receiver is gone; in Twisted
-/// they go on, unheard.
+/// `fireOnOneCallback`: the first success ends the wait, and is reported with its position in the list. That
+/// is `select_ok`, which ignores failures (and panics if the list is empty, where Twisted waits for ever).
+/// The others are dropped, and their senders find out that their receivers are gone. In Twisted they continue
+/// without effect.
 async fn fire_on_one_callback() -> Result<(), JoinError> {
     heading("fireOnOneCallback: the first success");
     let (fire_d1, d1) = deferred();
@@ -193,8 +193,8 @@ async fn fire_on_one_callback() -> Result<(), JoinError> {
     callback.await
 }
 
-/// `fireOnOneErrback`: the first failure ends the wait; without one, all results in order, and no
-/// `Result` around each. That is `try_join_all`, the `?` of lists.
+/// `fireOnOneErrback`: the first failure ends the wait. Without a failure: all results in order, without a
+/// `Result` around each. That is `try_join_all`, the `?` for lists.
 async fn fire_on_one_errback() -> Result<(), JoinError> {
     heading("fireOnOneErrback: the first failure");
     let (fire_d1, d1) = deferred();
@@ -211,9 +211,9 @@ async fn fire_on_one_errback() -> Result<(), JoinError> {
     callback.await
 }
 
-/// A list of lists, as an exercise asks: a list is one more deferred, so the outcomes are a list of
-/// lists. A Twisted list puts a flag, always true, beside each inner one; the types know that
-/// `join_all` does not fail.
+/// A list of lists, as suggested by an exercise. A list is also a deferred, so the outcomes are a list of
+/// lists. A Twisted list has a flag, always true, with each inner one; in Rust, the types say that `join_all`
+/// does not fail.
 async fn list_of_lists() -> Result<(), JoinError> {
     heading("A list of lists");
     let (fire_d1, d1) = deferred();
@@ -227,7 +227,7 @@ async fn list_of_lists() -> Result<(), JoinError> {
     callback.await
 }
 
-/// What a `DeferredList` can't do: each outcome at once when it is there, in the order of firing.
+/// What a `DeferredList` can't do: report each outcome as soon as it is there, in the order of firing.
 /// `FuturesUnordered` is a stream of them.
 async fn as_they_fire() -> Result<(), JoinError> {
     heading("As they fire");

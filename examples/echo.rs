@@ -1,4 +1,4 @@
-//! Another service on the same runner: an echo server that is a complete daemon.
+//! Another service with the same runner: an echo server that is a complete daemon.
 //!
 //!     cargo run --example echo -- --nodaemon
 //!     echo hello | nc -N localhost 10007

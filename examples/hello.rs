@@ -1,4 +1,4 @@
-//! A daemon in one screen: it says hello to each client.
+//! A small daemon: it says hello to each client.
 //!
 //!     cargo run --example hello -- --nodaemon
 //!     get-poetry 10007

@@ -3,10 +3,10 @@
 //!
 //!     cargo run --example inline_callbacks
 //!
-//! Twisted makes a generator a chain of callbacks: it yields a deferred, sleeps, and is resumed with
-//! the result. In Rust that is the language: an `async` function is such a generator, `.await` is
-//! its yield, and `?` raises what a deferred failed with. The clock is Tokio's for tests, which
-//! jumps to the next timer when everybody waits: the seconds are as told, and nobody sits them out.
+//! Twisted turns a generator into a chain of callbacks: it yields a deferred, sleeps, and is resumed with the
+//! result. In Rust the language does that: an `async` function is such a generator, `.await` is its yield,
+//! and `?` raises the failure of a deferred. The clock is Tokio's clock for tests, which jumps to the next
+//! timer when everything waits: the output shows the right seconds, but nobody has to wait for them.
 
 use futures::future::{poll_fn, ready};
 use futures::stream::{self, Stream, StreamExt};
@@ -14,15 +14,15 @@ use std::pin::pin;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Duration, Instant, sleep};
 
-/// What an exception is, when nobody needs to know more.
+/// The type of exceptions whose details nobody needs.
 type Exception = Box<dyn std::error::Error + Send + Sync>;
 
 fn heading(text: &str) {
     println!("\n== {text}");
 }
 
-/// The generator of the first two programs: three numbers, and a word before each. `unfold` calls
-/// the closure for the next one when somebody asks for it, with what it kept from last time.
+/// The generator of the first two programs: three numbers, and a word before each. `unfold` calls the closure
+/// for the next number when it is asked for, with the state that the last call returned.
 fn counting() -> impl Stream<Item = u32> {
     stream::unfold(0, async |given| {
         println!("{}", ["waking up", "working", "still at it", "finished"][given as usize]);
@@ -31,8 +31,8 @@ fn counting() -> impl Stream<Item = u32> {
     })
 }
 
-/// A generator's body runs in turns with the loop that consumes it, a step for each number. For
-/// streams `while let` is the `for` loop.
+/// The body of a generator and the loop that consumes it run alternately, one step for each number. For
+/// streams, `while let` is the `for` loop.
 async fn gen_1() {
     heading("gen-1: a generator");
     let mut numbers = pin!(counting());
@@ -41,7 +41,7 @@ async fn gen_1() {
     }
 }
 
-/// The same loop, taken apart: nothing happens before the first `next`, and where Python raises
+/// The same loop, step by step: nothing happens before the first `next`, and where Python raises
 /// `StopIteration`, Rust returns `None`.
 #[expect(clippy::while_let_loop, reason = "gen-1 is what it suggests")]
 async fn gen_2() {
@@ -56,8 +56,8 @@ async fn gen_2() {
     }
 }
 
-/// Two generators by turns, each stopped while the other runs and going on where it was: what a
-/// reactor does with callbacks. Nothing here needs to wait, so these are plain iterators.
+/// Two generators that alternate. Each is suspended while the other runs, and continues where it was: what a
+/// reactor does with callbacks. Nothing here has to wait, so these are plain iterators.
 fn gen_3() {
     heading("gen-3: two by turns");
     let ones = 1..=3;
@@ -74,12 +74,12 @@ struct Malfunction;
 /// What a generator is resumed with.
 type Resumed = Result<u32, Malfunction>;
 
-/// A generator's end of the conversation.
+/// A generator's end of the channels.
 struct Caller(mpsc::Sender<(u32, oneshot::Sender<Resumed>)>);
 
 impl Caller {
-    /// `yield number`: hands it out with a deferred for the answer, and waits for that. A caller
-    /// that has gone never answers; its generator is left waiting, and dropped with the runtime.
+    /// `yield number`: sends the number with a deferred for the answer, and waits for that. A caller that has
+    /// gone never answers. Its generator stays suspended, and is dropped with the runtime.
     async fn give(&self, number: u32) -> Resumed {
         let (answer, answered) = oneshot::channel();
         let _ = self.0.send((number, answer)).await;
@@ -90,7 +90,7 @@ impl Caller {
     }
 }
 
-/// The caller's end.
+/// The caller's end of the channels.
 struct Generator {
     given: mpsc::Receiver<(u32, oneshot::Sender<Resumed>)>,
     answer: Option<oneshot::Sender<Resumed>>,
@@ -107,7 +107,7 @@ impl Generator {
         Some(number)
     }
 
-    /// Sends what nobody looks at.
+    /// Sends a value that is ignored.
     async fn next(&mut self) -> Option<u32> {
         self.resume(Ok(0)).await
     }
@@ -121,7 +121,7 @@ impl Generator {
     }
 }
 
-/// The generator of `gen-4`. A malfunction at the third yield is caught, elsewhere `?` ends it.
+/// The generator of `gen-4`. A malfunction at the third yield is caught; elsewhere `?` ends the generator.
 async fn conversing(caller: Caller) -> Result<(), Malfunction> {
     println!("waking up");
     println!("was sent {}", caller.give(1).await?);
@@ -134,8 +134,8 @@ async fn conversing(caller: Caller) -> Result<(), Malfunction> {
     Ok(())
 }
 
-/// A yield has a value: what the caller sends in; and may raise: what the caller throws in. That
-/// is all `inlineCallbacks` needs, and two channels and a `Result` are all it takes.
+/// A yield has a value, which the caller sends, and may raise an exception, which the caller throws. That is
+/// all that `inlineCallbacks` needs, and two channels and a `Result` are enough for it.
 async fn gen_4() {
     heading("gen-4: a conversation");
     let (sender, given) = mpsc::channel(1);
@@ -148,8 +148,8 @@ async fn gen_4() {
     println!("{:?}", generator.next().await);
 }
 
-/// A deferred that the clock fires, as `reactor.callLater` does. It ticks whether or not anybody
-/// waits yet. The first `?` is for a deferred whose sender has gone.
+/// A deferred that is fired by the clock, like `reactor.callLater`. Its time passes even if nobody waits yet.
+/// The first `?` is for a deferred whose sender has gone.
 fn call_later<T: Send + 'static>(
     seconds: u64,
     outcome: Result<T, Exception>,
@@ -162,8 +162,8 @@ fn call_later<T: Send + 'static>(
     async { fired.await? }
 }
 
-/// Each stretch between two yields is a callback. What is there already comes right back, a
-/// deferred pauses the function until it fires, and a failure is raised where it was waited for.
+/// Each part between two yields is a callback. A value that is there already is returned immediately, a
+/// deferred suspends the function until it fires, and a failure is raised where it was awaited.
 async fn inline_callbacks_1() -> Result<(), Exception> {
     heading("inline-callbacks-1: yields are callbacks");
     let started = Instant::now();
@@ -181,8 +181,8 @@ async fn inline_callbacks_1() -> Result<(), Exception> {
     Ok(())
 }
 
-/// Three stretches with two seconds between, and a result: where Twisted had `returnValue`, this
-/// ends with `Ok`.
+/// Three parts with two seconds in between, and a result. Where Twisted had `returnValue`, this ends with
+/// `Ok`.
 async fn that_returns() -> Result<u32, Exception> {
     println!("that_returns: the first callback");
     call_later(2, Ok(())).await?;
@@ -210,16 +210,16 @@ async fn report(deferred: impl Future<Output = Result<u32, Exception>>) {
     }
 }
 
-/// What such a function returns is itself a deferred, of its result or its exception, and so two
-/// of them run at once. Twisted's begin when they are called, Rust's when they are first polled.
+/// What such a function returns is itself a deferred, of its result or its exception, so two of them can run
+/// at the same time. Twisted's begin when they are called, Rust's when they are first polled.
 async fn inline_callbacks_2() {
     heading("inline-callbacks-2: two at once, a result and an exception");
     tokio::join!(report(that_returns()), report(that_fails()));
     println!("both are done");
 }
 
-/// Not among the programs, but the reason to write them so: an exception that nobody catches on
-/// its way passes through all callers, each a chain of callbacks, up to the one who asks.
+/// This is not among the programs, but the reason to write them in this way: an exception that nobody catches
+/// passes through all callers, each of which is a chain of callbacks, up to the one that asks.
 async fn question_marks() {
     heading("The errback chain is a question mark");
     async fn fetch() -> Result<String, Exception> {
@@ -238,9 +238,9 @@ async fn question_marks() {
     println!("the poem: {:?}", print().await);
 }
 
-/// The program prints the stack from within a generator: below it is not who called it first, but
-/// the deferred that fired, and the reactor. A Rust function that awaits is likewise called anew,
-/// with `poll`, each time that something has woken it; here is somebody watching the calls.
+/// The program prints the stack within a generator: below it is not its first caller, but the deferred that
+/// fired, and the reactor. A Rust function that awaits is also called again, with `poll`, each time that
+/// something has woken it. This shows the calls.
 async fn inline_callbacks_tb() {
     heading("inline-callbacks-tb: who calls?");
     let mut watched = pin!(async {

@@ -1,5 +1,5 @@
-//! A complete twistd-like program by one call, with a plugin of its own that is a kind of service, too: a counter,
-//! which tells every visitor the number that it has come as.
+//! A complete program like twistd in one call, with a plugin of its own that is also a kind of service: a
+//! counter, which tells each visitor its number.
 //!
 //!     cargo run --example plugin -- --help               # the runner's options, and the plugins
 //!     cargo run --example plugin -- visitors --help      # the plugin's options
@@ -24,7 +24,7 @@ use poetryd::{Program, async_trait};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What is said on a connection. There is one of it for all connections, so it can count them.
+/// The protocol. There is one for all connections, so it can count them.
 struct Counter {
     next: AtomicU64,
     greeting: String,
@@ -32,15 +32,15 @@ struct Counter {
 
 #[async_trait]
 impl Protocol for Counter {
-    /// All that is said to a client. A protocol that listens as well implements `converse` instead.
+    /// All that is sent to a client. A protocol that also reads implements `converse` instead.
     fn monologue(&self, _: &Peer) -> Option<Payload> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         Some(format!("{} {number}\n", self.greeting).into())
     }
 }
 
-/// What can be said about it: the options of the plugin and the keys of the kind, in one type. The comments are what
-/// `visitors --help` says of them.
+/// The options of the plugin and the keys of the kind, in one type. The comments are shown by `visitors
+/// --help`.
 #[derive(Args, Debug, PartialEq)]
 struct Visitors {
     #[command(flatten)]
@@ -48,7 +48,7 @@ struct Visitors {
     /// The number of the first visitor
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     first: u64,
-    /// What to say before the number
+    /// The text before the number
     #[arg(long, value_name = "TEXT", default_value = "You are visitor", value_parser = NonEmptyStringValueParser::new())]
     greeting: String,
 }

@@ -1,4 +1,4 @@
-//! Who is compared: how each is found, configured and launched.
+//! The programs that are compared: how each is found, configured and started.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs as the shell that it is run from")]
 
@@ -12,10 +12,10 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The poem that everybody serves.
+/// The poem that each of them serves.
 pub const POEM: &[u8] = include_bytes!("../../poetry/ecstasy.txt");
 
-/// Where Debian has the module; other builds of nginx have it inside, or nowhere.
+/// The path of the module on Debian. Other builds of nginx have it compiled in, or do not have it.
 const STREAM_MODULE: &str = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /// A program, in a directory of its own, with a configuration that serves one poem on one port of 127.0.0.1.
@@ -51,7 +51,7 @@ impl Contender {
         Self { name, ..self }
     }
 
-    /// Launches it, and says how long it took until the prompt returned.
+    /// Starts it, and returns how long it took until the prompt came back.
     pub fn launch(&self) -> (Daemon, Duration) {
         let mut command = self.program(&self.command);
         let launched = Instant::now();
@@ -64,8 +64,8 @@ impl Contender {
         let prompt = launched.elapsed();
         assert!(status.unwrap().success(), "{}: {}", self.name, self.complaint());
         let mut pid = None;
-        // nginx and twistd write theirs after the prompt has returned; twistd without a newline. Both may be
-        // caught between the making of the file and the writing.
+        // nginx and twistd write their pid files after the prompt has come back, twistd without a newline.
+        // Both may be read between being created and being written.
         until("a pid in a pid file", || {
             pid = fs::read_to_string(self.path(self.pid_file))
                 .ok()
@@ -76,7 +76,7 @@ impl Contender {
         (Daemon { name: self.name, pid, pid_file, address: self.address, launched }, prompt)
     }
 
-    /// The memory that it needs when it has nothing to do.
+    /// The memory that it uses when idle.
     pub fn weigh(&self) -> Memory {
         let (daemon, _) = self.launch();
         daemon.until_it_serves(POEM);
@@ -113,13 +113,14 @@ impl Contender {
         false
     }
 
-    /// What it said last on standard error.
+    /// The last line on standard error.
     pub fn complaint(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
     }
 }
 
-/// Whoever is on this machine, poetryd first. A line about each, also about those that are not.
+/// The programs that are installed on this machine, poetryd first. Prints a line about each, including those
+/// that are not.
 pub fn find() -> Vec<Contender> {
     let ports = free_ports::<3>();
     let mut found = vec![poetryd(ports[0], POEM, "")];
@@ -138,12 +139,12 @@ pub fn find() -> Vec<Contender> {
     found
 }
 
-/// `more` is added at the end: to the listener's table, until it begins another one.
+/// `more` is appended to the file: it belongs to the listener's table until it begins another one.
 pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
     let contender = Contender::new("poetryd", "poetryd.pid", port);
     fs::create_dir(contender.path("poetry")).unwrap();
     contender.write("poetry/ecstasy.txt", poem);
-    // config/fast.toml, but for the port.
+    // config/fast.toml with another port.
     contender.write(
         "fast.toml",
         format!(
@@ -155,7 +156,7 @@ pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
     contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "fast.toml"])
 }
 
-/// Without an access log; `more` is added to what is served, paths in it are relative to its directory.
+/// Without an access log. `more` is added to the server's block; paths in it are relative to its directory.
 pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
     let contender = Contender::new("nginx", "nginx.pid", port);
     if version("nginx", "-v").is_none() {
@@ -183,14 +184,14 @@ pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
     Ok(contender.runs(&command))
 }
 
-/// The line in which a program tells its version, on standard output or standard error.
+/// The line with the program's version, on standard output or standard error.
 pub fn version(program: &str, option: &str) -> Option<String> {
     let said = Command::new(program).arg(option).output().ok()?;
     let text = String::from_utf8_lossy(&[said.stdout, said.stderr].concat()).into_owned();
     text.lines().find(|line| line.contains("version")).map(str::to_owned)
 }
 
-/// The first server of Dave Peticolas's introduction to Twisted, with its line in the log for each poem.
+/// The first server of Dave Peticolas's introduction to Twisted, which logs a line for each poem.
 pub fn twistd(port: u16) -> Result<Contender, String> {
     let contender = Contender::new("twistd", "twistd.pid", port);
     contender.write("poem", POEM);
@@ -224,8 +225,8 @@ pub fn twistd(port: u16) -> Result<Contender, String> {
     Ok(contender.runs(&[&program[..], &["-y", "fastpoetry.tac"]].concat()))
 }
 
-/// Ports below the range from which the kernel gives out free ones: between two launches, nobody who asks
-/// for any port gets these.
+/// Ports below the range of free ports that the kernel assigns, so that no other program gets them between
+/// two starts.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners =
         (20_000..30_000).filter_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());

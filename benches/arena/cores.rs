@@ -1,9 +1,9 @@
-//! One core for the servers, another for the clients, so that neither takes the other's time.
+//! One core for the servers, another one for the clients, so that neither uses the other's time.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// The cores that this process was allowed when it began.
+/// The cores that this process was allowed to use when it started.
 pub struct Cores {
     all: CpuSet,
     numbers: Vec<usize>,
@@ -29,7 +29,7 @@ impl Cores {
         self.numbers.len() > 1
     }
 
-    /// From now on this process runs where the servers are to run: they inherit that at their launch.
+    /// From now on this process runs on the servers' core, which the servers inherit when they are started.
     pub fn take_servers(&self) {
         self.take(0);
     }

@@ -1,10 +1,10 @@
-//! How figures are summed up and shown.
+//! Summarizes figures and prints them.
 
 use std::fs;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-/// Of times in milliseconds, or of plain numbers.
+/// A summary of times in milliseconds, or of plain numbers.
 pub struct Summary {
     pub min: f64,
     pub median: f64,
@@ -33,7 +33,7 @@ pub fn row([what, who, figures @ ..]: [&str; 6]) {
     println!("  {what:<26}{who:<9}{a:>11}{b:>11}{c:>11}{d:>11}");
 }
 
-/// One line about this machine and how busy it is.
+/// One line about this machine and its load.
 pub fn machine() -> String {
     format!("machine: {}, load average {}", hardware(), load_average())
 }

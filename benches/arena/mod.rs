@@ -1,7 +1,7 @@
-//! What the benchmarks share: who is compared and how they are launched, the daemons that result, and how
-//! figures are summed up.
+//! Shared by the benchmarks: the programs that are compared and how they are started, the running daemons,
+//! and the summaries of figures.
 
-#![allow(dead_code)] // each benchmark uses its own part
+#![allow(dead_code)] // each benchmark uses only a part
 
 pub mod contenders;
 pub mod cores;

@@ -1,4 +1,4 @@
-//! The daemons that were started here: their memory, and their end.
+//! The daemons that were started here: their memory, and how they end.
 
 use super::figures::kilobytes;
 use nix::errno::Errno;
@@ -13,16 +13,16 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Bounds every wait; nothing is expected to take this long.
+/// Bounds every wait. Nothing should take this long.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// A daemon that has not run for so long is at rest.
+/// A daemon that has used no processor time for this long is idle.
 const AT_REST: Duration = Duration::from_millis(20);
 
 /// Waits until `condition` holds.
 ///
 /// # Panics
-/// If it does not within [`LIMIT`].
+/// If it does not become true within [`LIMIT`].
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + LIMIT;
     while !condition() {
@@ -32,7 +32,7 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Makes this process the parent of the daemons that it starts, so that it can find and end them all,
-/// whatever went wrong. That happens when this is dropped.
+/// whatever goes wrong. That happens when this is dropped.
 pub struct Children(());
 
 impl Children {
@@ -45,7 +45,7 @@ impl Children {
 impl Drop for Children {
     fn drop(&mut self) {
         let deadline = Instant::now() + LIMIT;
-        // Killing a master hands its workers over to this process, hence the loop.
+        // When a master is killed, this process becomes the parent of its workers, hence the loop.
         while Instant::now() < deadline
             && waitpid(None, Some(WaitPidFlag::WNOHANG)) != Err(Errno::ECHILD)
         {
@@ -63,7 +63,7 @@ pub struct Daemon {
     pub pid: Pid,
     pub pid_file: PathBuf,
     pub address: SocketAddr,
-    /// When its launch began.
+    /// When it was started.
     pub launched: Instant,
 }
 
@@ -76,13 +76,13 @@ pub struct Memory {
 }
 
 impl Daemon {
-    /// How long after its launch a client had received the whole `poem`.
+    /// How long after its start a client had received the whole `poem`.
     pub fn until_it_serves(&self, poem: &[u8]) -> Duration {
         until(self.name, || fetch(self.address).is_ok_and(|received| received == poem));
         self.launched.elapsed()
     }
 
-    /// Stops it with SIGTERM, and says how long it took until the pid file was gone.
+    /// Stops it with SIGTERM, and returns how long it took until the pid file was gone.
     pub fn stop(self) -> Duration {
         let start = Instant::now();
         kill(self.pid, Signal::SIGTERM).unwrap();
@@ -93,12 +93,12 @@ impl Daemon {
         time
     }
 
-    /// The time that its threads and those of its children have run, in user and in kernel mode together.
+    /// The processor time of its threads and its children's, in user and in kernel mode together.
     pub fn cpu_time(&self) -> Duration {
         descendants(self.pid).iter().map(|pid| run_time(*pid)).sum()
     }
 
-    /// The same, when it does not change any more: connections are closed, and what was to be logged is.
+    /// The same, when it no longer changes: connections have been closed, and log lines have been written.
     pub fn settled_cpu_time(&self) -> Duration {
         let mut last = self.cpu_time();
         until("a daemon at rest", || {
@@ -123,7 +123,7 @@ impl Daemon {
     }
 }
 
-/// Connects, reads to the end, and returns what came. A reset is an error.
+/// Connects, reads to the end, and returns what was received. A reset is an error.
 pub fn fetch(address: SocketAddr) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(LIMIT))?;
@@ -132,7 +132,7 @@ pub fn fetch(address: SocketAddr) -> std::io::Result<Vec<u8>> {
     Ok(poem)
 }
 
-/// Of all threads that a process has now: see sched-stats in the kernel's documentation.
+/// For all threads that a process has now: see sched-stats in the kernel's documentation.
 fn run_time(pid: Pid) -> Duration {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let nanoseconds = threads.map(|thread| -> u64 {
@@ -142,7 +142,7 @@ fn run_time(pid: Pid) -> Duration {
     Duration::from_nanos(nanoseconds.sum())
 }
 
-/// A process, its children, and theirs, elder ones first. Those that have ended are not among them.
+/// A process, its children and their children, older ones first, without those that have ended.
 pub fn descendants(root: Pid) -> Vec<Pid> {
     let entries = fs::read_dir("/proc")
         .unwrap()
@@ -157,7 +157,7 @@ pub fn descendants(root: Pid) -> Vec<Pid> {
     found
 }
 
-/// A living process and its parent: see /proc/PID/stat in proc(5).
+/// A running process and its parent: see /proc/PID/stat in proc(5).
 fn parent(pid: i32) -> Option<(Pid, Pid)> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = stat.rsplit(')').next()?.split_whitespace();

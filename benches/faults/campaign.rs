@@ -17,13 +17,13 @@ const THREADS: usize = 32;
 /// How often something happens to the daemon.
 const EVENTS: usize = 100;
 
-/// After so many clients that waited in vain, no more are sent: the others would, too.
+/// After this many clients that waited in vain, no more are started: they would wait in vain, too.
 const MOST_TIME_OUTS: usize = 100;
 
 /// How much memory may grow, in kB.
 const MOST_GROWTH: u64 = 32 * 1024;
 
-/// A client that has been played.
+/// A client that has finished.
 struct Record {
     number: usize,
     kind: Kind,
@@ -32,7 +32,7 @@ struct Record {
     is_touched: bool,
 }
 
-/// What clients and the daemon's master share.
+/// What the clients and the thread that controls the daemon share.
 struct Field<'a> {
     place: &'a Place,
     clients: usize,
@@ -40,7 +40,7 @@ struct Field<'a> {
     started: AtomicUsize,
     /// Odd while the daemon is being killed.
     kills: AtomicUsize,
-    /// Held by clients for whom the daemon connects to itself; a restart waits for them.
+    /// Held by clients for which the daemon connects to itself. A restart waits for them.
     comes_back: RwLock<()>,
     time_outs: AtomicUsize,
     has_failed: AtomicBool,
@@ -86,7 +86,8 @@ pub fn run(clients: usize, seed: u64, tally: &mut Tally) {
     tally.lost("pid files left", usize::from(daemon.pid_file().exists()));
 }
 
-/// A few clients of each kind, so that the daemon has what it keeps. Their numbers are beyond those that count.
+/// Runs a few clients of each kind, so that the daemon has allocated what it keeps. Their numbers are beyond
+/// those that count.
 fn warm_up(place: &Place, first: usize) {
     let mut random = Random(0);
     for (number, (kind, ..)) in KINDS.iter().cycle().take(10 * KINDS.len()).enumerate() {
@@ -95,7 +96,7 @@ fn warm_up(place: &Place, first: usize) {
 }
 
 impl Field<'_> {
-    /// Plays one client after another until there are none left.
+    /// Runs one client after another until there are none left.
     fn clients(&self) -> Vec<Record> {
         let mut records = Vec::new();
         loop {
@@ -114,8 +115,8 @@ impl Field<'_> {
         }
     }
 
-    /// Does something to the daemon each time that so many clients have come. Restarts and kills end half-way:
-    /// one process is to serve the other half.
+    /// Does something to the daemon each time that this many clients have started. Restarts and kills happen
+    /// half-way, so that one process serves the other half.
     fn disturb(&self, daemon: &mut Daemon, done: &mut Done) {
         let _stop = StopOnPanic(&self.has_failed);
         for event in 1..EVENTS {
@@ -142,7 +143,7 @@ impl Field<'_> {
         self.has_failed.load(SeqCst) || self.time_outs.load(SeqCst) >= MOST_TIME_OUTS
     }
 
-    /// Waits until so many clients have started.
+    /// Waits until this many clients have started.
     fn wait_for(&self, clients: usize, daemon: &Daemon) {
         while self.started.load(SeqCst) < clients && !self.is_over() {
             daemon.assert_running();
@@ -157,8 +158,8 @@ impl Field<'_> {
         *daemon = self.place.start(self.place.command(&[]));
     }
 
-    /// Lines of clients that were served before must be in the log by then: a kill takes what waits to be
-    /// written. So a client's line is waited for that comes after them.
+    /// Log lines of clients that were served before must have been written by then: a kill loses lines that
+    /// wait to be written. So this waits for the line of a later client.
     fn kill(&self, daemon: &mut Daemon, done: &mut Done) {
         self.kills.fetch_add(1, SeqCst);
         done.kills += 1;
@@ -175,7 +176,7 @@ impl Field<'_> {
     }
 }
 
-/// Lets the clients end when the daemon's master panics.
+/// Lets the clients end if the thread that controls the daemon panics.
 struct StopOnPanic<'a>(&'a AtomicBool);
 
 impl Drop for StopOnPanic<'_> {
@@ -212,9 +213,9 @@ fn tally_clients(records: &[Record], tally: &mut Tally) {
     }
 }
 
-/// Whether a kill explains it: a reset, or on a Unix socket, which has none, an early end. Also an end without a
-/// byte: on a socket that was handed over, a kill may come between accept(2) and the SO_LINGER that makes it a
-/// reset, and a proxy whose fetch was cut closes like that.
+/// Whether a kill explains it: a reset or, on a Unix socket, which has no resets, an early end. Also an end
+/// without a byte: on an inherited socket, a kill may come between accept(2) and the SO_LINGER that makes it
+/// a reset; and a proxy whose fetch was cut closes in that way.
 fn is_excused(record: &Record) -> bool {
     let is_cut = match record.outcome {
         Outcome::Reset | Outcome::Empty => true,

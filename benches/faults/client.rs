@@ -10,10 +10,10 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, UdpSocket};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-/// How long an answer to a datagram is waited for: there may be none.
+/// How long to wait for the answer to a datagram, which may not come.
 const ANSWER_WAIT: Duration = Duration::from_millis(200);
 
-/// How a client fared.
+/// What happened to a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Outcome {
     Fine,
@@ -29,18 +29,18 @@ pub enum Outcome {
     Failed,
 }
 
-/// The address of a client, which no other has.
+/// The address of a client. No other client has the same one.
 pub fn address_of(number: usize) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 64, 0, 0)) + u32::try_from(number).unwrap())
 }
 
-/// The client that has this address.
+/// The client with this address.
 pub fn number_of(address: Ipv4Addr) -> Option<usize> {
     let first = u32::from(Ipv4Addr::new(127, 64, 0, 0));
     u32::from(address).checked_sub(first).map(|number| number as usize)
 }
 
-/// Plays one client to its end.
+/// Runs one client to its end.
 pub fn play(kind: Kind, number: usize, random: &mut Random, addresses: &Addresses) -> Outcome {
     let played = match kind {
         Kind::Unix => over_unix(addresses),
@@ -162,7 +162,7 @@ fn over_unix(addresses: &Addresses) -> io::Result<Outcome> {
     reads_all_of(&mut stream, POEM)
 }
 
-/// No answer is fine; one that comes is the beginning of the poem.
+/// No answer is fine. If there is one, it is the beginning of the poem.
 fn asks_for_a_quote(number: usize, addresses: &Addresses) -> io::Result<Outcome> {
     let socket = UdpSocket::bind((address_of(number), 0))?;
     socket.set_read_timeout(Some(ANSWER_WAIT))?;

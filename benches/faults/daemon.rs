@@ -1,4 +1,5 @@
-//! The daemon, and the sockets that it is lent: they outlive it, so that clients wait in their queues meanwhile.
+//! The daemon, and the sockets that are passed to it. They outlive it, so that clients wait in their queues
+//! meanwhile.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs as the shell that it is run from")]
 
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Beyond the descriptors that the daemon is handed.
+/// Numbers beyond the descriptors that are passed to the daemon.
 const FIRST_OF_OURS: RawFd = 100;
 
 /// How many clients may wait in each queue.
@@ -31,7 +32,7 @@ const PROTOCOLS: [(&str, &str); 5] = [
     ("proxy", "protocol = \"proxy\"\nupstream = \"127.0.0.1:{FAST}\"\nttl = 1"),
 ];
 
-/// Where clients go.
+/// Where clients connect.
 pub struct Addresses {
     tcp: Vec<SocketAddr>,
     quote: SocketAddr,
@@ -51,7 +52,7 @@ impl Addresses {
     }
 }
 
-/// A directory with an application in it, and sockets for the daemons that run it, one after another.
+/// A directory with an application, and sockets for the daemons that run it, one after another.
 pub struct Place {
     directory: TempDir,
     sockets: Vec<OwnedFd>,
@@ -117,19 +118,20 @@ impl Place {
         let sockets: Vec<RawFd> = self.sockets.iter().map(AsRawFd::as_raw_fd).collect();
         let lend = move || {
             for (number, socket) in (3..).zip(&sockets) {
-                // SAFETY: in the child, whose own descriptors of these numbers are replaced before it execs.
+                // SAFETY: in the child, whose own descriptors with these numbers are replaced before it
+                // execs.
                 if unsafe { libc::dup2(*socket, number) } == -1 {
                     return Err(std::io::Error::last_os_error());
                 }
             }
             Ok(())
         };
-        // SAFETY: between fork and exec it makes system calls only; it neither allocates nor takes a lock.
+        // SAFETY: between fork and exec this only makes system calls; it neither allocates nor takes a lock.
         unsafe { command.pre_exec(lend) };
         command
     }
 
-    /// Starts the daemon and waits until it serves.
+    /// Starts the daemon and waits until it is ready.
     pub fn start(&self, mut command: Command) -> Daemon {
         let words = self.path("stderr");
         command.stdout(Stdio::null()).stderr(File::create(&words).unwrap());
@@ -142,9 +144,9 @@ impl Place {
     }
 }
 
-/// The same socket with a number that is not to be given to the daemon.
+/// The same socket with a number that is not passed to the daemon.
 fn out_of_the_way(socket: OwnedFd) -> OwnedFd {
-    // SAFETY: a plain system call; the descriptor that it returns is new, and nobody else's.
+    // SAFETY: a plain system call. The descriptor that it returns is new, and nothing else uses it.
     unsafe {
         let moved = libc::fcntl(socket.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST_OF_OURS);
         assert!(moved >= FIRST_OF_OURS, "{}", std::io::Error::last_os_error());
@@ -152,13 +154,13 @@ fn out_of_the_way(socket: OwnedFd) -> OwnedFd {
     }
 }
 
-/// Makes the queue of a listening socket longer. A datagram socket has none, and is left as it is.
+/// Makes the backlog of a listening socket longer. A datagram socket has none, and stays as it is.
 fn queue_many(socket: &OwnedFd) {
     // SAFETY: a plain system call on a descriptor that is open.
     unsafe { libc::listen(socket.as_raw_fd(), BACKLOG) };
 }
 
-/// A daemon that runs.
+/// A running daemon.
 pub struct Daemon {
     pub pid: Pid,
     pid_file: PathBuf,
@@ -180,7 +182,7 @@ impl Daemon {
         &self.pid_file
     }
 
-    /// Ends it with a signal, and says with which status it ended; `None` if a signal has ended it.
+    /// Ends it with a signal, and returns its exit status; `None` if it was killed by a signal.
     pub fn end(&self, signal: Signal) -> Option<i32> {
         self.signal(signal);
         let mut status = WaitStatus::StillAlive;

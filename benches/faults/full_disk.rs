@@ -1,4 +1,4 @@
-//! A full disk for a while: as many lines are missing as the daemon says it has lost.
+//! A disk that is full for a while: the number of missing lines has to be the one that the daemon reports.
 
 use crate::client::{Outcome, play};
 use crate::daemon::Place;
@@ -16,10 +16,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// How many clients come before the disk is full, while it is, and after.
+/// How many clients connect before the disk is full, while it is, and after.
 const CLIENTS: usize = 2000;
 
-/// Of the disk. All lines would fit, and the log is not rotated.
+/// The size of the disk. All lines would fit, and the log is not rotated.
 const SIZE: &str = "size=900k";
 
 pub fn run(tally: &mut Tally) {
@@ -33,7 +33,7 @@ pub fn run(tally: &mut Tally) {
     on_a_small_disk(&mut command, disk.clone());
     let daemon = place.start(command);
     let inside = File::open(format!("/proc/{}/root{}", daemon.pid, disk.display())).unwrap();
-    // The disk exists as long as somebody has it open.
+    // The disk exists as long as it is open.
     let log = format!("/proc/self/fd/{}", inside.as_raw_fd());
     let mut cut = fetch(&place, 0);
     let ballast = Path::new(&log).join("ballast");
@@ -52,7 +52,7 @@ pub fn run(tally: &mut Tally) {
     tally.lost("status of that daemon other than 0", usize::from(status != Some(0)));
 }
 
-/// Lets the program, and nobody else, see a small disk in this directory.
+/// Gives the program, and no other, a small disk in this directory.
 fn on_a_small_disk(command: &mut Command, directory: PathBuf) {
     let set_up = move || {
         let (nothing, no_options) = (None::<&str>, None::<&str>);
@@ -61,18 +61,18 @@ fn on_a_small_disk(command: &mut Command, directory: PathBuf) {
         mount(nothing, &directory, Some("tmpfs"), MsFlags::empty(), Some(SIZE))?;
         Ok(())
     };
-    // SAFETY: between fork and exec it makes system calls only; short names are copied to the stack.
+    // SAFETY: between fork and exec this only makes system calls; short names are copied to the stack.
     unsafe { command.pre_exec(set_up) };
 }
 
-/// How many clients did not get the whole poem.
+/// How many clients have not received the whole poem.
 fn fetch(place: &Place, first: usize) -> usize {
     let outcomes = (first..first + CLIENTS)
         .map(|number| play(Kind::Fetch, number, &mut Random(0), &place.addresses));
     outcomes.filter(|outcome| *outcome != Outcome::Fine).count()
 }
 
-/// Writes until there is no room left.
+/// Writes until there is no space left.
 fn fill(path: &Path) {
     let mut file = File::create(path).unwrap();
     for size in [4096, 1] {

@@ -53,14 +53,14 @@ impl Kind {
         matches!(self, Fetch | Junk | HalfClose | SlowReader | SlowPoem | Proxy)
     }
 
-    /// Whether the daemon itself connects to its own listener for such a client. At a stop, that connection
-    /// would wait for the next process, and the stop for it.
+    /// Whether the daemon connects to its own listener for such a client. At a stop, that connection would
+    /// wait for the next process, and the stop would wait for the connection.
     pub fn comes_back(self) -> bool {
         matches!(self, Self::Forward | Self::Proxy)
     }
 }
 
-/// SplitMix64: the same numbers for the same seed.
+/// SplitMix64: the same seed gives the same numbers.
 pub struct Random(pub u64);
 
 impl Random {

@@ -5,14 +5,14 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
-/// What a log says.
+/// The content of a log.
 pub struct Lines {
     /// How many lines each client has about its poem, by its number.
     pub of_clients: Vec<u8>,
     pub panics: usize,
     pub files: usize,
     pub total: usize,
-    /// The sum of what the daemon says it has lost.
+    /// The sum of the lines that the daemon reports as lost.
     pub reported_lost: usize,
 }
 

@@ -4,8 +4,8 @@
 //!     cargo bench --bench faults
 //!     cargo bench --bench faults -- --clients 100000 --seed 7
 //!
-//! Everything is on loopback. Only processes that were started here are ended, by their pids. Each client has an
-//! address of its own in 127.0.0.0/8, by which its log line is found. The full disk needs root.
+//! Everything is on loopback. Only processes that were started here are ended, by their pids. Each client has
+//! its own address in 127.0.0.0/8, by which its log line is found. The full disk needs root.
 
 #[path = "../arena/mod.rs"]
 mod arena;
@@ -24,13 +24,13 @@ use std::time::Instant;
 use tally::Tally;
 
 const CLIENTS: usize = 1_000_000;
-/// As many addresses as there are for them.
+/// As many as there are addresses for them.
 const MOST_CLIENTS: usize = 10_000_000;
 
 const SEED: u64 = 20_261_124;
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    // `cargo test --all-targets` starts this program, too, but should not wait for it.
     if !std::env::args().any(|arg| arg == "--bench") {
         println!("a benchmark: cargo bench --bench faults");
         return ExitCode::SUCCESS;
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     if tally.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The number behind an option of the command line.
+/// The number after an option of the command line.
 fn option<T: std::str::FromStr>(name: &str, default: T) -> T {
     let mut args = std::env::args().skip_while(|arg| arg != name).skip(1);
     let Some(text) = args.next() else { return default };

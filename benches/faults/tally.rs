@@ -12,7 +12,7 @@ impl Tally {
         self.sent.push((what.into(), count));
     }
 
-    /// Something of which there should be none.
+    /// Counts something that should not happen.
     pub fn lost(&mut self, what: impl Into<String>, count: usize) {
         self.lost.push((what.into(), count));
     }

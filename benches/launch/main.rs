@@ -1,9 +1,10 @@
-//! What a daemon costs before it serves anybody, beside nginx and twistd.
+//! What a daemon costs before it serves a client, compared with nginx and twistd.
 //!
 //!     cargo bench --bench launch
 //!
-//! nginx with its stream module and twistd are looked for in PATH, twistd also in $TWISTD. What is not found
-//! is left out. No other program should be busy meanwhile: the load average is printed for that reason.
+//! nginx with its stream module and twistd are looked for in PATH, twistd also in $TWISTD. Programs that are
+//! not found are left out. No other program should be busy meanwhile, which is why the load average is
+//! printed.
 
 #[path = "../arena/mod.rs"]
 mod arena;
@@ -14,18 +15,18 @@ use arena::processes::Children;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How often everybody is launched and stopped; one more round, the first, is not counted.
+/// How often each program is started and stopped. One more round, the first, is not counted.
 const ROUNDS: usize = 25;
 
-/// Between the first poem and the stop, so that what is stopped is an idle daemon and not one that is still
+/// The pause between the first poem and the stop, so that the daemon is idle when it is stopped, not still
 /// closing a connection.
 const REST: Duration = Duration::from_millis(50);
 
-/// How many launches of each the memory is measured in; it hardly varies.
+/// In how many starts of each program memory is measured. It hardly varies.
 const WEIGHINGS: usize = 5;
 
 fn main() {
-    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    // `cargo test --all-targets` starts this program, too, but should not wait for it.
     if !std::env::args().any(|arg| arg == "--bench") {
         return println!("a benchmark: cargo bench --bench launch");
     }
@@ -39,7 +40,7 @@ fn main() {
     println!("\nload average afterwards: {}", figures::load_average());
 }
 
-/// Everybody in turn, so that what slows the machine down for a while slows everybody down.
+/// Each program in turn, so that what slows the machine down for a while affects all of them.
 fn launch_and_stop(contenders: &[Contender]) {
     let mut times: Vec<[Vec<Duration>; 3]> = vec![Default::default(); contenders.len()];
     for round in 0..=ROUNDS {

@@ -1,4 +1,4 @@
-//! What an application of many services costs before it serves anybody.
+//! What an application with many services costs before it serves a client.
 
 use crate::arena::contenders::{Contender, free_ports};
 use crate::arena::figures::Summary;
@@ -8,16 +8,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// How many poems there are; a tenth as many listeners serve one of them each.
+/// The numbers of poems. There is one listener for every ten poems.
 const POEMS: [usize; 4] = [10, 100, 1_000, 10_000];
 
-/// How often each is launched and stopped; one more round, the first, is not counted.
+/// How often each is started and stopped. One more round, the first, is not counted.
 const ROUNDS: usize = 5;
 
-/// Bytes; more of them would be the poem's memory and not the service's.
+/// The size of a poem in bytes. With larger ones, the memory of poems would be measured, not that of
+/// services.
 const POEM_SIZE: usize = 1024;
 
-/// Between the last poem and the weighing, so that no connection is being closed.
+/// The pause between the last poem and the measurement of memory, so that no connection is being closed.
 const REST: Duration = Duration::from_millis(50);
 
 pub fn growth() {
@@ -36,8 +37,8 @@ pub fn growth() {
     print(&applications, &rounds);
 }
 
-/// An application of so many poems, each in a file of its own, and listeners, each with an address of its
-/// own and one port for all.
+/// An application with this many poems, each in its own file, and listeners, each with its own address and
+/// all with the same port.
 struct Application {
     contender: Contender,
     poems: usize,
@@ -46,7 +47,7 @@ struct Application {
     last_poem: Vec<u8>,
 }
 
-/// One launch.
+/// One start.
 struct Round {
     ready: Duration,
     memory: Memory,
@@ -97,12 +98,12 @@ impl Application {
     }
 }
 
-/// Lines with its number, different from any other poem's.
+/// Lines with the poem's number, so that no two poems are equal.
 fn poem(number: usize) -> Vec<u8> {
     format!("{number:07}\n").repeat(POEM_SIZE / 8).into_bytes()
 }
 
-/// From 127.1.0.1 on.
+/// Addresses from 127.1.0.1 on.
 fn interface(number: usize) -> Ipv4Addr {
     Ipv4Addr::from_bits(Ipv4Addr::new(127, 1, 0, 1).to_bits() + number as u32)
 }

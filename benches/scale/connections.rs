@@ -1,4 +1,4 @@
-//! What it costs to hold many connections open, and how a fresh client fares meanwhile.
+//! What it costs to keep many connections open, and how fast a new client is served meanwhile.
 
 use crate::arena::contenders::{Contender, POEM, free_ports};
 use crate::arena::figures::Summary;
@@ -14,14 +14,14 @@ const CONNECTIONS: [usize; 5] = [10, 100, 1_000, 10_000, 20_000];
 
 const LARGE: usize = 4 << 20;
 
-/// The kernel's memory for fewer connections than these does not stand out of what else it does.
+/// With fewer connections, their kernel memory can't be told from the rest of the kernel's memory.
 const FEW: usize = 1_000;
 
 /// How often the small poem is fetched, each time by a new client.
 const FETCHES: usize = 200;
 
-/// Descriptors that are left for what is not a held connection: the daemon's own and those it keeps to spare,
-/// and fetches that are being closed.
+/// Descriptors for everything but the open connections: the daemon's own and its reserve, and fetches that
+/// are being closed.
 const SPARE: usize = 250;
 
 pub fn growth() {
@@ -44,8 +44,8 @@ pub fn growth() {
     print_idle(&idle);
 }
 
-/// A daemon with one listener for those who hold their connections, and one for those who fetch a small poem
-/// meanwhile.
+/// A daemon with one listener for clients that keep their connections open, and one for clients that fetch a
+/// small poem meanwhile.
 fn launch(crowded: &str) -> (Contender, Daemon, SocketAddr) {
     let [port, quick] = free_ports();
     let contender = Contender::new("poetryd", "poetryd.pid", port);
@@ -70,13 +70,13 @@ fn large_poem() -> Vec<u8> {
     (0..LARGE / 8).flat_map(|n| format!("{n:07}\n").into_bytes()).collect()
 }
 
-/// So many clients do not read the large poem.
+/// This many clients do not read the large poem.
 struct Unread {
     connections: usize,
     connecting: Duration,
     before: Weights,
     during: Weights,
-    /// Of the clients' sockets, in bytes.
+    /// The memory of the clients' sockets, in bytes.
     at_clients: u64,
     after: Weights,
     descriptors: [usize; 2],
@@ -86,7 +86,7 @@ struct Unread {
 
 impl Unread {
     fn measure(connections: usize) -> Self {
-        // Nobody is to be dropped for not reading while the memory is measured.
+        // No client may be dropped for not reading while memory is measured.
         let crowded = "protocol = \"fast\"\npoem = \"large\"\nwrite-timeout = 600\n";
         let (_contender, daemon, quick) = launch(crowded);
         let large = large_poem();
@@ -129,14 +129,14 @@ impl Unread {
         bytes / self.connections as f64
     }
 
-    /// What a connection adds to a kind of memory.
+    /// How much one connection adds to a kind of memory.
     fn growth(&self, of: fn(&Weights) -> u64) -> f64 {
         self.each(of(&self.during) as f64 - of(&self.before) as f64)
     }
 }
 
-/// How much more anonymous memory the daemon has with so many clients who are served slowly, in bytes. They
-/// have got the first bytes, and the next ones would come in an hour.
+/// How much the daemon's anonymous memory grows with this many clients that are served slowly, in bytes. They
+/// have received the first bytes, and the next ones would come in an hour.
 fn idle(connections: usize) -> u64 {
     let crowded = "protocol = \"slow\"\npoem = \"small\"\nnum-bytes = 10\ndelay = 3600\n\
                    [daemon]\nstop-timeout = 0.1\n";
@@ -154,7 +154,7 @@ fn idle(connections: usize) -> u64 {
     during.anonymous - before.anonymous
 }
 
-/// One after the other: from connecting until the end of the poem has come.
+/// One after the other, each from the connect to the end of the poem.
 fn fetches(server: SocketAddr) -> Vec<Duration> {
     let fetch_small = |_| {
         let start = Instant::now();

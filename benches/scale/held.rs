@@ -1,4 +1,4 @@
-//! Connections that clients hold open without reading.
+//! Connections that clients keep open without reading.
 
 use crate::arena::processes::LIMIT;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -6,25 +6,26 @@ use socket2::{Domain, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 
-/// What a client asks for as its receive buffer; the kernel doubles it. So nearly everything that the kernel
-/// holds of a poem, the server's side holds.
+/// The receive buffer that a client asks for; the kernel doubles it. So nearly all memory that the kernel
+/// uses for a poem is on the server's side.
 const RECEIVE_BUFFER: usize = 4096;
 
-/// How many clients connect before the daemon must have sent something to each of them: fewer than its
-/// backlog, so that none has to try again.
+/// How many clients connect before the daemon must have sent something to each of them. This is less than its
+/// backlog, so that no client has to try again.
 const WAVE: usize = 500;
 
-/// The clients connect from so many addresses in turn, each of which has ports of its own.
+/// The clients connect from this many addresses in turn, each of which has its own ports.
 const SOURCES: usize = 16;
 
-/// As many descriptors as this process may have, and a daemon that it starts: the soft limit is raised.
+/// Raises the soft limit, so that this process and a daemon that it starts may have as many descriptors as
+/// possible.
 pub fn descriptors() -> usize {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
     usize::try_from(hard).unwrap_or(usize::MAX)
 }
 
-/// So many connections, each of which has been sent something.
+/// This many connections. Something has been sent to each of them.
 pub fn connect_all(server: SocketAddr, number: usize) -> Vec<TcpStream> {
     let mut clients: Vec<TcpStream> = Vec::with_capacity(number);
     while clients.len() < number {
@@ -47,7 +48,7 @@ fn connect(server: SocketAddr, number: usize) -> TcpStream {
     socket.into()
 }
 
-/// What the kernel has set aside for what these sockets have received.
+/// The memory that the kernel has allocated for what these sockets have received.
 pub fn received_memory(clients: &[TcpStream]) -> u64 {
     clients.iter().map(received_memory_of).sum()
 }

@@ -6,13 +6,13 @@ use crate::readers::LargePoem;
 use crate::servers::{Maker, Server, Turn, find};
 use tempfile::TempDir;
 
-/// How often everybody has a turn; one more, the first, is not counted.
+/// The number of rounds. One more, the first, is not counted.
 const ROUNDS: usize = 5;
 
-/// In each turn.
+/// The number of poems in each round.
 const BYTES: usize = 1 << 30;
 
-/// Between how many clients they are divided.
+/// The number of clients that fetch them.
 const CLIENTS: [usize; 2] = [1, 64];
 
 pub fn throughput() {
@@ -37,7 +37,7 @@ pub fn throughput() {
     );
 }
 
-/// Everybody in turn, so that what slows the machine down for a while slows everybody down.
+/// Each server in turn, so that what slows the machine down for a while affects all of them.
 fn measure(poem: &LargePoem, clients: usize, makers: &[Maker], cores: &Cores) {
     let servers = Server::launch_all(makers, poem, cores);
     let mut turns: Vec<Vec<Turn>> = servers.iter().map(|_| Vec::new()).collect();
@@ -59,7 +59,7 @@ struct Figures {
     speed: Summary,
     /// Seconds per GB.
     cpu: Summary,
-    /// Of the client's core, 0 to 1.
+    /// The load of the clients' core, from 0 to 1.
     client: Summary,
 }
 

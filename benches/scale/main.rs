@@ -1,11 +1,11 @@
-//! How poetryd grows: with the size of a poem, with the number of services, with the number of connections.
+//! How poetryd scales: with the size of a poem, the number of services and the number of connections.
 //!
 //!     cargo bench --bench scale
 //!
-//! nginx and socat, which serve the same large poems, are looked for in PATH. What is not found is left out.
-//! It needs 4 GB of memory, 1.1 GB in the directory for temporary files and 1,100 descriptors; with fewer
-//! than 20,250 (ulimit -Hn) it holds as many connections as it can. No other program should be busy
-//! meanwhile: the load average is printed for that reason.
+//! nginx and socat, which serve the same large poems, are looked for in PATH. Programs that are not found are
+//! left out. The benchmark needs 4 GB of memory, 1.1 GB in the directory for temporary files and 1,100
+//! descriptors. With fewer than 20,250 descriptors (ulimit -Hn), it opens as many connections as it can. No
+//! other program should be busy meanwhile, which is why the load average is printed.
 
 mod applications;
 #[path = "../arena/mod.rs"]
@@ -21,7 +21,7 @@ use arena::figures::{self, machine};
 use arena::processes::Children;
 
 fn main() {
-    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    // `cargo test --all-targets` starts this program, too, but should not wait for it.
     if !std::env::args().any(|arg| arg == "--bench") {
         return println!("a benchmark: cargo bench --bench scale");
     }

@@ -8,10 +8,10 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How much a client takes at one go, into a buffer that all clients have together.
+/// How much a client reads at a time, into a buffer that all clients share.
 const BUFFER: usize = 256 * 1024;
 
-/// How many bytes at the beginning and at the end of a poem are compared; of the rest only the number counts.
+/// How many bytes at the beginning and at the end of a poem are compared. The rest is only counted.
 const ENDS: usize = 4096;
 
 /// The length of a line, which is its number.
@@ -36,7 +36,7 @@ impl LargePoem {
         Self { file, size, first, last }
     }
 
-    /// Of bytes that have come from `at` on.
+    /// Compares bytes that were received at position `at`.
     fn has(&self, at: usize, bytes: &[u8]) -> bool {
         let end = at + bytes.len();
         let at_end = self.size - ENDS;
@@ -58,15 +58,15 @@ fn write_lines(file: &Path, numbers: std::ops::Range<usize>) {
 pub struct Source<'a> {
     pub name: &'a str,
     pub address: SocketAddr,
-    /// What is sent to it first; it then answers with a header. `None`: it sends the poem by itself.
+    /// The request. The server answers with a header. `None`: it sends the poem without a request.
     pub request: Option<&'a [u8]>,
 }
 
-/// So many clients at once fetch the poem. Returns the time from the first connection until all clients had
-/// been told the end.
+/// This many clients fetch the poem at the same time. Returns the time from the first connection until the
+/// last client has received the end.
 ///
 /// # Panics
-/// If one does not get the whole poem, orderly closed, within [`LIMIT`].
+/// If a client does not get the whole poem, closed normally, within [`LIMIT`].
 pub fn fetch(source: &Source, clients: usize, poem: &LargePoem) -> Duration {
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
     let mut buffer = vec![0; BUFFER];
@@ -94,7 +94,7 @@ pub fn fetch(source: &Source, clients: usize, poem: &LargePoem) -> Duration {
 
 struct Client {
     stream: TcpStream,
-    /// As much of it as has come; `None` when it is complete.
+    /// The part of the header that has been received; `None` when it is complete.
     header: Option<Vec<u8>>,
     /// Bytes of the poem.
     received: usize,
@@ -110,7 +110,7 @@ impl Client {
         Self { stream, header: source.request.map(|_| Vec::new()), received: 0 }
     }
 
-    /// Takes what is there, once. Whether that was the end.
+    /// Reads once. Returns whether that was the end.
     fn reads_to_the_end(&mut self, name: &str, poem: &LargePoem, buffer: &mut [u8]) -> bool {
         match self.stream.read(buffer) {
             Ok(0) => {

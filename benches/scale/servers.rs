@@ -1,4 +1,4 @@
-//! Who serves large poems: poetryd, nginx from its file with sendfile(2), socat from its file.
+//! The servers of large poems: poetryd, nginx from a file with sendfile(2), socat from a file.
 
 use crate::arena::contenders::{Contender, free_ports, version};
 use crate::arena::cores::Cores;
@@ -11,14 +11,15 @@ use std::fs;
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// Where nginx would write what it receives from others, which here is nothing.
+/// Where nginx would store what it receives, which is nothing here.
 const TEMPORARY: &str = "client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; \
                          uwsgi_temp_path t; scgi_temp_path t;";
 
-/// Makes a contender that serves a poem on a port.
+/// Makes a server of a poem on a port.
 pub type Maker = fn(u16, &LargePoem) -> Contender;
 
-/// Whoever is on this machine, poetryd first. A line about each, also about those that are not.
+/// The servers that are installed on this machine, poetryd first. Prints a line about each, including those
+/// that are not.
 pub fn find() -> Vec<Maker> {
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
     let mut found: Vec<Maker> = vec![poetryd];
@@ -35,16 +36,16 @@ pub fn find() -> Vec<Maker> {
     found
 }
 
-/// A contender that runs.
+/// A running server.
 pub struct Server {
     daemon: Daemon,
     request: Option<String>,
-    /// How many processes it is when it serves nobody.
+    /// The number of its processes when it is idle.
     processes: usize,
     _contender: Contender,
 }
 
-/// One turn of a server.
+/// One round of a server.
 pub struct Turn {
     pub wall: Duration,
     /// Of the server.
@@ -93,8 +94,8 @@ impl Server {
         Turn { wall, cpu: self.cpu_time() - cpu, client_cpu }
     }
 
-    /// When it is at rest again. To that of living processes, what its children had needed that have ended
-    /// is added, which the kernel tells in hundredths of a second.
+    /// When it is idle again. The time of running processes is added to that of its children that have ended,
+    /// which the kernel counts in hundredths of a second.
     fn cpu_time(&self) -> Duration {
         until("the end of children", || descendants(self.daemon.pid).len() == self.processes);
         self.daemon.settled_cpu_time() + of_ended_children(self.daemon.pid)
@@ -132,7 +133,7 @@ fn nginx(port: u16, poem: &LargePoem) -> Contender {
     let contender = Contender::new("nginx", "nginx.pid", port);
     let prefix = contender.path("").display().to_string();
     let root = poem.file.parent().unwrap().display();
-    // Started by root, its worker would otherwise become a user who must not look into this directory.
+    // When started by root, its worker would otherwise run as a user that may not read this directory.
     let user = if geteuid().is_root() { "user root;\n" } else { "" };
     contender.write(
         "nginx.conf",
@@ -147,8 +148,8 @@ fn nginx(port: u16, poem: &LargePoem) -> Contender {
     contender.runs(&["nginx", "-p", &prefix, "-c", &configuration, "-e", "nginx.log"])
 }
 
-/// A process for each client, each of which opens the file anew. Its buffer is the default one, 8192 bytes;
-/// its backlog of 5 is made large enough for all clients at once, who would otherwise have to try again.
+/// A process for each client, each of which opens the file. Its buffer has the default size, 8192 bytes. Its
+/// backlog of 5 is increased for all clients, which would otherwise have to try again.
 fn socat(port: u16, poem: &LargePoem) -> Contender {
     let listen = format!("TCP-LISTEN:{port},fork,reuseaddr,bind=127.0.0.1,backlog=128");
     let file = format!("OPEN:{},rdonly", poem.file.display());

@@ -1,4 +1,4 @@
-//! What connections weigh: in the daemon's memory, and in the kernel's.
+//! The memory of connections: in the daemon, and in the kernel.
 
 use crate::arena::figures::kilobytes;
 use crate::arena::processes::{Daemon, until};
@@ -6,7 +6,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Between two looks at memory that has stopped to change when they are the same.
+/// The pause between two measurements of memory. When both are the same, it has stopped changing.
 const SETTLING: Duration = Duration::from_millis(500);
 
 /// In bytes.
@@ -29,8 +29,8 @@ impl Weights {
         }
     }
 
-    /// When the daemon's own memory does not change any more, and the kernel's by no more than other programs
-    /// on this machine may be the reason for.
+    /// Memory when the daemon's part no longer changes, and the kernel's part changes by no more than other
+    /// programs on this machine may cause.
     pub fn settled(daemon: &Daemon) -> Self {
         let mut last = Self::of(daemon);
         until("memory that does not change", || {
@@ -45,16 +45,16 @@ impl Weights {
     }
 }
 
-/// From how many bytes in buffers on TCP saves memory, and from how many on it has none: the second and the
-/// third number of tcp_mem in tcp(7).
+/// The number of bytes in buffers above which TCP saves memory, and the one above which it has none: the
+/// second and the third number of tcp_mem in tcp(7).
 pub fn tcp_limits() -> (u64, u64) {
     let text = fs::read_to_string("/proc/sys/net/ipv4/tcp_mem").unwrap();
     let pages: Vec<u64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
     (pages[1] * page_size(), pages[2] * page_size())
 }
 
-/// How often TCP began to save memory since this machine was started: TCPMemoryPressures in /proc/net/netstat,
-/// where a line of names is followed by one of numbers.
+/// How often TCP has begun to save memory since the machine was started: TCPMemoryPressures in
+/// /proc/net/netstat, where a line of names is followed by a line of numbers.
 pub fn tcp_pressures() -> u64 {
     let text = fs::read_to_string("/proc/net/netstat").unwrap();
     let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));

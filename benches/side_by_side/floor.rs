@@ -1,4 +1,4 @@
-//! The floor: a server in C that does nothing but what has to be done, compiled on the spot.
+//! The minimum: a server in C that does only what is necessary. It is compiled when the benchmark runs.
 
 use crate::arena::contenders::{Contender, POEM};
 

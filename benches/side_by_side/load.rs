@@ -1,4 +1,5 @@
-//! The load: a closed loop of clients in one thread, each of which fetches a whole poem and checks it.
+//! The load: a fixed number of clients in one thread, each of which fetches a whole poem, checks it, and
+//! starts again.
 
 use crate::arena::contenders::POEM;
 use crate::arena::processes::Daemon;
@@ -13,14 +14,14 @@ use std::time::Instant;
 /// How many clients there are at any time.
 pub const CLIENTS: usize = 64;
 
-/// The clients connect from so many addresses in turn, each of which has ports of its own: whoever closes
-/// first keeps a port occupied for a minute.
+/// The clients connect from this many addresses in turn, each of which has its own ports: the side that
+/// closes first keeps a port in use for a minute.
 const SOURCES: usize = 64;
 
-/// Fetches so many poems, one after the other with each of the clients.
+/// Fetches this many poems, one after the other with each of the clients.
 ///
 /// # Panics
-/// If a poem does not come whole, unchanged and orderly closed, or if it is `deadline`.
+/// If a poem is not complete and unchanged, or its connection not closed normally, or if it is `deadline`.
 pub fn fetch(daemon: &Daemon, poems: usize, deadline: Instant) {
     let name = daemon.name;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC).unwrap();
@@ -94,7 +95,7 @@ impl Client {
     }
 }
 
-/// Lets `connect` choose the port, which can take one that is in use towards another server; `bind` can't.
+/// Lets `connect` choose the port. It can choose one that is in use for another server; `bind` can't.
 fn choose_port_late(socket: &Socket) {
     let yes: libc::c_int = 1;
     let (fd, pointer) = (socket.as_raw_fd(), (&raw const yes).cast());

@@ -1,11 +1,12 @@
-//! What a poem costs a server, in processor time: poetryd beside others that serve the same poem, and with
-//! two workers beside one.
+//! What a poem costs a server, in processor time: poetryd compared with others that serve the same poem, and
+//! poetryd with two workers compared with one.
 //!
 //!     cargo bench --bench side_by_side [-- --plot FILE]
 //!
-//! nginx with its stream module, twistd and a C compiler are looked for in PATH, twistd also in $TWISTD. What
-//! is not found is left out. FILE is a bar chart of the first table, in SVG; a relative name is relative to
-//! the package. No other program should be busy meanwhile: the load average is printed for that reason.
+//! nginx with its stream module, twistd and a C compiler are looked for in PATH, twistd also in $TWISTD.
+//! Programs that are not found are left out. FILE is a bar chart of the first table, in SVG; a relative name
+//! is relative to the package. No other program should be busy meanwhile, which is why the load average is
+//! printed.
 
 #[path = "../arena/mod.rs"]
 mod arena;
@@ -24,14 +25,14 @@ use arena::processes::Children;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Nothing here is expected to take this long.
+/// Nothing here should take this long.
 const LIMIT: Duration = Duration::from_secs(170);
 
-/// poetryd keeps only ten rotated files unless told otherwise; here all lines are counted in the end.
+/// poetryd keeps only ten rotated files by default. Here all lines are counted at the end.
 const KEEP_ALL: &str = "[log]\nkeep = 1000";
 
 fn main() {
-    // `cargo test --all-targets` starts this program too, but does not want to wait for it.
+    // `cargo test --all-targets` starts this program, too, but should not wait for it.
     if !std::env::args().any(|arg| arg == "--bench") {
         return println!("a benchmark: cargo bench --bench side_by_side [-- --plot FILE]");
     }

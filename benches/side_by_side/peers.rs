@@ -1,4 +1,4 @@
-//! poetryd beside others: who they are, and the table.
+//! poetryd compared with other servers: which ones, and the table.
 
 use crate::arena::contenders::{Contender, POEM, free_ports, nginx, poetryd, twistd, version};
 use crate::arena::cores::Cores;
@@ -9,7 +9,7 @@ use crate::subject::Subject;
 use crate::table::{self, Figures};
 use std::time::Instant;
 
-/// Each line of nginx's says what those of the others say.
+/// nginx's log lines contain the same information as those of the others.
 const LOG_FORMAT: &str = "log_format line '$time_iso8601 sending $bytes_sent bytes of poetry to \
                           $remote_addr:$remote_port'; access_log access.log line";
 
@@ -33,7 +33,8 @@ pub fn side_by_side(cores: &Cores, deadline: Instant) -> Vec<Figures> {
     figures
 }
 
-/// Whoever is on this machine, poetryd first. A line about each, also about those that are not.
+/// The servers that are installed on this machine, poetryd first. Prints a line about each, including those
+/// that are not.
 fn launch() -> Vec<Subject> {
     let ports = free_ports::<5>();
     let mut subjects = Vec::new();

@@ -1,4 +1,4 @@
-//! A bar chart of processor time per poem, as SVG. It brings its own background, so that it can stand on a
+//! A bar chart of processor time per poem, as SVG. It has its own background, so that it can be shown on a
 //! light page and on a dark one.
 
 use crate::arena::contenders::POEM;
@@ -23,7 +23,7 @@ const STYLE: &str = "text { font: 13px system-ui, 'DejaVu Sans', sans-serif; fil
                      .bar { fill: #9db2c9 } .first { fill: #e07b39 } \
                      .whisker { stroke: #1f2328; stroke-width: 1.5; fill: none }";
 
-/// The first contender is the one that stands out. `cores`: who ran where.
+/// The first contender is highlighted. `cores`: which cores were used.
 pub fn bars(all: &[Figures], cores: &str) -> String {
     let notes = TOP + all.len() * ROW + 18;
     let height = notes + 16 + MARGIN;

@@ -1,13 +1,13 @@
-//! Everybody in turn, so that what slows the machine down for a while slows everybody down.
+//! Runs each contender in turn, so that what slows the machine down for a while affects all of them.
 
 use crate::subject::Subject;
 use crate::table::Figures;
 use std::time::Instant;
 
-/// How often everybody has a turn; one more, the first, is not counted.
+/// The number of rounds. One more, the first, is not counted.
 pub const ROUNDS: usize = 30;
 
-/// In each turn.
+/// The number of poems in each round.
 pub const POEMS: usize = 5_000;
 
 pub fn rounds(mut subjects: Vec<Subject>, deadline: Instant) -> Vec<Figures> {

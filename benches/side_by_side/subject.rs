@@ -1,4 +1,4 @@
-//! A contender whose daemon runs for the whole measurement, and what it has needed of the processor.
+//! A contender whose daemon runs during the whole measurement, and its processor time.
 
 use crate::arena::contenders::{Contender, POEM};
 use crate::arena::processes::Daemon;
@@ -7,7 +7,7 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// What the log line of a poem contains, whoever writes it.
+/// What the log line of a poem contains, for all contenders.
 const LOGGED: &[u8] = b" bytes of poetry to ";
 
 /// How long it may take until all lines are in the log.
@@ -18,7 +18,7 @@ pub struct Subject {
     daemon: Daemon,
     /// The first of its log files; `None` for one that does not log.
     log: Option<&'static str>,
-    /// At the end of its last turn.
+    /// At the end of its last round.
     cpu_time: Duration,
     fetched: usize,
 }
@@ -35,8 +35,8 @@ impl Subject {
         self.daemon.name
     }
 
-    /// So many poems; says how many nanoseconds of processor time each has cost the server. What it did since
-    /// its last turn is counted in: it may have written a part of its log only then.
+    /// Fetches this many poems. Returns the nanoseconds of processor time that each has cost the server,
+    /// including what it did since its last round: it may have written a part of its log only then.
     pub fn serve(&mut self, poems: usize, deadline: Instant) -> f64 {
         load::fetch(&self.daemon, poems, deadline);
         self.fetched += poems;
@@ -46,7 +46,7 @@ impl Subject {
         spent.as_nanos() as f64 / poems as f64
     }
 
-    /// Stops it, once its log has a line for each poem.
+    /// Stops it when its log has a line for each poem.
     pub fn stop(self) {
         if let Some(log) = self.log {
             self.await_lines(log);

@@ -1,8 +1,8 @@
-//! The figures of everybody, and how they are shown.
+//! The figures of all contenders, as a table.
 
 use crate::arena::figures::Summary;
 
-/// Of one contender.
+/// The figures of one contender.
 pub struct Figures {
     pub name: &'static str,
     /// Of processor time per poem, one number for each round.
@@ -18,13 +18,13 @@ impl Figures {
         Summary::of_numbers(self.nanoseconds.iter().copied())
     }
 
-    /// To those of another, round by round.
+    /// The ratio to those of another one, round by round.
     fn ratio_to(&self, other: &Self) -> Summary {
         Summary::of_numbers(self.nanoseconds.iter().zip(&other.nanoseconds).map(|(a, b)| a / b))
     }
 }
 
-/// The first is the one that is compared with the others.
+/// The first one is compared with the others.
 pub fn print(all: &[Figures]) {
     let first = &all[0];
     println!("  {:<18}{:^27}   {} / it", "", "ns of CPU per poem", first.name);

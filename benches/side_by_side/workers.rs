@@ -1,4 +1,4 @@
-//! What poetryd's workers cost each other.
+//! What poetryd's worker threads cost each other.
 
 use crate::arena::contenders::{Contender, POEM, free_ports, poetryd};
 use crate::arena::cores::Cores;
@@ -7,7 +7,7 @@ use crate::subject::Subject;
 use crate::table;
 use std::time::Instant;
 
-/// Servers and clients on whatever core the kernel chooses.
+/// Servers and clients on any core that the kernel chooses.
 pub fn one_and_two(cores: &Cores, deadline: Instant) {
     if !cores.are_several() {
         return println!("poetryd with two workers: left out: there is only one core");
