@@ -36,7 +36,7 @@ impl Application {
         Self { name: name.into(), services, tree, kept_running: None }
     }
 
-    /// What the application is called in the log.
+    /// The application's name in the log.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -44,7 +44,7 @@ impl Application {
     /// Adds a service; see [`MultiService::add`].
     ///
     /// # Errors
-    /// If the name is taken or can't be one, or the application is running.
+    /// If the name is used already or is not valid, or the application is running.
     pub fn add(
         &mut self,
         name: impl Into<String>,
@@ -53,7 +53,7 @@ impl Application {
         self.services.add(name, service)
     }
 
-    /// Adds a service that needs no name of its own; see [`MultiService::push`].
+    /// Adds a service that nobody will look up by its name; see [`MultiService::push`].
     ///
     /// # Errors
     /// If the application is running.
@@ -66,20 +66,21 @@ impl Application {
         &self.services
     }
 
-    /// The tree of the services, to be looked at and changed while it runs, from any thread.
+    /// The tree of the services, to inspect and change it while it is running, from any thread.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// Sets how long a service may take to stop that is restarted, replaced or removed: 30 s, unless this is called.
+    /// Sets how long a service that is restarted, replaced or removed may take to stop. The default is 30 s.
     pub fn set_stop_timeout(&mut self, timeout: Duration) {
         self.tree.set_stop_timeout(timeout);
     }
 
-    /// [`Service::privileged_start`] for the whole tree, in tree order.
+    /// Calls [`Service::privileged_start`] for the whole tree, in tree order.
     ///
     /// # Errors
-    /// The first service that failed; what its elders took is given back when the application is dropped.
+    /// The first service that failed. What earlier services have opened is closed when the application is
+    /// dropped.
     pub fn privileged_start(&mut self, resources: &Resources) -> Result<(), ServiceError> {
         let cx = PrivilegedContext::root(resources.clone());
         self.services
@@ -87,14 +88,14 @@ impl Application {
             .map_err(|cause| ServiceError::locate(cx.path(), Step::PrivilegedStart, cause))
     }
 
-    /// [`Service::start`] for the whole tree, in tree order. When it returns `Ok`, every service has
-    /// started, and those waiting in [`Context::all_started`] go on.
+    /// Calls [`Service::start`] for the whole tree, in tree order. When it returns `Ok`, every service has
+    /// started, and those waiting in [`Context::all_started`] continue.
     ///
-    /// If the future is dropped half-way, the services started so far run until [`stop`](Self::stop).
+    /// If the future is dropped before it is ready, the services started so far run until [`stop`](Self::stop).
     ///
     /// # Errors
-    /// The first service that failed, to start or already while it ran; those that had started have been
-    /// stopped, in reverse order.
+    /// The first service that failed, either while starting or while it was running already. Those that had
+    /// started have been stopped, in reverse order.
     pub async fn start(
         &mut self,
         resources: &Resources,
@@ -107,7 +108,7 @@ impl Application {
             failure = kept_running.failure() => Err(failure.into()),
         };
         if let Err(cause) = started {
-            // Where it was the start of a service that failed, nothing is left to be stopped.
+            // If the start of a service failed, nothing is left to be stopped.
             self.services.undo_start().await;
             return Err(ServiceError::locate(cx.path(), Step::Start, cause));
         }
@@ -115,8 +116,8 @@ impl Application {
         Ok(())
     }
 
-    /// Waits until a running service [fails](Context::fail) that is not restarted, and says which. Never returns if
-    /// none does.
+    /// Waits until a running service [fails](Context::fail) that is not restarted, and returns its failure. Never
+    /// returns if none does.
     pub async fn failure(&mut self) -> ServiceError {
         match &mut self.kept_running {
             Some(kept_running) => kept_running.failure().await,
@@ -124,19 +125,19 @@ impl Application {
         }
     }
 
-    /// [`Service::close`] for the whole tree, in reverse order. A service that others [have found](Context::find)
-    /// is left out: it is closed when they have stopped.
+    /// Calls [`Service::close`] for the whole tree, in reverse order, except for services that others [have
+    /// found](Context::find): these are closed when the others have stopped.
     pub fn close(&mut self) {
         self.services.close();
     }
 
-    /// [`Service::stop`] for the whole tree, begun in reverse order, siblings side by side; but a service that
-    /// others [have found](Context::find) closes and stops after them, wherever in the tree they are. Where services
+    /// Calls [`Service::stop`] for the whole tree, in reverse order, all at the same time. But a service that
+    /// others [have found](Context::find) closes and stops after them, wherever in the tree they are. If services
     /// have found each other, the one that comes later in the tree stops first.
     ///
     /// # Errors
     /// Every service that failed to stop, or had not stopped about a second after `deadline`. One that others
-    /// have kept waiting until then has another moment; all is over within 2.5 seconds after `deadline`.
+    /// have kept waiting until then gets another moment. Everything is over within 2.5 seconds after `deadline`.
     pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
         match self.services.stop(deadline).await {
             Ok(()) => Ok(()),

@@ -1,4 +1,4 @@
-//! Changes of a running tree.
+//! Changes to a running tree.
 
 use super::error::guarded;
 use super::multi::Child;
@@ -17,13 +17,13 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::{error, info};
 
-/// Makes changes of one tree.
+/// Makes the changes to one tree.
 pub(super) struct Changes<'a> {
     services: &'a MultiService,
     resources: &'a Resources,
-    /// When all that stops for this change has to have stopped.
+    /// When everything that stops for this change has to have stopped.
     deadline: Instant,
-    /// Services that ought to run, but failed to start again, and why.
+    /// Services that should be running, but failed to start again, and why.
     failed: Vec<(Arc<Node>, String)>,
 }
 
@@ -36,7 +36,7 @@ impl<'a> Changes<'a> {
         Self { services, resources, deadline: tree.stop_deadline(), failed: Vec::new() }
     }
 
-    /// The services that ought to run, but failed to start again, and why.
+    /// The services that should be running, but failed to start again, and why.
     pub(super) fn failed(self) -> Vec<(Arc<Node>, String)> {
         self.failed
     }
@@ -50,7 +50,8 @@ impl<'a> Changes<'a> {
             Change::Stop { path, if_found } => self.stop(&path, if_found).await,
             Change::Start { path } => self.start(&path).await,
         };
-        // (One that was refused while the application starts has others still to ask for what they need.)
+        // (If one was refused while the application is starting, other services may still ask for what they
+        // need.)
         if let Some(belongings) = self.resources.belongings().filter(|_| made.is_ok()) {
             belongings.let_go();
         }
@@ -104,7 +105,7 @@ impl<'a> Changes<'a> {
         let (group, node) = self.locate_in_running_group(path)?;
         node.slot().hold(false);
         if node.run().is_some_and(|run| run.has_ended()) {
-            self.pause(&node).await; // what is left of it
+            self.pause(&node).await; // stops what is left of it
         }
         self.resume(&group, &node).await
     }
@@ -121,7 +122,7 @@ impl<'a> Changes<'a> {
         let new = Child::new(service, old.slot().clone(), || path.clone())?;
         let handle = new.handle(|| path.clone())?;
         let mut users = self.users_of_users(&old);
-        users.retain(|(_, user)| user.slot().state() != State::Finished); // they have done their work
+        users.retain(|(_, user)| user.slot().state() != State::Finished); // they have finished their work
         for (_, user) in users.iter().rev() {
             self.pause(user).await;
         }
@@ -134,15 +135,15 @@ impl<'a> Changes<'a> {
         }
         for (group, user) in &users {
             if user.run().is_some() {
-                self.pause(user).await; // somebody else has started it, and it has found the old one
+                self.pause(user).await; // it has been started by another request, and has found the old one
             }
             self.bring_back(group, user).await;
         }
         replaced
     }
 
-    /// Starts a service in the place of one that has stopped; if it does not start, the other one is back. One that
-    /// somebody has stopped by its path stays stopped.
+    /// Starts a service in place of one that has stopped. If it does not start, the other one is put back. If the
+    /// old one had been stopped by its path, the new one stays stopped.
     async fn put_in_place(
         &self,
         group: &MultiService,
@@ -170,14 +171,15 @@ impl<'a> Changes<'a> {
         started.map_err(|e| self.not_started(group, &path, e))
     }
 
-    /// Who has found the service, who has found those, and so on; each behind one that it has found.
+    /// The services that have found this one, those that have found them, and so on. Each comes after one that it
+    /// has found.
     fn users_of_users(&self, node: &Arc<Node>) -> Vec<(MultiService, Arc<Node>)> {
         let mut known = HashSet::from([address(node.slot())]);
         let (mut all, mut next) = (Vec::new(), users(node.slot()));
         while !next.is_empty() {
             let mut further = Vec::new();
             for user in next {
-                // A service that another one has for itself is started by that one alone.
+                // A service that belongs to another service is started only by that one.
                 let Some((group, user)) = self.services.nearest(&user.path()) else { continue };
                 let is_around = node.slot().is_within(user.slot());
                 if !is_around && known.insert(address(user.slot())) {
@@ -215,7 +217,7 @@ impl<'a> Changes<'a> {
         Err(TreeError::InUse { path: node.slot().path(), by })
     }
 
-    /// Stops a service that will run again. What it has of the process is kept.
+    /// Stops a service that will be started again. Its sockets are kept.
     async fn pause(&self, node: &Node) {
         let kept = self.keep(&node.slot().path());
         let errors = node.pause(self.deadline, kept).await;
@@ -230,10 +232,10 @@ impl<'a> Changes<'a> {
         resumed.map_err(|e| self.not_started(group, &node.slot().path(), e))
     }
 
-    /// Starts a service again that had to be stopped. If it is not to run any more, that is as it should be.
+    /// Starts a service again that had to be stopped. If it should not run any more, that is fine.
     async fn bring_back(&mut self, group: &MultiService, node: &Arc<Node>) {
         if let Err(TreeError::Start(error)) = self.resume(group, node).await {
-            error!("it had to be stopped, and can't be started again: {}", chain(&error));
+            error!("it had to be stopped, and could not be started again: {}", chain(&error));
         }
     }
 
@@ -256,7 +258,7 @@ fn log(errors: Option<StopErrors>) {
     errors.iter().for_each(|errors| error!("{errors}"));
 }
 
-/// Who has found the service in this slot, or one in it, and is not in it.
+/// The services that have found the service in this slot, or one within it, and are not within it themselves.
 fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
     let (mut users, mut known, mut ahead) = (Vec::new(), HashSet::new(), vec![slot.clone()]);
     while let Some(inner) = ahead.pop() {

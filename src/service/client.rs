@@ -12,25 +12,25 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep};
 use tracing::{info, warn};
 
-/// What works a connection, for as long as it lasts.
+/// A future that runs a connection, as long as it lasts.
 type Connection = BoxFuture<'static, Result<(), BoxError>>;
 type Connect<C> =
     dyn Fn(Context) -> BoxFuture<'static, Result<(C, Connection), BoxError>> + Send + Sync;
 
-/// A service that keeps one outgoing connection: it connects when it starts, and again whenever the connection is
-/// lost, like Twisted's [`ClientService`].
+/// A service that keeps one outgoing connection open: it connects when it starts, and again whenever the
+/// connection is lost, like Twisted's [`ClientService`].
 ///
-/// The function connects, and returns two things, as the clients of hyper and tokio-postgres do: a cheap, cloneable
-/// way to use the connection, and a future that works it and ends when it is lost. Other services
-/// [find](Context::find) a [`Client`], and get the former by [`when_connected`](Client::when_connected).
+/// The function connects, and returns two things, as the clients of hyper and tokio-postgres do: a cheap,
+/// cloneable handle to the connection, and a future that runs it and ends when it is lost. Other services
+/// [find](Context::find) a [`Client`], and get the handle from [`when_connected`](Client::when_connected).
 ///
-/// If connecting fails, or a connection is lost, the next attempt follows after the waits of a [`Restart`]: 0.1 s,
-/// then twice as long each time up to 30 s, and back to the first after a connection that has lasted for 60 s.
-/// A random time is added, so that many clients do not come back at once. That is no failure of the service; a panic
-/// is.
+/// If connecting fails, or a connection is lost, the next attempt follows after the delays of a [`Restart`]: 0.1
+/// s, then twice as long each time up to 30 s, and 0.1 s again after a connection that has lasted for 60 s. A
+/// random time is added, so that many clients do not come back at the same moment. None of this is a failure of
+/// the service, but a panic is.
 ///
-/// When it stops, after all services that have found it, it no longer holds the connection itself, waits until the
-/// future has ended, and drops it at the deadline.
+/// When the service stops, after all services that have found it, it drops its own handle, waits until the future
+/// has ended, and drops it at the deadline.
 ///
 /// ```
 /// use poetryd::service::{Application, ClientService};
@@ -63,7 +63,7 @@ pub struct ClientService<C> {
     running: Option<ServiceFn>,
 }
 
-/// The way to the connection that a [`ClientService`] keeps. Cheap to clone; good for as long as the service exists.
+/// Access to the connection of a [`ClientService`]. Cheap to clone; valid as long as the service exists.
 #[derive(Clone)]
 pub struct Client<C> {
     state: Arc<watch::Sender<State<C>>>,
@@ -84,7 +84,7 @@ enum State<C> {
 pub struct NotConnected;
 
 impl<C: Clone + Send + Sync + 'static> ClientService<C> {
-    /// A service that keeps a connection made by `connect`.
+    /// A service that keeps a connection, which `connect` makes.
     pub fn new<F, T, D>(connect: F) -> Self
     where
         F: Fn(Context) -> T + Send + Sync + 'static,
@@ -101,14 +101,13 @@ impl<C: Clone + Send + Sync + 'static> ClientService<C> {
         Self { connect: Arc::new(connect), retry: Restart::always(), client, running: None }
     }
 
-    /// Sets the times between attempts. Whether it says that there are restarts at all, and how many, does not
-    /// matter.
+    /// Sets the delays between attempts. Other settings of the policy have no effect.
     pub fn retry(mut self, retry: Restart) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The way to the connection, for those who do not look the service up.
+    /// Access to the connection, without looking the service up.
     pub fn client(&self) -> Client<C> {
         self.client.clone()
     }
@@ -118,7 +117,7 @@ impl<C: Clone> Client<C> {
     /// Waits until there is a connection.
     ///
     /// # Errors
-    /// If the service does not run, or stops meanwhile.
+    /// If the service is not running, or stops meanwhile.
     pub async fn when_connected(&self) -> Result<C, NotConnected> {
         let mut states = self.state.subscribe();
         // The sender lives as long as this.
@@ -137,8 +136,8 @@ impl<C: Clone> Client<C> {
         }
     }
 
-    /// Says that there is reason to hope: if the service waits for its next attempt, that follows at once, and the
-    /// waits after it are as short as at the beginning.
+    /// Makes a waiting service try again immediately, with short delays afterwards. For when there is a reason to
+    /// expect success.
     pub fn reset(&self) {
         self.retry_now.notify_waiters();
     }
@@ -210,7 +209,7 @@ impl<C: Clone + Send + Sync + 'static> Keep<C> {
         }
     }
 
-    /// Works a connection as long as it lasts. Returns how it was lost; `None`: the service was closed.
+    /// Runs a connection as long as it lasts. Returns how it was lost; `None`: the service was closed.
     async fn work(&self, cx: &Context, client: C, mut connection: Connection) -> Option<String> {
         info!("connected");
         cx.status("connected");

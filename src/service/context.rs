@@ -1,4 +1,4 @@
-//! What a service gets when it starts: its place in the tree, and the way to everything outside itself.
+//! What a service gets when it starts: its path in the tree, and access to everything outside itself.
 
 use super::error::panicked;
 use super::request::{Ended, Request};
@@ -31,7 +31,7 @@ impl PrivilegedContext {
         Self { path: ServicePath::root(), span: Span::none(), resources }
     }
 
-    /// The context of the child called `name`.
+    /// The context of the child named `name`.
     pub fn child(&self, name: &str) -> Self {
         self.at(self.path.child(name))
     }
@@ -41,17 +41,17 @@ impl PrivilegedContext {
         Self { path, span, resources: self.resources.clone() }
     }
 
-    /// The service's place in the tree.
+    /// The service's path in the tree.
     pub fn path(&self) -> &ServicePath {
         &self.path
     }
 
-    /// What the process lends.
+    /// The resources of the process.
     pub fn resources(&self) -> &Resources {
         &self.resources
     }
 
-    /// What the process lends of type `T`.
+    /// The resource of type `T`.
     pub fn resource<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.resources.get()
     }
@@ -63,7 +63,7 @@ impl PrivilegedContext {
 
 /// What a service gets when it [starts](super::Service::start). Cheap to clone.
 ///
-/// It is good for one run of the service: after a restart there is a new one.
+/// It is valid for one run of the service: after a restart there is a new one.
 #[derive(Clone)]
 pub struct Context {
     here: PrivilegedContext,
@@ -73,11 +73,11 @@ pub struct Context {
     workers: Workers,
 }
 
-/// The failures of services that are run without an [`Application`](super::Application), as they happen.
+/// The failures of services that run without an [`Application`](super::Application), as they happen.
 pub struct Failures(mpsc::UnboundedReceiver<Request>);
 
 impl Failures {
-    /// Waits for the next failure. `None`: no service is left that could fail.
+    /// Waits for the next failure. `None`: there is no service left that could fail.
     ///
     /// Nothing is lost if the future is dropped before it is ready.
     pub async fn next(&mut self) -> Option<ServiceError> {
@@ -91,8 +91,8 @@ impl Failures {
 }
 
 impl Context {
-    /// The context of the root of a tree, and where the failures of running services arrive. For those who start
-    /// services by hand; there, nothing is restarted, and the tree can't be changed.
+    /// The context of the root of a tree, and where the failures of running services arrive. For programs that
+    /// start services themselves: nothing is restarted, and the tree can't be changed.
     pub fn root(resources: Resources, workers: Workers) -> (Self, Failures) {
         let tree = Tree::new();
         let requests = tree.open(false);
@@ -105,14 +105,14 @@ impl Context {
         Self { here, slot, run: Arc::default(), tree, workers }
     }
 
-    /// The context of a part of this service, or of a service that it starts by itself, called `name`.
+    /// The context of a part of this service, or of a service that it starts itself, named `name`.
     pub fn child(&self, name: &str) -> Self {
         let slot = self.slot.child(name).unwrap_or_else(|| Slot::within(&self.slot, name));
         Self { here: self.here.child(name), slot, ..self.clone() }
     }
 
-    /// The context of the next run of the service in this slot, which is in the group that has this context. `prepared`
-    /// is that of the service's privileged start, if it has had one.
+    /// The context of the next run of the service in this slot, which belongs to the group with this context.
+    /// `prepared` is the context of the service's privileged start, if there was one.
     pub(super) fn of_service(&self, slot: &Arc<Slot>, prepared: Option<PrivilegedContext>) -> Self {
         let path = slot.path();
         let is_here = |prepared: &PrivilegedContext| {
@@ -126,12 +126,12 @@ impl Context {
         Self { here, slot: slot.clone(), run: Arc::default(), tree, workers }
     }
 
-    /// The service's place in the tree.
+    /// The service's path in the tree.
     pub fn path(&self) -> &ServicePath {
         self.here.path()
     }
 
-    /// What the process lends of type `T`.
+    /// The resource of type `T`.
     pub fn resource<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         self.here.resource()
     }
@@ -141,25 +141,25 @@ impl Context {
         &self.workers
     }
 
-    /// The same place as seen before the runtime existed, for a child that is added to a running tree.
+    /// The privileged context with the same path, for a child that is added to a running tree.
     pub fn privileged(&self) -> &PrivilegedContext {
         &self.here
     }
 
-    /// The span in which everything logged carries this service's path. Whatever a service does in a
-    /// task of its own belongs into it; [`spawn`](Self::spawn) sees to that.
+    /// The span of this service: everything logged within it shows the service's path. A task that a service
+    /// starts should run within it; [`spawn`](Self::spawn) does that.
     pub fn span(&self) -> &Span {
         self.here.span()
     }
 
-    /// The tree that the service stands in, to be looked at and changed.
+    /// The tree that contains the service, to inspect and change it.
     pub fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// Looks up a service by name, first among the siblings, then outwards, and returns its handle.
+    /// Looks up a service by name, first in the same group, then in the groups around it, and returns its handle.
     ///
-    /// That is recorded: the service that was found is not stopped before this one has stopped, if both are
+    /// This is recorded: the service that was found is not stopped before this one has stopped, if both are
     /// stopped together.
     ///
     /// # Errors
@@ -178,47 +178,48 @@ impl Context {
 
     /// Waits until every service of the tree has started.
     ///
-    /// A listener accepts its first client after this, so that nobody is served by half an application.
+    /// A listener accepts its first client after this, so that no client meets an application that has started
+    /// only in part.
     pub async fn all_started(&self) {
         self.tree.all_started().await;
     }
 
-    /// Waits until the service is to take nothing new: right before its [`close`](super::Service::close) is
-    /// called.
+    /// Waits until the service has to stop accepting anything new: immediately before its
+    /// [`close`](super::Service::close) is called.
     pub async fn closing(&self) {
         self.run.closing().await;
     }
 
-    /// Whether the service is to take nothing new any more.
+    /// Whether the service has to stop accepting anything new.
     pub fn is_closing(&self) -> bool {
         self.run.is_closing()
     }
 
-    /// Says what there is to say about this service now, in a line for people: `17 keys`. It is shown beside the
-    /// service's state until the next call or the next start.
+    /// Sets the service's own status line, for people: `17 keys`. It is shown with the service's state until the
+    /// next call or the next start.
     pub fn status(&self, text: impl Into<String>) {
         self.slot.set_status(text.into());
     }
 
-    /// A number that this service counts up, shown to whoever looks at the tree. `name` is in lower case with
-    /// underscores, `help` a sentence that says what is counted.
+    /// A counter of this service, which can be read from outside. `name` is in lower case with underscores,
+    /// `help` a sentence that says what is counted.
     ///
-    /// It belongs to the service's path: after a restart, or when the service is replaced, the same counter goes
-    /// on counting.
+    /// It belongs to the service's path: after a restart, or when the service is replaced, the same counter
+    /// continues.
     pub fn counter(&self, name: &str, help: &'static str) -> Counter {
         self.slot.counted().counter(name, help)
     }
 
-    /// Like [`counter`](Self::counter), for several numbers at once: those of this name that there are already, or
+    /// Like [`counter`](Self::counter), for several numbers together: the existing ones with this name, or else
     /// those that `new` makes.
     pub fn counters<C: Counters>(&self, name: &str, new: impl FnOnce() -> C) -> Arc<C> {
         self.slot.counted().group(name, new)
     }
 
-    /// Runs a task that this service can't do without, on the worker that called.
+    /// Runs a task without which this service can't work, on the worker that calls this.
     ///
-    /// If the task returns an error or panics, the service has [failed](Self::fail). Keep the handle and
-    /// abort or await it in `stop`.
+    /// If the task returns an error or panics, the service has [failed](Self::fail). Keep the handle and abort or
+    /// await it in `stop`.
     pub fn spawn<F>(&self, task: F) -> JoinHandle<()>
     where
         F: Future<Output = Result<(), BoxError>> + Send + 'static,
@@ -234,18 +235,18 @@ impl Context {
         self.workers.spawn_on(index, self.supervise(task))
     }
 
-    /// Says that this service, though started, can't go on. It is restarted, if its
-    /// [`Restart`](super::Restart) policy says so; else the group that holds it has failed. A failure that no group
-    /// deals with stops the whole application, which ends with an error, so that whoever watches the process can
-    /// restart it.
+    /// Declares that this service, which has started, can't go on. It is restarted if its
+    /// [`Restart`](super::Restart) policy says so; if not, the group that contains it fails. A failure that no
+    /// group handles stops the whole application, which ends with an error, so that a supervisor of the process
+    /// can restart it.
     ///
-    /// Only the first failure of a run counts; the log has the others, too.
+    /// Only the first failure of a run counts; further ones are only logged.
     pub fn fail(&self, cause: impl Into<BoxError>) {
         self.end(Some(cause.into()));
     }
 
-    /// Says that this service has done what it was there for. It is started again, if its
-    /// [`Restart`](super::Restart) policy is to do so always; else nothing more happens.
+    /// Declares that this service has finished its work. It is started again if its [`Restart`](super::Restart)
+    /// policy is to always do so; if not, nothing else happens.
     pub fn finish(&self) {
         self.end(None);
     }
@@ -276,7 +277,7 @@ impl Context {
         .instrument(span)
     }
 
-    /// Says that the service is fit to serve, where its start waits for that: see
+    /// Declares that the service is ready, if its start waits for that: see
     /// [`ServiceFn::ready_when_said`](super::ServiceFn::ready_when_said).
     pub fn ready(&self) {
         self.run.say_ready();
@@ -299,7 +300,7 @@ impl Context {
     }
 }
 
-/// An error-level span is never filtered out, so the path is there at every log level.
+/// A span at the error level is never filtered out, so the path is available at every log level.
 pub(super) fn span_of(path: &ServicePath) -> Span {
     tracing::error_span!("service", path = path.as_str())
 }

@@ -1,4 +1,4 @@
-//! What services count, to be read from any thread.
+//! The counters of services, which can be read from any thread.
 
 use super::error::guarded;
 use crate::sync::Mutex;
@@ -7,19 +7,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::error;
 
-/// A number that only grows: requests answered, bytes sent. Cheap to clone; all clones count together.
+/// A number that only grows: requests answered, bytes sent. Cheap to clone; all clones are the same counter.
 ///
 /// Made by [`Context::counter`](super::Context::counter).
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<AtomicU64>);
 
 impl Counter {
-    /// Counts `n` more.
+    /// Adds `n`.
     pub fn add(&self, n: u64) {
         self.0.fetch_add(n, Ordering::Relaxed);
     }
 
-    /// What has been counted so far.
+    /// The current value.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
@@ -35,19 +35,19 @@ pub enum SampleKind {
     Gauge,
 }
 
-/// One number, at the moment when it was read.
+/// The value of one number when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sample {
-    /// What is counted: `connections_opened`.
+    /// The name: `connections_opened`.
     pub name: String,
-    /// What that means, in a sentence.
+    /// What is counted, in a sentence.
     pub help: &'static str,
     /// Whether it only grows.
     pub kind: SampleKind,
-    /// What tells this number from others of the same name: `("address", "127.0.0.1:10001")`.
+    /// Labels that distinguish it from other numbers with the same name: `("address", "127.0.0.1:10001")`.
     pub labels: Vec<(&'static str, String)>,
-    /// The number.
+    /// The value.
     pub value: u64,
 }
 
@@ -69,20 +69,20 @@ impl Sample {
     }
 }
 
-/// Several numbers that a service keeps in its own way, cheaper perhaps than a [`Counter`] each, and that are
-/// added up only when somebody reads them.
+/// Several numbers that a service keeps in its own way, possibly cheaper than a [`Counter`] each, and adds up
+/// only when somebody reads them.
 pub trait Counters: Any + Send + Sync {
-    /// Reads all of them. Called from any thread, at any time; whoever looks at the tree waits for it.
+    /// Reads all of them. This can be called from any thread, at any time. Whoever lists the tree waits for it.
     fn read(&self) -> Vec<Sample>;
 }
 
-/// All that is counted at one path of the tree. It outlives restarts and replacements of the service there.
+/// All counters of one path in the tree. They outlive restarts and replacements of the service there.
 #[derive(Default)]
 pub(super) struct Counted(Mutex<Vec<Named>>);
 
 #[derive(Clone)]
 struct Named {
-    /// By which the same counters are found again after a restart.
+    /// How the same counters are found again after a restart.
     name: String,
     counters: Arc<dyn Counters>,
 }
@@ -100,34 +100,34 @@ impl Counters for OneCounter {
 }
 
 impl Counted {
-    /// The counter of this name; a new one, unless there is one.
+    /// The counter with this name, which is created if it does not exist.
     pub(super) fn counter(&self, name: &str, help: &'static str) -> Counter {
         let new = || OneCounter { name: name.into(), help, counter: Counter::default() };
         self.group(name, new).counter.clone()
     }
 
-    /// The counters of this type and name; those that `new` makes, unless there are any.
+    /// The counters with this type and name, or else those that `new` makes.
     pub(super) fn group<C: Counters>(&self, name: &str, new: impl FnOnce() -> C) -> Arc<C> {
         if let Some(same) = same(&self.0.lock(), name) {
             return same;
         }
-        let counters = Arc::new(new()); // a service's own code, and therefore under no lock
+        let counters = Arc::new(new()); // a service's own code, so no lock is held
         let mut all = self.0.lock();
         if let Some(same) = same(&all, name) {
-            return same; // somebody else was faster
+            return same; // another thread was faster
         }
         all.retain(|named| named.name != name);
         all.push(Named { name: name.into(), counters: counters.clone() });
         counters
     }
 
-    /// Goes on with the counters of another service.
+    /// Continues with the counters of another service.
     pub(super) fn inherit(&self, before: &Counted) {
         let counters = before.0.lock().clone();
         *self.0.lock() = counters;
     }
 
-    /// All numbers. Counters that panic are left out; the log says so.
+    /// All numbers. Counters that panic are left out, which is logged.
     pub(super) fn read(&self) -> Vec<Sample> {
         let all = self.0.lock().clone();
         let read = |named: &Named| {

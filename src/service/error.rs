@@ -1,4 +1,4 @@
-//! What can go wrong with a service, always with the name of the service that it went wrong with.
+//! The errors of services. They always include the name of the service.
 
 use super::{BoxError, ServicePath};
 use crate::chain::chain;
@@ -6,7 +6,7 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a service was doing, or was asked to do, when it failed.
+/// What a service was doing, or should have done, when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
@@ -14,7 +14,7 @@ pub enum Step {
     PrivilegedStart,
     /// [`Service::start`](super::Service::start).
     Start,
-    /// Running: a task of it ended that it can't do without, or it said so with
+    /// Running: a task without which it can't work has ended, or it has called
     /// [`Context::fail`](super::Context::fail).
     Run,
     /// [`Service::close`](super::Service::close).
@@ -34,7 +34,7 @@ impl fmt::Display for Step {
     }
 }
 
-/// The failure of one service: which, doing what, and why.
+/// The failure of one service: which one, what it was doing, and why.
 #[derive(Debug, thiserror::Error)]
 #[error("service {path} {step}: {cause}")]
 #[non_exhaustive]
@@ -49,7 +49,7 @@ pub struct ServiceError {
 }
 
 impl ServiceError {
-    /// Names the failed service, unless `cause` names one already: the failure of a child passes through
+    /// Adds the name of the failed service, unless `cause` has one already: the failure of a child passes through
     /// its parents unchanged.
     pub(crate) fn locate(path: &ServicePath, step: Step, cause: BoxError) -> Self {
         match cause.downcast::<ServiceError>() {
@@ -59,7 +59,7 @@ impl ServiceError {
     }
 }
 
-/// The failures of several services while they were stopped. Never empty.
+/// The failures of several services while they were being stopped. Never empty.
 #[derive(Debug)]
 pub struct StopErrors(Vec<ServiceError>);
 
@@ -86,7 +86,7 @@ impl StopErrors {
         if errors.is_empty() { Ok(()) } else { Err(Self(errors)) }
     }
 
-    /// Takes what a service's `stop` returned apart into the failures of single services.
+    /// Splits what a service's `stop` returned into the failures of single services.
     pub(crate) fn flatten(path: &ServicePath, cause: BoxError) -> Vec<ServiceError> {
         match cause.downcast::<StopErrors>() {
             Ok(several) => several.0,
@@ -99,19 +99,19 @@ impl StopErrors {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// The parent has a child of that name already.
-    #[error("there is a service called {0:?} here already; choose another name")]
+    /// The parent already has a child with that name.
+    #[error("there is already a service named {0:?} here; choose another name")]
     Duplicate(String),
-    /// The name can't be part of a path.
+    /// The name is not valid in a path.
     #[error("{0:?} can't be the name of a service; use letters, digits, '-' and '_'")]
     BadName(String),
-    /// The parent runs, so that adding means starting.
+    /// The parent is running, so adding requires starting.
     #[error("can't add {0:?} without starting it: the parent is running; use add_and_start")]
     Running(String),
-    /// The child was to be started, and failed. It was not added.
+    /// The child failed to start, and was not added.
     #[error(transparent)]
     Start(#[from] ServiceError),
-    /// It has been told to stop, or been removed, before it had started.
+    /// It was told to stop, or was removed, before it had started.
     #[error("the service {0} was stopped before it had started")]
     Interrupted(ServicePath),
 }
@@ -123,21 +123,21 @@ pub enum TreeError {
     /// The application is not running.
     #[error("the application is not running")]
     NotRunning,
-    /// No service has this path.
+    /// There is no service with this path.
     #[error("there is no service {0}")]
     Unknown(ServicePath),
-    /// It can't hold others.
+    /// It can't contain other services.
     #[error("the service {0} is not a group, and can't hold other services")]
     NotAGroup(ServicePath),
-    /// The group that holds the service has not started, or is stopping.
-    #[error("{} is starting or stopping, or has been stopped; try again when it runs", group(.0))]
+    /// The group that contains the service has not started, or is stopping.
+    #[error("{} is starting or stopping, or has been stopped; try again when it is running", group(.0))]
     GroupNotRunning(ServicePath),
-    /// Others have found the service, and go on using it.
+    /// Other services have found the service, and still use it.
     #[error("the service {path} is in use by {}", join(by))]
     InUse {
         /// The service.
         path: ServicePath,
-        /// Who has found it.
+        /// The services that have found it.
         by: Vec<ServicePath>,
     },
     /// The new service can't be added.
@@ -156,7 +156,7 @@ fn join(paths: &[ServicePath]) -> String {
     paths.iter().map(ServicePath::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Calls a service's own code. A panic in there is an error.
+/// Calls a service's own code. If it panics, that is an error.
 pub(super) fn guarded<R>(call: impl FnOnce() -> R) -> Result<R, BoxError> {
     catch_unwind(AssertUnwindSafe(call)).map_err(panicked)
 }

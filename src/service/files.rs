@@ -1,9 +1,9 @@
-//! File names as a service means them, seen from outside the place where it would run.
+//! The file names of a service, as seen from outside the directory or root where it would run.
 
 use std::path::{Path, PathBuf};
 
-/// Where a service's files are while nothing has been started, and the process has neither entered its
-/// directory nor its new root.
+/// Finds a service's files while nothing has been started, and the process has entered neither its directory nor
+/// its new root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
     root: Option<PathBuf>,
@@ -11,12 +11,12 @@ pub struct Files {
 }
 
 impl Files {
-    /// The files of services that would run in `rundir`, which is inside `root` if there is to be one.
+    /// The files of services that would run in `rundir`, which is inside `root` if there will be one.
     pub fn new(root: Option<PathBuf>, rundir: PathBuf) -> Self {
         Self { root, rundir }
     }
 
-    /// The present name of the file that a service calls `name`.
+    /// The current path of the file that a service would name `name`.
     pub fn find(&self, name: &Path) -> PathBuf {
         let inside = self.rundir.join(name);
         match &self.root {

@@ -16,14 +16,14 @@ pub(super) type Function =
 
 /// A service that is one async function, from its start to its end.
 ///
-/// The function is called at each start. It learns from [`Context::closing`] that the service is to take nothing
-/// new; then it finishes what is in progress and returns. So what is to be done at the very end, such as saving
-/// a file, is simply the function's last lines. If others [have found](Context::find) the service, it learns that
-/// it is to close only when they have stopped.
+/// The function is called at each start. [`Context::closing`] tells it to accept nothing new; then it finishes
+/// what is in progress and returns. So what has to be done at the very end, such as saving a file, is done in the
+/// function's last lines. If others [have found](Context::find) the service, it has to close only when they have
+/// stopped.
 ///
-/// If it returns `Ok` before it was told to close, the service [has finished](Context::finish); if it returns an
-/// error or panics, the service has [failed](Context::fail). If it has not returned at the deadline of the stop, it
-/// is dropped at its next `.await`, which is reported.
+/// If the function returns `Ok` before it was told to close, the service [has finished](Context::finish); if it
+/// returns an error or panics, the service has [failed](Context::fail). If it has not returned at the deadline of
+/// the stop, it is dropped at its next `.await`, which is reported.
 ///
 /// ```
 /// use poetryd::service::{Application, ServiceFn};
@@ -65,8 +65,8 @@ impl ServiceFn {
         Self { function: Box::new(function), waits_for_ready: false, handle: None, task: None }
     }
 
-    /// A service that has started when the function says so with [`Context::ready`]. If it returns before, that is a
-    /// failure to start.
+    /// A service that has started when the function calls [`Context::ready`]. If the function returns before
+    /// that, the start has failed.
     pub fn ready_when_said<F, T>(function: F) -> Self
     where
         F: Fn(Context) -> T + Send + Sync + 'static,
@@ -75,7 +75,7 @@ impl ServiceFn {
         Self { waits_for_ready: true, ..Self::new(function) }
     }
 
-    /// Sets what other services find when they look this one up; see [`Service::handle`].
+    /// Sets the handle that other services get when they look this one up; see [`Service::handle`].
     pub fn handle<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.handle = Some(Handle::new(value));
         self
@@ -118,8 +118,8 @@ impl Service for ServiceFn {
     }
 }
 
-/// Runs the function. What it returns before it was ready is for whoever starts the service, and what it returns
-/// after it was told to close is for whoever stops it.
+/// Runs the function. If it returns before it was ready, that is reported to the caller of `start`; if it returns
+/// after it was told to close, to the caller of `stop`.
 async fn until_the_end(
     cx: Context,
     work: BoxFuture<'static, Result<(), BoxError>>,

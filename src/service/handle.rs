@@ -1,18 +1,18 @@
-//! What services show to each other.
+//! What services offer to each other.
 
 use super::ServicePath;
 use std::any::Any;
 use std::sync::Arc;
 
-/// What one service shows to the others: a cheap, cloneable way to what it holds, never the service.
+/// What one service offers to the others: a cheap, cloneable handle to its content, not the service itself.
 ///
-/// A poem service's handle, for example, is a pointer that always points to the poem loaded last. A handle stays
-/// valid when its service is restarted.
+/// For example, the handle of a poem service always gives the poem that was loaded last. A handle stays valid
+/// when its service is restarted.
 #[derive(Clone)]
 pub struct Handle(Arc<dyn Any + Send + Sync>);
 
 impl Handle {
-    /// A handle that is found by services that look for the type `T`.
+    /// A handle for services that look for the type `T`.
     pub fn new<T: Clone + Send + Sync + 'static>(value: T) -> Self {
         Self(Arc::new(value))
     }
@@ -23,22 +23,22 @@ impl Handle {
     }
 }
 
-/// Why a look-up by name failed.
+/// Why a lookup by name failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// No service of that name among the siblings or further out.
-    #[error("there is no service called {name:?} beside {from}, nor in the groups around it")]
+    /// There is no service with that name in the same group or in those around it.
+    #[error("there is no service named {name:?} next to {from}, nor in the groups around it")]
     Unknown {
         /// The name that was looked for.
         name: String,
         /// The service that looked.
         from: ServicePath,
     },
-    /// There is one, but it is of another kind.
+    /// There is one, but its handle has another type.
     #[error("the service {found} is not of the kind that {from} needs")]
     OtherKind {
-        /// What was found.
+        /// The service that was found.
         found: ServicePath,
         /// The service that looked.
         from: ServicePath,

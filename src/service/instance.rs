@@ -1,4 +1,4 @@
-//! A service and which of its calls are due. Its own code is called here, and nowhere else while it runs.
+//! A service and which of its calls are due. Its own code is only called here while it runs.
 
 use super::error::{guarded, panicked};
 use super::limits::Limits;
@@ -21,24 +21,24 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, debug, error, info};
 
-/// What is known of a service, whoever has the instance.
+/// What is known about a service, whoever has the instance.
 pub(super) struct Known {
     pub(super) slot: Arc<Slot>,
     /// `None`: it is never restarted.
     pub(super) supervision: Mutex<Option<Supervision>>,
-    /// The run that it is in.
+    /// Its current run.
     run: Mutex<Option<Arc<Run>>>,
     has_started_before: AtomicBool,
 }
 
-/// The service itself, with what its next call needs.
+/// The service itself, and what its next call needs.
 pub(super) struct Instance {
     pub(super) service: Box<dyn Service>,
     phase: Phase,
     closed: bool,
-    /// Of the privileged start, until there is a run.
+    /// The context of the privileged start, until there is a run.
     prepared: Option<PrivilegedContext>,
-    /// Of the last run.
+    /// The context of the last run.
     cx: Option<Context>,
     /// What the process keeps for the next run.
     pub(super) kept: Option<Box<dyn Any + Send>>,
@@ -49,12 +49,12 @@ enum Phase {
     Idle,
     /// After the privileged start.
     Prepared,
-    /// Within `start`; stays so when the start is cut off.
+    /// During `start`. It stays so if the start is interrupted.
     Starting,
     Running,
 }
 
-/// Stands where a service was that has been taken out.
+/// Takes the place of a service that has been removed.
 struct Gone;
 
 #[async_trait]
@@ -74,12 +74,12 @@ impl Known {
         Self { slot, supervision, run: Mutex::default(), has_started_before: AtomicBool::default() }
     }
 
-    /// The run that the service is in. `None`: it does not run.
+    /// The current run of the service. `None`: it is not running.
     pub(super) fn run(&self) -> Option<Arc<Run>> {
         self.run.lock().clone()
     }
 
-    /// What follows from the end of a run, or of an attempt to start one.
+    /// What follows the end of a run, or of an attempt to start one.
     pub(super) fn ended(&self, failed: bool) -> (Verdict, u32) {
         match &mut *self.supervision.lock() {
             Some(supervision) if self.has_started_before.load(Ordering::Relaxed) => {
@@ -134,7 +134,7 @@ impl Instance {
         Ok(())
     }
 
-    /// Starts a service of this group that does not run, from the first of its calls that is due.
+    /// Starts a service of this group that is not running, beginning with the first call that is due.
     pub(super) async fn prepare_and_begin(
         &mut self,
         group: &Context,
@@ -157,13 +157,13 @@ impl Instance {
         known.slot.set_state(State::Starting);
         *known.run.lock() = Some(cx.run().clone());
         let cx = &*self.cx.insert(cx);
-        // Called within, so that a panic before there is a future is caught, too.
+        // Called inside the async block, so that a panic before there is a future is caught, too.
         let start = AssertUnwindSafe(async { self.service.start(cx).await }).catch_unwind();
         let started = start.instrument(cx.span().clone()).await;
         if let Err(cause) = started.unwrap_or_else(|panic| Err(panicked(panic))) {
             let error = ServiceError::locate(cx.path(), Step::Start, cause);
             self.phase = Phase::Idle;
-            cx.run().close(); // for tasks that the start has left behind
+            cx.run().close(); // for tasks that the start has spawned
             self.run_is_over(known);
             known.could_not_start(&error);
             return Err(error);
@@ -192,7 +192,7 @@ impl Instance {
         });
     }
 
-    /// Ends the run. Returns what went wrong, in this service or below.
+    /// Ends the run. Returns what went wrong in this service or below.
     pub(super) async fn end(&mut self, limits: Limits, known: &Known) -> Vec<ServiceError> {
         self.close();
         match mem::replace(&mut self.phase, Phase::Idle) {
@@ -255,7 +255,7 @@ impl Instance {
     }
 }
 
-/// The service's own code runs once more: whoever drops it has more to do, even if that panics.
+/// Dropping runs the service's own code, too. Even if that panics, the caller has to continue.
 impl Drop for Instance {
     fn drop(&mut self) {
         let service = self.take_out();

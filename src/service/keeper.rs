@@ -1,4 +1,4 @@
-//! Keeps a tree running: restarts what fails, as far as its policy says so, and carries out changes.
+//! Keeps a tree running: restarts failed services according to their policies, and makes changes.
 
 use super::changes::Changes;
 use super::context::span_of;
@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
 use tracing::{error, info};
 
-/// A tree that is kept running. No longer, when this is dropped.
+/// A tree that is kept running until this is dropped.
 pub(super) struct KeptRunning {
     keeper: JoinHandle<()>,
     failures: mpsc::UnboundedReceiver<ServiceError>,
@@ -38,7 +38,7 @@ pub(super) fn keep_running(cx: &Context, services: &MultiService) -> KeptRunning
 }
 
 impl KeptRunning {
-    /// Waits for a failure that nobody deals with. Never returns if there is none.
+    /// Waits for a failure that no policy handles. Never returns if there is none.
     pub(super) async fn failure(&mut self) -> ServiceError {
         match self.failures.recv().await {
             Some(failure) => failure,
@@ -57,17 +57,17 @@ struct Keeper {
     services: MultiService,
     tree: Tree,
     resources: Resources,
-    /// What nobody here deals with.
+    /// A failure that no policy here handles.
     failures: mpsc::UnboundedSender<ServiceError>,
 }
 
-/// A service that is to be restarted.
+/// A service that will be restarted.
 struct Restart {
     node: Arc<Node>,
     /// The run that is over, unless it has been stopped already.
     run: Option<Arc<Run>>,
     after: Duration,
-    /// What the service keeps whose failure this is, until the one to be restarted keeps it.
+    /// What is kept for the service that has failed, until the one that is restarted keeps it.
     kept: Option<Box<dyn Any + Send>>,
 }
 
@@ -91,7 +91,7 @@ async fn serve(keeper: Arc<Keeper>, mut requests: mpsc::UnboundedReceiver<Reques
     }
 }
 
-/// Makes a change, and answers whoever asked for it. Services that it has left stopped are started again.
+/// Makes a change, and answers the request. Services that it has left stopped are started again.
 async fn carry_out(
     keeper: Arc<Keeper>,
     change: Change,
@@ -101,7 +101,7 @@ async fn carry_out(
     let mut changes = Changes::new(services, tree, resources);
     let outcome = changes.make(change).await;
     if let Err(Err(error)) = reply.send(outcome) {
-        error!("a change that nobody waits for was not made: {}", chain(&error));
+        error!("a requested change was not made: {}", chain(&error));
     }
     let mut restarts = Vec::new();
     for (node, failure) in changes.failed() {
@@ -124,11 +124,11 @@ async fn restart_until_it_runs(keeper: Arc<Keeper>, mut restart: Restart) {
 }
 
 impl Keeper {
-    /// Says what follows from the end of a service's run.
+    /// Decides what follows the end of a service's run.
     fn ended(&self, Ended { path, run, cause }: Ended) -> Option<Restart> {
         let failure = cause.map(|cause| ServiceError::locate(&path, Step::Run, cause));
         let node = self.services.nearest(&path).map(|(_, node)| node);
-        // A service that is not in the tree is one that the nearest one has for itself.
+        // A service that is not in the tree belongs to the nearest one around it.
         let is_current = |node: &Arc<Node>, current: &Arc<Run>| {
             Arc::ptr_eq(current, &run) || node.slot().path() != path
         };
@@ -150,8 +150,8 @@ impl Keeper {
         }
     }
 
-    /// Finds out who deals with a failure: the service's own policy, or that of a group around it. `None`: nobody
-    /// does, and the application has failed; or somebody is at it already.
+    /// Finds the policy that handles a failure: the service's own, or that of a group around it. `None`: there is no
+    /// such policy, and the application has failed, or the failure is being handled already.
     fn failed(
         &self,
         node: Arc<Node>,
@@ -172,7 +172,8 @@ impl Keeper {
         }
     }
 
-    /// The same for the failure of something in the service. Its run fails only once, however much in it does.
+    /// The same for the failure of something within the service. Its run fails only once, however many of them
+    /// fail.
     fn failed_within(&self, node: &Arc<Node>, failure: ServiceError) -> Option<Restart> {
         let (run, state) = (node.run(), node.slot().state());
         match run.filter(|run| run.end() || state == State::Finished) {
@@ -181,7 +182,7 @@ impl Keeper {
                 let path = node.slot().path();
                 let _in_span = span_of(&failure.path).entered();
                 error!(
-                    "{}; the service {path} has failed or is being stopped already",
+                    "{}; the service {path} has failed, or is already being stopped",
                     chain(&failure)
                 );
                 None
@@ -189,7 +190,7 @@ impl Keeper {
         }
     }
 
-    /// Says after which time a service that has failed, or ended, is to be started again. `None`: it is not.
+    /// How long to wait before a service that has failed, or finished, is started again. `None`: it is not.
     fn decide(&self, node: &Node, failure: Option<&str>) -> Option<Duration> {
         let slot = node.slot();
         let (verdict, failures) = node.ended(failure.is_some());
@@ -202,22 +203,22 @@ impl Keeper {
                 return Some(after);
             }
             (Verdict::RestartAfter(after), None) => {
-                info!("has ended; starting again in {} s", seconds(after));
+                info!("has finished; restarting in {} s", seconds(after));
                 return Some(after);
             }
             (Verdict::LimitReached(limit), _) => error!(
-                "{}; not restarted any more, after {limit} restarts within the time of restart-window",
-                failure.unwrap_or("has ended")
+                "{}; not restarted again, after {limit} restarts within restart-window",
+                failure.unwrap_or("has finished")
             ),
             (Verdict::NotCovered, Some(_)) => {}
-            (Verdict::NotCovered, None) => info!("has ended"),
+            (Verdict::NotCovered, None) => info!("has finished"),
         }
         slot.set_state(if failure.is_some() { State::Failed } else { State::Finished });
         None
     }
 
-    /// Stops what is left of a run, and starts the service again when it is time. Returns what is to be restarted
-    /// instead, if that fails for good.
+    /// Stops what is left of a run, and starts the service again when it is time. Returns what has to be
+    /// restarted instead, if that fails for good.
     async fn restart(&self, Restart { node, run, mut after, kept }: Restart) -> Option<Restart> {
         let (path, interrupt) = (node.slot().path(), node.interrupt());
         if let Some(run) = run {
@@ -226,7 +227,7 @@ impl Keeper {
                 return None; // it has been stopped or restarted meanwhile
             }
         }
-        drop(kept); // the service has it now
+        drop(kept); // the service has its sockets now
         let weak = Arc::downgrade(&node);
         drop(node);
         loop {
@@ -258,7 +259,7 @@ impl Keeper {
         }
     }
 
-    /// Gives back what was kept for a run that will not come.
+    /// Releases what was kept for a run that will not happen.
     async fn let_go(&self, node: &Node) {
         drop(node.take_kept().await);
         if let Some(belongings) = self.resources.belongings() {

@@ -1,10 +1,10 @@
-//! A service, with what its group is told of it.
+//! A service, with what its group has to know about it.
 
 use super::{Restart, Service, Settings};
 
-/// A service to be added to a [`MultiService`](super::MultiService), with what the group is to know of it.
+/// A service for a [`MultiService`](super::MultiService), with what the group has to know about it.
 ///
-/// Every service is converted into one by itself; this is for those that have more to say.
+/// Every service is converted into one automatically. Use this type to set a restart policy or settings.
 ///
 /// ```
 /// # use poetryd::{async_trait, service::{Application, BoxError, Context, Managed, Restart, Service}};
@@ -24,7 +24,7 @@ pub struct Managed {
 }
 
 impl Managed {
-    /// A service that is not restarted, and was made from no settings.
+    /// A service that is not restarted, and has no settings.
     pub fn new(service: impl Into<Self>) -> Self {
         service.into()
     }
@@ -35,7 +35,7 @@ impl Managed {
         self
     }
 
-    /// Keeps the settings that the service was made from, so that it can be compared with another one.
+    /// Sets the settings that the service was made from, so that it can be compared with another one.
     pub fn settings(mut self, settings: Box<dyn Settings>) -> Self {
         self.settings = Some(settings);
         self

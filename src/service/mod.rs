@@ -1,27 +1,27 @@
-//! The tree of services: what starts, what stops, and in which order.
+//! The tree of services: starts and stops them, in the right order.
 //!
-//! The words are those of Twisted's [`application/service.py`]: a [`Service`] starts and stops, a
-//! [`MultiService`] is a service that holds services, and an [`Application`] is the root of the tree.
-//! Nothing here knows of networks or processes; whoever runs the tree hands such things to the
-//! services through [`Resources`].
+//! The names are those of Twisted's [`application/service.py`]: a [`Service`] starts and stops, a
+//! [`MultiService`] is a service that contains services, and an [`Application`] is the root of the tree. Nothing
+//! here knows about networks or processes; the program that runs the tree passes such things to the services
+//! through [`Resources`].
 //!
-//! **Writing a service.** A service that is one loop is a function: [`ServiceFn`]; one that does something at regular
-//! times is a [`TimerService`], one that keeps a connection to a server a [`ClientService`]. Everything else
-//! implements [`Service`]. Services get what they need from their [`Context`]: other services, by name; tasks whose
-//! failure is theirs; counters, and a line that says how they are.
+//! **Writing a service.** A service that is a single loop can be a function: [`ServiceFn`]. One that does something
+//! at regular intervals is a [`TimerService`], and one that keeps a connection to a server is a [`ClientService`].
+//! Everything else implements [`Service`]. Services get what they need from their [`Context`]: other services, by
+//! name; tasks whose failure is the service's own; counters, and a status line.
 //!
-//! **The order.** Services start in the order in which they were added. A service that another one
-//! [has found](Context::find) stops after it, wherever in the tree they are: so a store is there until the last
-//! connection that writes to it has ended. Those that nobody has found stop at once, side by side.
+//! **The order.** Services start in the order in which they were added. A service that another one [has
+//! found](Context::find) stops after it, wherever in the tree they are. For example, a store is available until
+//! the last connection that writes to it has ended. Services that nobody has found stop at the same time.
 //!
-//! **When a service fails** after it has started, its [`Restart`] policy decides; without one, the group that holds
-//! it has failed, and at the root the application.
+//! **When a service fails** after it has started, its [`Restart`] policy decides. Without one, the group that
+//! contains it fails, and at the root the application.
 //!
-//! **While it runs** the tree can be looked at and changed, by path, from any thread: see [`Tree`].
+//! **While it is running**, the tree can be inspected and changed, by path, from any thread: see [`Tree`].
 //!
-//! - `slot.rs`: what is known of a service at its place, `node.rs`: the service there, and whose turn its calls are.
-//! - `stop_order.rs` and `limits.rs`: who waits for whom when services stop, and how long.
-//! - `tree.rs` takes requests (`request.rs`), and `keeper.rs` carries them out, with `changes.rs` and `restart.rs`.
+//! - `slot.rs`: what is known about the service at a path; `node.rs`: coordinates the calls to the service there.
+//! - `stop_order.rs` and `limits.rs`: which services wait for which when they stop, and how long.
+//! - `tree.rs` accepts requests (`request.rs`), and `keeper.rs` makes them, with `changes.rs` and `restart.rs`.
 //!
 //! [`application/service.py`]: https://docs.twisted.org/en/stable/core/howto/application.html
 
@@ -79,80 +79,79 @@ pub use workers::Workers;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-/// Any error, boxed. What a service's own code returns; `?` turns every error type into it,
-/// `anyhow::Error` and string literals included.
+/// Any boxed error, as returned by a service's own code. `?` converts every error type to it, including
+/// `anyhow::Error`, and string literals.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Something that starts and stops.
 ///
-/// The calls come in this order, each at most once per run of the service:
-/// `privileged_start`, `start`, `close`, `stop`. A service whose start failed gets neither `close` nor
-/// `stop`: it gives back what it took before it returns its error, or in its `Drop`. One whose turn to
-/// start never came gets only `close`. A stopped service may be started again: by its [`Restart`] policy, or by
+/// The methods are called in this order, each at most once per run of the service: `privileged_start`, `start`,
+/// `close`, `stop`. If a service's start fails, neither `close` nor `stop` is called: it has to release what it
+/// holds before it returns its error, or in its `Drop`. If a service was never started, because an earlier one
+/// failed, only `close` is called. A stopped service may be started again: by its [`Restart`] policy, or by
 /// [`Tree::restart`].
 ///
-/// A panic in any of them is caught, and treated as the failure of this service alone.
+/// A panic in any of them is caught, and treated as a failure of this service alone.
 ///
-/// A service that is one loop can be written as a function: see [`ServiceFn`].
+/// A service that is a single loop can be written as a function: see [`ServiceFn`].
 #[async_trait]
 pub trait Service: Send + 'static {
-    /// Does what must be done before privileges are dropped, such as binding a port below 1024.
+    /// Does what requires privileges that will be dropped, such as binding a port below 1024.
     ///
-    /// Called on the main thread, while the process has no other, and there is no Tokio runtime yet: hold
+    /// This is called on the main thread, while the process has no other threads and no Tokio runtime: keep
     /// sockets as `std::net` types until [`start`](Self::start).
     ///
-    /// But a service that is started while others run, since it was added to a running tree or is restarted, gets
-    /// this call right before its start, on a worker, beside other threads, and with the privileges that the process
-    /// then has.
+    /// If a service is started while others are running, because it is added to a running tree or restarted, this
+    /// is called immediately before its start, on a worker thread, while other threads run, and with the
+    /// privileges that the process has then.
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let _ = cx;
         Ok(())
     }
 
-    /// Starts, and returns when the service is fit to serve.
+    /// Starts, and returns when the service is ready.
     ///
-    /// Called inside a Tokio runtime, after every elder sibling has started. When the daemon is told to
-    /// stop meanwhile, the returned future is dropped at an `.await`; then `close` and `stop` are called
-    /// for what had been begun.
+    /// This is called inside a Tokio runtime, after every earlier service has started. If the daemon is told to
+    /// stop meanwhile, the returned future is dropped at an `.await`; then `close` and `stop` are called.
     async fn start(&mut self, cx: &Context) -> Result<(), BoxError>;
 
-    /// Stops taking anything new, at once and without waiting. Work in progress goes on until
+    /// Stops accepting anything new, immediately and without waiting. Work in progress continues until
     /// [`stop`](Self::stop).
     ///
-    /// Called when all services that [have found](Context::find) this one and stop with it have stopped.
+    /// This is called when all services that [have found](Context::find) this one and stop with it have stopped.
     fn close(&mut self) {}
 
     /// Finishes the work in progress and returns when nothing is left running.
     ///
-    /// What is still unfinished at `deadline` is to be abandoned: about a second later the caller stops
-    /// waiting, drops the future and reports the service as one that did not stop.
+    /// Work that is unfinished at `deadline` should be abandoned: about a second later the caller stops waiting,
+    /// drops the future and reports that the service did not stop.
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError>;
 
     /// What other services of the tree get when they look this one up with [`Context::find`].
     ///
-    /// Called once, before any service of the same parent starts. `None`: nobody can find it.
+    /// This is called once, before any service of the same parent starts. `None`: nobody can find it.
     fn handle(&self) -> Option<Handle> {
         None
     }
 
-    /// Whether a second instance may start while this one still runs: it takes nothing that only one can have,
-    /// such as a file that it writes. Sockets don't count, since both instances get the same.
+    /// Whether a second instance may start while this one is still running: it uses nothing that only one can
+    /// have, such as a file that it writes. Sockets don't count, since both instances get the same ones.
     ///
-    /// If not, an instance that replaces this one starts when this one has stopped.
+    /// If not, an instance that replaces this one starts after this one has stopped.
     fn may_overlap(&self) -> bool {
         false
     }
 
-    /// Says in a line what this service would do if it were started, or why it could not.
+    /// Describes in one line what this service would do if it were started, or why it could not.
     ///
-    /// Called instead of a start, by `poetryd check`; must leave nothing behind. `files` finds the files
-    /// that the service would see from where it would run.
+    /// `poetryd check` calls this instead of a start. It must leave nothing behind. `files` finds the files that
+    /// the service would use.
     fn check(&self, files: &Files) -> Result<String, BoxError> {
         let _ = files;
         Ok("would start".into())
     }
 
-    /// The services that this one consists of, if it is a collection.
+    /// The services that this one consists of, if it is a group.
     fn children(&self) -> Option<&MultiService> {
         None
     }

@@ -1,4 +1,4 @@
-//! A service that holds services.
+//! A service that contains services.
 
 use super::error::guarded;
 use super::node::{Node, NotResumed};
@@ -16,24 +16,24 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::error;
 
-/// How long the elder siblings of a service that failed to start have for stopping. Nobody has been
-/// served yet, so there is nothing to finish.
+/// How long services that have started may take to stop if a later one fails to start. They have not served a
+/// client yet, so there is nothing to finish.
 const TIME_TO_UNDO: Duration = Duration::from_secs(5);
 
-/// A service that holds other services, by name. Each clone is the same group.
+/// A service that contains other services, by name. Each clone is the same group.
 ///
-/// Children start in the order in which they were added, and close and stop in reverse; but one that others
-/// [have found](Context::find) closes and stops after them. A child that fails to start
-/// stops its elder siblings, and the failure names the child. Trees nest to any depth.
+/// Children start in the order in which they were added, and close and stop in reverse order; but a child that
+/// others [have found](Context::find) closes and stops after them. If a child fails to start, the earlier ones
+/// are stopped, and the failure names that child. Trees can have any depth.
 #[derive(Clone, Default)]
 pub struct MultiService(Arc<Mutex<Members>>);
 
 #[derive(Default)]
 struct Members {
     children: IndexMap<String, Child>,
-    /// Of the last start.
+    /// The context of the last start.
     cx: Option<Context>,
-    /// Whether the children are to run: from the begin of the group's start to the begin of its stop.
+    /// Whether the children should run: from the beginning of the group's start to the beginning of its stop.
     wanted: bool,
     /// Whether all of them have started.
     running: bool,
@@ -48,16 +48,16 @@ pub(super) struct Child {
 }
 
 impl MultiService {
-    /// No children, not running.
+    /// A group without children, which is not running.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a child to a service that is not running, nor starting.
+    /// Adds a child to a group that is neither running nor starting.
     ///
     /// # Errors
-    /// If the name is taken or can't be one ([A-Za-z0-9_-]+), or the service is running or starting
-    /// ([`add_and_start`](Self::add_and_start) is for that).
+    /// If the name is used already or is not valid ([A-Za-z0-9_-]+), or the group is running or starting (use
+    /// [`add_and_start`](Self::add_and_start) then).
     pub fn add(&self, name: impl Into<String>, child: impl Into<Managed>) -> Result<(), AddError> {
         let name = name.into();
         let child = Child::new(child.into(), Arc::default(), || self.path_of(&name))?;
@@ -70,10 +70,10 @@ impl MultiService {
         Ok(())
     }
 
-    /// Adds a child that nobody will look for by its name, and returns the name that it got: `service-1`.
+    /// Adds a child that nobody will look up by its name, and returns the name that it was given: `service-1`.
     ///
     /// # Errors
-    /// If the service is running.
+    /// If the group is running.
     pub fn push(&self, child: impl Into<Managed>) -> Result<String, AddError> {
         let name = self.free_name();
         self.add(name.clone(), child)?;
@@ -89,10 +89,10 @@ impl MultiService {
         format!("service-{number}")
     }
 
-    /// Adds a child and, if this service is running or starting, starts it.
+    /// Adds a child and, if this group is running or starting, starts it.
     ///
     /// # Errors
-    /// As for [`add`](Self::add); and if the child fails to start, which then is not added.
+    /// The same as for [`add`](Self::add); and if the child fails to start, in which case it is not added.
     pub async fn add_and_start(
         &self,
         name: impl Into<String>,
@@ -113,7 +113,7 @@ impl MultiService {
         })
     }
 
-    /// Takes a child in. It is stopped with the others from now on, even if nobody starts it.
+    /// Adds a child. From now on it is stopped with the others, even if nobody starts it.
     fn insert(&self, name: &str, child: Child) -> Result<(), AddError> {
         let mut members = self.0.lock();
         members.refuse(name)?;
@@ -121,8 +121,8 @@ impl MultiService {
         Ok(())
     }
 
-    /// Starts a child, unless it runs. It must not be started if the group is not, if it has been taken out of the
-    /// group, or if somebody has stopped it by its path.
+    /// Starts a child, unless it is running. It must not be started if the group is not running, if it has been
+    /// removed from the group, or if it has been stopped by its path.
     pub(super) async fn resume(&self, node: &Arc<Node>) -> Result<(), NotResumed> {
         node.resume(|| self.context_for(node)).await
     }
@@ -135,16 +135,16 @@ impl MultiService {
         Some(cx)
     }
 
-    /// The path of a child of that name, as far as this group knows its own.
+    /// The path of a child with that name, as far as this group knows its own path.
     fn path_of(&self, name: &str) -> ServicePath {
         let own = self.0.lock().cx.as_ref().map(|cx| cx.path().clone());
         own.unwrap_or(ServicePath::root()).child(name)
     }
 
-    /// Takes a child out, stopping it first if it runs. `None`: there is no child of that name.
+    /// Removes a child, and stops it first if it is running. `None`: there is no child with that name.
     ///
     /// # Errors
-    /// Beside the service, what went wrong while it was stopped.
+    /// Returned together with the service: what went wrong while it was being stopped.
     pub async fn remove(
         &self,
         name: &str,
@@ -157,7 +157,7 @@ impl MultiService {
         Some((node.into_service().await, outcome))
     }
 
-    /// Takes a child out, so that nobody finds it any more.
+    /// Removes a child, so that nobody finds it any more.
     fn take_out(&self, name: &str, node: &Arc<Node>) {
         let mut members = self.0.lock();
         if members.children.get(name).is_some_and(|child| Arc::ptr_eq(&child.node, node)) {
@@ -168,7 +168,7 @@ impl MultiService {
         }
     }
 
-    /// Puts a child where another one is, and returns that. `None`: it is not there any more.
+    /// Replaces a child with another one, and returns the old one. `None`: it is not there any more.
     pub(super) fn exchange(&self, old: &Arc<Node>, new: Child) -> Option<Child> {
         let path = old.slot().path();
         let mut members = self.0.lock();
@@ -177,22 +177,22 @@ impl MultiService {
         Some(std::mem::replace(child, new))
     }
 
-    /// Looks at the child called `name`. `None`: there is none, or it is being started or stopped just now.
+    /// Inspects the child named `name`. `None`: there is none, or it is being started or stopped.
     pub fn inspect<R>(&self, name: &str, look: impl FnOnce(&dyn Service) -> R) -> Option<R> {
         self.node(name)?.inspect(look)
     }
 
-    /// Whether there is a child called `name`.
+    /// Whether there is a child named `name`.
     pub fn contains(&self, name: &str) -> bool {
         self.0.lock().children.contains_key(name)
     }
 
-    /// The settings that the child called `name` was made from, if it was made from settings.
+    /// The settings that the child named `name` was made from, if any.
     pub fn settings(&self, name: &str) -> Option<Arc<dyn Settings>> {
         self.node(name)?.settings()
     }
 
-    /// Sets, from now on, what happens when the child called `name` fails. `false`: there is none.
+    /// Sets what happens from now on when the child named `name` fails. `false`: there is none.
     pub fn set_restart(&self, name: &str, restart: Restart) -> bool {
         self.node(name).is_some_and(|node| {
             node.set_restart(restart);
@@ -200,7 +200,7 @@ impl MultiService {
         })
     }
 
-    /// What the child called `name` is doing. `None`: there is none.
+    /// What the child named `name` is doing. `None`: there is none.
     pub fn state(&self, name: &str) -> Option<State> {
         self.node(name).map(|node| node.slot().state())
     }
@@ -210,7 +210,7 @@ impl MultiService {
         self.0.lock().children.keys().cloned().collect()
     }
 
-    /// How many children there are.
+    /// The number of children.
     pub fn len(&self) -> usize {
         self.0.lock().children.len()
     }
@@ -225,7 +225,7 @@ impl MultiService {
         self.0.lock().running
     }
 
-    /// The context of this group. `None`: its children are not to run.
+    /// The context of this group. `None`: its children should not run.
     pub(super) fn context(&self) -> Option<Context> {
         let members = self.0.lock();
         members.cx.clone().filter(|_| members.wanted)
@@ -243,20 +243,20 @@ impl MultiService {
         self.child(name).map(|child| child.node)
     }
 
-    /// The group at `path`, seen from here. `None`: there is none, or the service there holds no others.
+    /// The group at `path`, relative to this one. `None`: there is none, or the service there is not a group.
     pub(super) fn group(&self, path: &ServicePath) -> Option<MultiService> {
         let inner = |group: MultiService, name: &str| group.child(name)?.group;
         path.names().try_fold(self.clone(), inner)
     }
 
-    /// The service at `path`, seen from here, and the group that holds it.
+    /// The service at `path`, relative to this one, and the group that contains it.
     pub(super) fn locate(&self, path: &ServicePath) -> Option<(MultiService, Arc<Node>)> {
         let group = self.group(&path.parent()?)?;
         let node = group.node(path.name())?;
         Some((group, node))
     }
 
-    /// The service at `path`, or the innermost one around it, and the group that holds that.
+    /// The service at `path`, or the innermost one around it, and the group that contains that.
     pub(super) fn nearest(&self, path: &ServicePath) -> Option<(MultiService, Arc<Node>)> {
         let mut around = std::iter::successors(Some(path.clone()), ServicePath::parent);
         around.find_map(|path| self.locate(&path))
@@ -266,7 +266,7 @@ impl MultiService {
         self.0.lock().children.values().map(|child| child.node.clone()).collect()
     }
 
-    /// Stops the children that have been started, when others can't be.
+    /// Stops the children that have started, when others can't be started.
     pub(super) async fn undo_start(&mut self) {
         self.close();
         if let Err(errors) = self.stop(Instant::now() + TIME_TO_UNDO).await {
@@ -280,7 +280,7 @@ impl Members {
         self.children.iter().map(|(name, child)| (name.clone(), child.clone())).collect()
     }
 
-    /// Refuses names that are taken or that would not fit into a path.
+    /// Refuses names that are used already or are not valid in a path.
     fn refuse(&self, name: &str) -> Result<(), AddError> {
         if !ServicePath::is_name(name) {
             return Err(AddError::BadName(name.into()));
@@ -296,7 +296,7 @@ impl Child {
     /// The service that will be at `path`, in this slot.
     ///
     /// # Errors
-    /// If it panics when it is asked what it holds.
+    /// If it panics when it is asked for its parts.
     pub(super) fn new(
         managed: Managed,
         slot: Arc<Slot>,
@@ -308,7 +308,7 @@ impl Child {
         Ok(Self { node, group })
     }
 
-    /// What the service shows to others.
+    /// The service's handle.
     ///
     /// # Errors
     /// If it panics.
@@ -385,7 +385,7 @@ impl MultiService {
         Ok(())
     }
 
-    /// From now on nobody is added, and the order in which the children stop is decided.
+    /// From now on no child can be added, and the order in which the children stop is fixed.
     fn begin_to_stop(&self) -> Option<Context> {
         let cx = {
             let mut members = self.0.lock();

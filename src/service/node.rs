@@ -1,4 +1,4 @@
-//! One service of a group: who may call it when, and what interrupts whom.
+//! One service of a group: coordinates the calls to it, and interrupts them.
 
 use super::error::guarded;
 use super::instance::{Instance, Known};
@@ -20,17 +20,17 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Node {
     known: Known,
     settings: Option<Arc<dyn Settings>>,
-    /// Whether it holds others, which have their own limits when it stops.
+    /// Whether it contains others, which have their own limits when it stops.
     is_group: bool,
     instance: tokio::sync::Mutex<Instance>,
-    /// Cancelled when the service is to stop, or is dropped: whoever wants to start it again gives up. There is a
-    /// new one for those who come later; none, as long as nobody has asked for it.
+    /// Cancelled when the service has to stop, or is dropped: an attempt to start it again is then abandoned. After
+    /// that, there is a new one; `None` as long as nobody has asked for it.
     interrupt: Mutex<Option<CancellationToken>>,
 }
 
 /// Why a service does not run again.
 pub(super) enum NotResumed {
-    /// It is not to run any more.
+    /// It must not run any more.
     Interrupted,
     Failed(ServiceError),
 }
@@ -59,12 +59,12 @@ impl Node {
         *self.known.supervision.lock() = Supervision::new(restart);
     }
 
-    /// Looks at the service. `None`: it is being started or stopped just now.
+    /// Inspects the service. `None`: it is being started or stopped.
     pub(super) fn inspect<R>(&self, look: impl FnOnce(&dyn Service) -> R) -> Option<R> {
         self.instance.try_lock().ok().map(|instance| look(&*instance.service))
     }
 
-    /// What the service shows to others.
+    /// The service's handle.
     ///
     /// # Errors
     /// If it panics.
@@ -72,8 +72,8 @@ impl Node {
         guarded(|| self.inspect(|service| service.handle()).flatten())
     }
 
-    /// Waits for the instance, unless it is free: to ask Tokio's lock at once would cost a part of the turn that the
-    /// runtime gives to a task, and ten thousand services that stop in one task would take each other's turns.
+    /// Waits for the instance, unless it is free. Tokio's lock would use up a part of the budget that the runtime gives
+    /// to a task, even if it is free; ten thousand services that stop in one task would exhaust it.
     async fn lock(&self) -> MutexGuard<'_, Instance> {
         match self.instance.try_lock() {
             Ok(instance) => instance,
@@ -81,7 +81,7 @@ impl Node {
         }
     }
 
-    /// Takes the service out, which has been stopped.
+    /// Removes the service, which has been stopped.
     pub(super) async fn into_service(self: Arc<Self>) -> Box<dyn Service> {
         self.lock().await.take_out()
     }
@@ -97,7 +97,7 @@ impl Node {
             Err(_) => Err(ServiceError::locate(
                 cx.path(),
                 Step::PrivilegedStart,
-                "it is being started or stopped already".into(),
+                "it is already being started or stopped".into(),
             )),
         }
     }
@@ -111,18 +111,19 @@ impl Node {
         instance.begin(group, &self.known).await
     }
 
-    /// Closes the service, unless it is not its turn yet: then [`stop`](Self::stop) does.
+    /// Closes the service, unless others have to stop before it: then [`stop`](Self::stop) closes it.
     pub(super) fn close(&self) {
         if self.slot().waits_for_its_turn() {
             return;
         }
-        // Whoever has the service now and starts it will see that it was interrupted; whoever stops it, closes it.
+        // The task that is starting the service will see that it was interrupted. A task that is stopping it will
+        // close it.
         if let Ok(mut instance) = self.instance.try_lock() {
             instance.close();
         }
     }
 
-    /// Returns what went wrong, in this service or below.
+    /// Returns what went wrong in this service or below.
     pub(super) async fn stop(&self, deadline: Instant) -> Vec<ServiceError> {
         let turn = self.slot().take_turn();
         for stopped in turn.iter().flat_map(|turn| &turn.after) {
@@ -138,9 +139,9 @@ impl Node {
         if self.is_group { Limits::of_group(deadline) } else { Limits::from_now(deadline) }
     }
 
-    // Stopping one service alone, and starting it again.
+    // Stops one service on its own, and starts it again.
 
-    /// Stops the service. What it has of the process is kept in `kept`, if it is to [run again](Self::resume).
+    /// Stops the service. Its sockets are kept in `kept`, if it will [run again](Self::resume).
     pub(super) async fn pause(
         &self,
         deadline: Instant,
@@ -156,7 +157,7 @@ impl Node {
         instance.end(limits, &self.known).await
     }
 
-    /// Stops what is left of a run that has failed or ended. `false`: there is no such run any more.
+    /// Stops what is left of a run that has failed or finished. `false`: there is no such run any more.
     pub(super) async fn end_failed_run(
         &self,
         run: &Arc<Run>,
@@ -173,8 +174,8 @@ impl Node {
         true
     }
 
-    /// Starts the service in a group that has started, unless it runs. `group` gives the group's context when nobody
-    /// else has the service; it has none if the service is not to run.
+    /// Starts the service in a group that has started, unless it is running. `group` returns the group's context; it is
+    /// called when nobody else has the service, and returns none if the service should not run.
     pub(super) async fn resume(
         &self,
         group: impl FnOnce() -> Option<Context> + Send,
@@ -197,12 +198,12 @@ impl Node {
         }
     }
 
-    /// Takes what was kept for a run that will not come.
+    /// Releases what was kept for a run that will not happen.
     pub(super) async fn take_kept(&self) -> Option<Box<dyn Any + Send>> {
         self.lock().await.kept.take()
     }
 
-    /// Cancelled when the service is to stop.
+    /// Cancelled when the service has to stop.
     pub(super) fn interrupt(&self) -> CancellationToken {
         self.interrupt.lock().get_or_insert_default().clone()
     }
@@ -212,15 +213,15 @@ impl Node {
         interrupt.iter().for_each(CancellationToken::cancel);
     }
 
-    // What is to be done when it fails.
+    // What to do when it fails.
 
-    /// The run that the service is in. `None`: it does not run.
+    /// The current run of the service. `None`: it is not running.
     pub(super) fn run(&self) -> Option<Arc<Run>> {
         self.known.run()
     }
 
-    /// What follows from the end of a run, or of an attempt to start one. A service that has never started is not
-    /// covered by its policy.
+    /// What follows the end of a run, or of an attempt to start one. The policy of a service does not cover its
+    /// first start.
     pub(super) fn ended(&self, failed: bool) -> (Verdict, u32) {
         self.known.ended(failed)
     }

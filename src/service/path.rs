@@ -1,4 +1,4 @@
-//! Where a service stands in the tree.
+//! The path of a service in the tree.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// The names from the root down to a service, joined with dots: `night.science`.
 ///
-/// The root itself is displayed as `-`, the mark of lines that concern the whole process.
+/// The root itself is displayed as `-`, which marks log lines about the whole process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServicePath(Arc<str>);
 
@@ -16,13 +16,14 @@ impl ServicePath {
         Self("".into())
     }
 
-    /// Whether a service may have this name: letters, digits, '-' and '_' of ASCII, at least one of them.
+    /// Whether this is a valid name of a service: at least one of the ASCII letters, digits, '-' and '_', and
+    /// nothing else.
     pub fn is_name(text: &str) -> bool {
         let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         !text.is_empty() && text.chars().all(fits)
     }
 
-    /// The path of this service's child called `name`.
+    /// The path of this service's child named `name`.
     pub fn child(&self, name: &str) -> Self {
         if self.0.is_empty() {
             Self(name.into())
@@ -31,7 +32,7 @@ impl ServicePath {
         }
     }
 
-    /// The path of the service that holds this one; `None` for the root.
+    /// The path of the service that contains this one; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
         if self.0.is_empty() {
             return None;
@@ -50,18 +51,18 @@ impl ServicePath {
         below.is_some_and(|rest| rest.is_empty() || other.0.is_empty() || rest.starts_with('.'))
     }
 
-    /// The last name of the path: what the parent calls this service. Empty for the root.
+    /// The last name of the path. Empty for the root.
     pub fn name(&self) -> &str {
         self.0.rsplit_once('.').map_or(&self.0, |(_, name)| name)
     }
 
-    /// The path as it appears in the log; `-` for the root.
+    /// The path as shown in the log; `-` for the root.
     pub fn as_str(&self) -> &str {
         if self.0.is_empty() { "-" } else { &self.0 }
     }
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} can't be the path of a service: names of letters, digits, '-' and '_', joined with dots"
@@ -69,7 +70,7 @@ impl ServicePath {
 #[non_exhaustive]
 pub struct BadPath(pub String);
 
-/// Reads what [`as_str`](ServicePath::as_str) gives.
+/// Parses what [`as_str`](ServicePath::as_str) returns.
 impl FromStr for ServicePath {
     type Err = BadPath;
 

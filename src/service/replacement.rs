@@ -1,11 +1,11 @@
-//! A service in the place of another one.
+//! A service that replaces another one.
 
 use super::MultiService;
 use super::multi::Child;
 use super::node::Node;
 use std::sync::Arc;
 
-/// A service that has been put in the place of another one.
+/// A service that has replaced another one.
 pub(super) struct Replacement {
     group: MultiService,
     old: Child,
@@ -13,7 +13,7 @@ pub(super) struct Replacement {
 }
 
 impl Replacement {
-    /// Puts a service of `group` where another one is, in its slot. `None`: that is not there any more.
+    /// Puts a service of `group` in the slot of another one. `None`: that one is not there any more.
     pub(super) fn put(group: &MultiService, old: &Arc<Node>, new: Child) -> Option<Self> {
         let (node, own) = (new.node.clone(), new.clone());
         let old = group.exchange(old, new)?;
@@ -26,7 +26,7 @@ impl Replacement {
         &self.new
     }
 
-    /// Puts the old one back. `false`: the new one has been taken out meanwhile.
+    /// Puts the old one back. `false`: the new one has been removed meanwhile.
     pub(super) fn undo(self) -> bool {
         let was_there = self.group.exchange(&self.new, self.old).is_some();
         if was_there {
@@ -36,7 +36,7 @@ impl Replacement {
     }
 }
 
-/// Takes over, for the services that `new` holds, what belongs to their paths.
+/// Takes over what belongs to the paths of the services that `new` contains.
 fn inherit(new: &Child, old: &Child) {
     let (Some(new), Some(old)) = (&new.group, &old.group) else { return };
     for (name, child) in new.children() {

@@ -1,4 +1,4 @@
-//! What services and others ask of the keeper of a running tree.
+//! Requests to the keeper of a running tree.
 
 use super::run::Run;
 use super::{BoxError, Managed, ServicePath, TreeError};
@@ -10,7 +10,7 @@ pub(super) enum Request {
     Change(Change, oneshot::Sender<Result<(), TreeError>>),
 }
 
-/// The end of a run that nobody has asked for.
+/// The end of a run that nobody has requested.
 pub(super) struct Ended {
     pub(super) path: ServicePath,
     pub(super) run: Arc<Run>,
@@ -18,7 +18,7 @@ pub(super) struct Ended {
     pub(super) cause: Option<BoxError>,
 }
 
-/// A change of the running tree.
+/// A change to the running tree.
 pub(super) enum Change {
     Add { group: ServicePath, name: String, service: Managed },
     Remove { path: ServicePath, if_found: IfFound },
@@ -28,13 +28,13 @@ pub(super) enum Change {
     Start { path: ServicePath },
 }
 
-/// What to do with a service that others have found, and go on using.
+/// What to do with a service that others have found and still use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IfFound {
-    /// Leave it as it is; that is an error.
+    /// Leave it running, and return an error.
     #[default]
     Refuse,
-    /// Stop it all the same.
+    /// Stop it nevertheless.
     StopAnyway,
 }

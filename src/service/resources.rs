@@ -1,4 +1,4 @@
-//! What a process lends to its services.
+//! What a process offers to its services.
 
 use super::ServicePath;
 use crate::sync::RwLock;
@@ -6,8 +6,8 @@ use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What the process lends to its services, one value per type: its sockets, its connection limit, or
-/// whatever the program that runs the tree puts in.
+/// What the process offers to its services, one value per type: its sockets, its connection limit, or anything
+/// else that the program adds.
 #[derive(Clone, Default)]
 pub struct Resources(Arc<RwLock<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>>);
 
@@ -17,7 +17,7 @@ impl Resources {
         Self::default()
     }
 
-    /// Lends `value` to every service, in place of an earlier value of its type.
+    /// Offers `value` to every service, in place of an earlier value with its type.
     pub fn insert<T: Send + Sync + 'static>(&self, value: T) {
         let mut map = self.0.write();
         map.insert(TypeId::of::<T>(), Arc::new(value));
@@ -27,35 +27,35 @@ impl Resources {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// The value of type `T`, if one was lent.
+    /// The value of type `T`, if there is one.
     pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let map = self.0.read();
         map.get(&TypeId::of::<T>()).cloned()?.downcast().ok()
     }
 
-    /// The value of type `T`; a new one, if none was lent.
+    /// The value of type `T`, which is created if it does not exist.
     pub fn get_or_default<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         if let Some(value) = self.get() {
             return value;
         }
         let mut map = self.0.write();
         let value = map.entry(TypeId::of::<T>()).or_insert_with(|| Arc::new(T::default())).clone();
-        value.downcast().unwrap_or_default() // each value has the type that it is kept by
+        value.downcast().unwrap_or_default() // each value has the type that is its key
     }
 
-    /// What keeps the belongings of services while they are restarted, if the process has something to be kept.
+    /// What keeps the belongings of services while they are restarted, if the process has such a thing.
     pub(super) fn belongings(&self) -> Option<Arc<Box<dyn Belongings>>> {
         self.get()
     }
 }
 
-/// What services have from the process, and get again when they are restarted: their listening sockets.
+/// What services have been given by the process, and get again when they are restarted: their listening sockets.
 ///
-/// Lent as `Box<dyn Belongings>`.
+/// Offered as a resource of type `Box<dyn Belongings>`.
 pub trait Belongings: Send + Sync {
     /// Keeps what the services at `path` and below have now, until the result is dropped.
     fn keep(&self, path: &ServicePath) -> Box<dyn Any + Send>;
 
-    /// Lets go of what no service has any more. Called after each change of the tree.
+    /// Releases what no service has any more. Called after each change to the tree.
     fn let_go(&self);
 }

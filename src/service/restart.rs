@@ -1,36 +1,36 @@
-//! When a service that has failed is started again, and after how long.
+//! When a failed service is started again, and after which delay.
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How much longer each wait is than the one before.
+/// By how much each delay is longer than the one before.
 const FACTOR: f32 = 2.0;
 
-/// Which ends of a service are followed by a restart.
+/// When a service that has ended is restarted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RestartWhen {
-    /// None. A failure is passed on to the group that holds the service.
+    /// Never. A failure is passed on to the group that contains the service.
     #[default]
     Never,
-    /// A failure: an error or a panic.
+    /// After a failure: an error or a panic.
     OnFailure,
-    /// A failure, and also an end without error.
+    /// After a failure, and also after it has finished without an error.
     Always,
 }
 
-/// What happens when a service ends or fails after it has started.
+/// What happens when a service finishes or fails after it has started.
 ///
-/// A restart stops the service and starts the same instance again: its handle stays valid, and its sockets
-/// stay open, so that clients wait meanwhile. The service's siblings are not touched. If the service is not
-/// restarted, because its policy is `Never` or its limit is reached, the failure is passed on to the group that
-/// holds it, whose own policy decides. A failure that no group deals with ends the application. However many services
-/// of a group fail at the same time, that is one failure of the group.
+/// A restart stops the service and starts the same instance again: its handle stays valid, and its sockets stay
+/// open, so that clients wait meanwhile. Other services are not affected. If the service is not restarted, because
+/// its policy is `Never` or its limit is reached, the failure is passed on to the group that contains it, whose own
+/// policy decides. A failure that no group handles ends the application. If several services of a group fail at the
+/// same time, that is one failure of the group.
 ///
-/// The first start is not covered: a service that fails to start then makes the start of the application, or
-/// the change that added it, fail.
+/// A policy does not cover the first start: if a service fails to start then, the start of the application, or the
+/// change that added it, fails.
 ///
 /// ```
 /// use poetryd::service::Restart;
@@ -43,21 +43,22 @@ pub enum RestartWhen {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Restart {
-    /// Which ends are followed by a restart.
+    /// When the service is restarted.
     pub when: RestartWhen,
-    /// The time from the end of a failed run to the first restart: 0.1 s. Each further wait is twice as long.
+    /// The delay between the end of a failed run and the first restart: 0.1 s. Each further delay is twice as
+    /// long.
     pub delay: Duration,
-    /// The longest wait: 30 s.
+    /// The longest delay: 30 s.
     pub max_delay: Duration,
-    /// After running for this long, a service is taken to be well: the next wait is `delay` again. 60 s.
+    /// After running for this long, a service is considered healthy, and the next delay is `delay` again: 60 s.
     pub window: Duration,
-    /// How often it is restarted within `window`, at most. `None`: as often as it fails.
+    /// How often it may be restarted within `window`. `None`: there is no limit.
     pub limit: Option<u32>,
 }
 
 impl Restart {
-    /// The shortest wait before a restart, so that a service that fails at once does not keep a core busy: 10 ms. A
-    /// shorter `delay` counts as this.
+    /// The shortest delay before a restart: 10 ms, so that a service that fails immediately does not keep a core
+    /// busy. A shorter `delay` counts as this.
     pub const SHORTEST_DELAY: Duration = Duration::from_millis(10);
 
     /// No restart.
@@ -76,12 +77,12 @@ impl Restart {
         Self { when: RestartWhen::OnFailure, ..Self::never() }
     }
 
-    /// A restart after each end, whether it is a failure or not.
+    /// A restart after each end, with or without a failure.
     pub fn always() -> Self {
         Self { when: RestartWhen::Always, ..Self::never() }
     }
 
-    /// The waits from one restart to the next, the shortest first. They never end.
+    /// The delays from one restart to the next, the shortest first. The sequence has no end.
     pub(super) fn waits(&self) -> ExponentialBuilder {
         ExponentialBuilder::default()
             .with_min_delay(self.delay.max(Self::SHORTEST_DELAY))
@@ -97,7 +98,7 @@ impl Default for Restart {
     }
 }
 
-/// Decides, by its policy, what happens when one service ends.
+/// Decides according to its policy what happens when one service ends.
 pub(super) struct Supervision(Box<(Restart, Attempts)>);
 
 impl Supervision {
@@ -112,33 +113,33 @@ impl Supervision {
         self.0.1.started();
     }
 
-    /// The service has ended or failed, or could not be restarted. Returns what follows, and how often it has failed
-    /// since it was well.
+    /// The service has finished or failed, or could not be restarted. Returns what follows, and how often it has
+    /// failed since it was healthy.
     pub(super) fn ended(&mut self, failed: bool) -> (Verdict, u32) {
         let (restart, attempts) = &mut *self.0;
         (attempts.ended(restart, failed), attempts.failures)
     }
 }
 
-/// How often a service has been restarted lately.
+/// How often a service has been restarted recently.
 #[derive(Default)]
 struct Attempts {
     waits: Option<ExponentialBackoff>,
-    /// When it was restarted; as many as the limit, at most.
+    /// The times of its restarts; at most as many as the limit.
     restarts: VecDeque<Instant>,
     running_since: Option<Instant>,
-    /// Failures since the last time that it ran for the whole window.
+    /// Failures since it last ran for the whole window.
     failures: u32,
 }
 
-/// What follows from the end of a run.
+/// What follows the end of a run.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
     /// It is started again after this time.
     RestartAfter(Duration),
-    /// Its policy does not cover such an end.
+    /// Its policy does not cover this kind of end.
     NotCovered,
-    /// It has been restarted as often as it may.
+    /// It has been restarted as often as its limit allows.
     LimitReached(u32),
 }
 

@@ -23,7 +23,7 @@ enum Event {
 }
 
 impl Run {
-    /// The service is to take nothing new from now on.
+    /// From now on the service must not accept anything new.
     pub(super) fn close(&self) {
         self.note(Event::Closing);
     }
@@ -36,7 +36,7 @@ impl Run {
         self.wait_for(Event::Closing).await;
     }
 
-    /// The service says that it is fit to serve.
+    /// The service declares that it is ready.
     pub(super) fn say_ready(&self) {
         self.note(Event::Ready);
     }
@@ -49,7 +49,7 @@ impl Run {
         self.wait_for(Event::Ready).await;
     }
 
-    /// Takes down that the run has failed or ended. `false`: it had already.
+    /// Records that the run has failed or finished. `false`: it had already.
     pub(super) fn end(&self) -> bool {
         self.note(Event::Ended)
     }
@@ -72,7 +72,7 @@ impl Run {
 
     async fn wait_for(&self, event: Event) {
         loop {
-            // Asked for before it is looked whether it has happened, so that no wake-up is missed.
+            // Registered before the event is checked, so that no wake-up is missed.
             let notified = self.notify.notified();
             if self.has(event) {
                 return;

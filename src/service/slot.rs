@@ -1,7 +1,8 @@
-//! The place of a service in the tree, and all that is known of it there, whatever its workers do.
+//! The slot of a service in the tree: everything that is known about the service there, whatever its workers do.
 //!
-//! A slot outlives restarts of its service, and is handed on when the service is replaced. Its locks are held for
-//! moments only, never across an `.await`, and never two of them at once: any thread may read a slot at any time.
+//! A slot outlives restarts of its service, and is passed on when the service is replaced. Its locks are held
+//! only for moments, never across an `.await`, and never two of them at the same time: any thread may read a slot
+//! at any time.
 
 use super::counters::Counted;
 use super::{Handle, ServicePath, ServiceReport, State};
@@ -13,7 +14,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
-/// The place of a service in the tree.
+/// The slot of a service in the tree.
 pub(super) struct Slot {
     inside: Mutex<Inside>,
     counted: Counted,
@@ -21,20 +22,20 @@ pub(super) struct Slot {
 
 struct Inside {
     path: ServicePath,
-    /// The group that holds the service. Dangling: none does (it is the root, or has been removed).
+    /// The group that contains the service. Dangling if there is none (it is the root, or has been removed).
     group: Weak<Slot>,
-    /// What the service holds, in order.
+    /// The slots of the services that it contains, in order.
     children: Option<Box<IndexMap<String, Arc<Slot>>>>,
-    /// Whether it is of a part of the service around it, which has no calls of its own.
+    /// Whether it belongs to a part of the service around it, and has no calls of its own.
     is_part: bool,
-    /// Whether somebody has stopped the service alone: it is to stay so when its group starts.
+    /// Whether the service was stopped on its own: then it stays stopped when its group starts.
     held: bool,
     handle: Option<Handle>,
-    /// Whom this service has found, and who has found it, since their starts.
+    /// Which services this one has found, and which ones have found it, since their starts.
     finds: SlotSet,
     found_by: SlotSet,
     turn: Option<Box<Turn>>,
-    /// Whether it has been decided in which order the services in here stop.
+    /// Whether the order in which the services in here stop has been fixed.
     stops_in_order: bool,
     state: State,
     since: Instant,
@@ -44,10 +45,10 @@ struct Inside {
     failure: Option<Box<str>>,
 }
 
-/// When it is a service's turn to stop. Dropped, it says that the service has stopped.
+/// A service's turn to stop. When it is dropped, the service has stopped.
 #[derive(Default)]
 pub(super) struct Turn {
-    /// Those who stop before, each cancelled when it has.
+    /// The services that stop before it. Each is cancelled when it has stopped.
     pub(super) after: Vec<CancellationToken>,
     pub(super) stopped: CancellationToken,
 }
@@ -93,17 +94,17 @@ impl Slot {
 
     // The tree of slots.
 
-    /// Puts the service of this slot into a group, behind those that are there, or where one of its name is.
+    /// Puts the service of this slot into a group, at the end, or in place of the one with its name.
     pub(super) fn enter(self: &Arc<Self>, group: &Arc<Slot>, name: &str, handle: Option<Handle>) {
         let path = group.path().child(name);
         self.join(group, path);
         let before = mem::replace(&mut self.inside.lock().handle, handle);
-        drop(before); // with a service's own code, and therefore under no lock
+        drop(before); // runs a service's own code, so no lock is held
         let mut group = group.inside.lock();
         group.children.get_or_insert_default().insert(name.into(), self.clone());
     }
 
-    /// A slot for a context that no service of a group has.
+    /// A slot for a context that does not belong to a service of a group.
     pub(super) fn within(group: &Arc<Slot>, name: &str) -> Arc<Slot> {
         let slot = Arc::new(Slot::default());
         slot.join(group, group.path().child(name));
@@ -111,7 +112,7 @@ impl Slot {
         slot
     }
 
-    /// Says that the service here holds others, even if there are none.
+    /// Declares that the service here is a group, even if it is empty.
     pub(super) fn becomes_group(&self) {
         self.inside.lock().children.get_or_insert_default();
     }
@@ -122,7 +123,7 @@ impl Slot {
         inside.group = Arc::downgrade(group);
     }
 
-    /// Takes the service called `name` out of this group. Its slot is in no group any more.
+    /// Removes the service named `name` from this group. Its slot no longer belongs to a group.
     pub(super) fn remove(&self, name: &str) {
         let removed = {
             let mut inside = self.inside.lock();
@@ -133,10 +134,10 @@ impl Slot {
         }
     }
 
-    /// Says that the service here holds nothing, as far as is known.
+    /// Records that the service here contains nothing, as far as is known.
     pub(super) fn forget_children(&self) {
         let children = self.inside.lock().children.take();
-        drop(children); // under no lock
+        drop(children); // no lock is held
     }
 
     /// Takes over what belongs to the path, whatever service is there.
@@ -175,7 +176,7 @@ impl Slot {
         self.and_around().any(|slot| Arc::ptr_eq(&slot, other))
     }
 
-    /// The indices of the way from the root to this slot: in the order of these, services start.
+    /// The indices on the path from the root to this slot. Services start in the order of these.
     pub(super) fn position(self: &Arc<Self>) -> Vec<usize> {
         let index = |slot: &Arc<Slot>| -> Option<usize> {
             let (group, path) = (slot.group()?, slot.path());
@@ -187,18 +188,18 @@ impl Slot {
         position
     }
 
-    // What services find of each other.
+    // What services find.
 
     pub(super) fn handle(&self) -> Option<Handle> {
         self.inside.lock().handle.clone()
     }
 
-    /// The nearest slot called `name`: beside this one, then further out.
+    /// The nearest slot named `name`: in the same group, then in the groups around it.
     pub(super) fn look_up(self: &Arc<Self>, name: &str) -> Option<Arc<Slot>> {
         self.and_around().skip(1).find_map(|group| group.child(name))
     }
 
-    /// Takes down that the service here has found the one there.
+    /// Records that the service here has found the one there.
     pub(super) fn has_found(self: &Arc<Self>, found: &Arc<Slot>) {
         self.inside.lock().finds.insert(found);
         found.inside.lock().found_by.insert(self);
@@ -211,25 +212,25 @@ impl Slot {
         !finds.is_empty()
     }
 
-    /// Whom the service here has found.
+    /// The services that this one has found.
     pub(super) fn finds(&self) -> Vec<Arc<Slot>> {
         self.inside.lock().finds.iter().collect()
     }
 
-    /// How many it remembers that it has found, whether they are still there or not.
+    /// How many services this one has found, including those that are not there any more.
     #[cfg(test)]
     pub(super) fn remembered(&self) -> usize {
         self.inside.lock().finds.slots.len()
     }
 
-    /// Who has found the service here.
+    /// The services that have found this one.
     pub(super) fn found_by(&self) -> Vec<Arc<Slot>> {
         self.inside.lock().found_by.iter().collect()
     }
 
     // The order in which services stop.
 
-    /// Takes down that the order is decided. `false`: it was already, here or further out.
+    /// Records that the order is fixed. `false`: it was already, here or in a group around it.
     pub(super) fn begin_to_stop_in_order(self: &Arc<Self>) -> bool {
         if self.and_around().any(|slot| slot.inside.lock().stops_in_order) {
             return false;
@@ -255,13 +256,13 @@ impl Slot {
         self.inside.lock().turn.as_ref().is_some_and(|turn| !turn.after.is_empty())
     }
 
-    // What is said of the service.
+    // The state of the service.
 
     pub(super) fn is_held(&self) -> bool {
         self.inside.lock().held
     }
 
-    /// Says whether the service is to stay stopped when its group starts.
+    /// Sets whether the service stays stopped when its group starts.
     pub(super) fn hold(&self, held: bool) {
         self.inside.lock().held = held;
     }
@@ -286,14 +287,14 @@ impl Slot {
         inside.next_start = Instant::now().checked_add(after);
     }
 
-    /// If the service was to be started again, that will not happen.
+    /// If the service was about to be started again, that will not happen.
     pub(super) fn waits_no_longer(&self) {
         if self.state() == State::Waiting {
             self.set_state(State::Stopped);
         }
     }
 
-    /// Says why the service has failed.
+    /// Records why the service has failed.
     pub(super) fn set_failure(&self, failure: &str) {
         self.inside.lock().failure = Some(failure.into());
     }
@@ -331,11 +332,11 @@ impl Inside {
     }
 }
 
-/// Slots, in no order. Those that are gone are left out from time to time.
+/// Slots, in no particular order. Those that are gone are removed from time to time.
 #[derive(Default)]
 pub(super) struct SlotSet {
     slots: BTreeMap<usize, Weak<Slot>>,
-    /// How many are there when it is time.
+    /// The number of slots at which this is done next.
     full_at: usize,
 }
 
@@ -361,7 +362,7 @@ impl SlotSet {
     }
 }
 
-/// What tells a slot from all others.
+/// Identifies a slot.
 pub(super) fn address(slot: &Arc<Slot>) -> usize {
     Arc::as_ptr(slot).addr()
 }

@@ -1,4 +1,4 @@
-//! What a service is doing, as it can be seen from outside.
+//! What a service is doing, as seen from outside.
 
 use super::{Sample, ServicePath};
 use std::fmt;
@@ -11,17 +11,17 @@ pub enum State {
     /// It has not been started yet, or it has been stopped.
     #[default]
     Stopped,
-    /// Its start has begun.
+    /// Its start is in progress.
     Starting,
     /// It has started.
     Running,
-    /// It takes nothing new, and finishes what is in progress.
+    /// It accepts nothing new, and finishes what is in progress.
     Stopping,
-    /// It has ended by itself, without an error.
+    /// It has ended on its own, without an error.
     Finished,
-    /// It has failed or ended, and will be started again in a moment.
+    /// It has failed or finished, and will be started again.
     Waiting,
-    /// It has failed, and will not be started again by itself.
+    /// It has failed, and will not be started again automatically.
     Failed,
 }
 
@@ -46,27 +46,27 @@ impl fmt::Display for State {
     }
 }
 
-/// All that can be said of one service at one moment. Made by [`Tree::list`](super::Tree::list) and
+/// What is known about one service at one moment. Returned by [`Tree::list`](super::Tree::list) and
 /// [`Tree::report`](super::Tree::report).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ServiceReport {
-    /// Where it stands in the tree.
+    /// Its path in the tree.
     pub path: ServicePath,
-    /// Whether it holds other services.
+    /// Whether it contains other services.
     pub is_group: bool,
     /// What it is doing.
     pub state: State,
-    /// When it began to.
+    /// Since when.
     pub since: Instant,
-    /// The service's own line about itself; see [`Context::status`](super::Context::status).
+    /// The service's own status line; see [`Context::status`](super::Context::status).
     pub status: Option<String>,
-    /// Why it failed last, with all causes. `None`: it never has.
+    /// Why it last failed, with all causes. `None`: it never has.
     pub failure: Option<String>,
-    /// How often it has been started again after it had failed or ended.
+    /// How often it has been started again after it had failed or finished.
     pub restarts: u64,
-    /// When it will be started again, if it waits for that.
+    /// When it will be started again, if it is waiting for that.
     pub next_start: Option<Instant>,
-    /// What is counted at this path.
+    /// The counters of this path.
     pub counters: Vec<Sample>,
 }

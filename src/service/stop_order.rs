@@ -4,25 +4,24 @@ use super::slot::{Slot, Turn, address};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// A service that has found another.
+/// A service that has found another one.
 struct Find {
     finder: Arc<Slot>,
     found: Arc<Slot>,
 }
 
-/// The begin or the end of a service's stop.
+/// The beginning or the end of a service's stop.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Event {
     Begin(usize),
     End(usize),
 }
 
-/// Which events come right after which.
+/// Which events come directly after which.
 type Graph = HashMap<Event, HashSet<Event>>;
 
-/// Gives each service within `group` its turn to stop, as far as there is an order: after all services within
-/// `group` that have found it. `finders` are all who have found anything. In a circle, the one that comes later in
-/// the tree goes first.
+/// Gives each service within `group` its turn to stop: after all services within `group` that have found it.
+/// `finders` are all services that have found any. In a circle, the one that comes later in the tree goes first.
 pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
     let mut turns: HashMap<usize, (Arc<Slot>, Turn)> = HashMap::new();
     for find in without_circles(group, finds_within(group, finders)) {
@@ -40,8 +39,8 @@ fn no_turn(slot: &Arc<Slot>) -> (Arc<Slot>, Turn) {
     (slot.clone(), Turn::default())
 }
 
-/// Who has found whom, both within `group`. A service that has found a group around itself does not count: it is
-/// the group that stops it.
+/// Which services have found which, both within `group`. A service that has found a group around itself does not
+/// count, since it is that group that stops it.
 fn finds_within(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) -> Vec<Find> {
     let mut finds = Vec::new();
     for finder in finders.into_iter().filter(|finder| finder.is_within(group)) {
@@ -59,7 +58,7 @@ fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
     let by_earlier: Vec<bool> =
         finds.iter().map(|find| find.finder.position() < find.found.position()).collect();
     if !by_earlier.contains(&true) {
-        return finds; // each waits for later ones only
+        return finds; // each waits only for later ones
     }
     let circles = circles(&order_of_events(group, &finds));
     let kept = finds.into_iter().zip(by_earlier).filter(|(find, by_earlier)| {
@@ -69,8 +68,9 @@ fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
     kept.map(|(find, _)| find).collect()
 }
 
-/// Which events come right after which: a service's end after its begin; within a group, the begins after the
-/// group's begin and its end after theirs; and the begin of a service after the ends of those who have found it.
+/// Which events come directly after which: the end of a service after its beginning; within a group, the
+/// beginnings after the group's beginning, and the group's end after their ends; and the beginning of a service
+/// after the ends of those that have found it.
 fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> Graph {
     let mut next = Graph::new();
     let mut add = |from, to| _ = next.entry(from).or_default().insert(to);
@@ -92,8 +92,8 @@ fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> Graph {
     next
 }
 
-/// The circles of the graph: events are in the same one if each leads to the other. By Kosaraju's algorithm, whose time
-/// grows with the size of the graph: ten thousand services may have found each other.
+/// The circles of the graph: events are in the same one if each leads to the other. This is Kosaraju's algorithm,
+/// whose time is proportional to the size of the graph: ten thousand services may have found each other.
 fn circles(next: &Graph) -> HashMap<Event, usize> {
     let (mut seen, mut by_end) = (HashSet::new(), Vec::new());
     for event in next.keys() {
@@ -112,7 +112,8 @@ fn circles(next: &Graph) -> HashMap<Event, usize> {
     circles
 }
 
-/// Goes from one event to all that come after it and have not been `seen`; each is added to `by_end` after those.
+/// Visits all events that come after one and have not been `seen`. Each is added to `by_end` after those that it
+/// leads to.
 fn visit(next: &Graph, from: Event, seen: &mut HashSet<Event>, by_end: &mut Vec<Event>) {
     let after = |event: &Event| next.get(event).into_iter().flatten().copied();
     let mut way = Vec::new();

@@ -1,4 +1,4 @@
-//! A service that does the same thing again and again.
+//! A service that does the same thing at regular intervals.
 
 use super::function::Function;
 use super::{BoxError, Context, Service, ServiceFn};
@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
-/// A service that calls an async function at regular times, like Twisted's [`TimerService`].
+/// A service that calls an async function at regular intervals, like Twisted's [`TimerService`].
 ///
-/// Calls never overlap: if one takes longer than the interval, the times that pass meanwhile are left out.
-/// If a call returns an error or panics, the service has failed, and its [`Restart`](super::Restart) policy says
-/// what follows. A call in progress when the service stops may go on until the deadline.
+/// Calls never overlap: if one takes longer than the interval, the times that pass meanwhile are skipped. If a
+/// call returns an error or panics, the service has failed, and its [`Restart`](super::Restart) policy decides
+/// what follows. A call that is in progress when the service stops may continue until the deadline.
 ///
 /// ```
 /// use poetryd::service::{Application, TimerService};
@@ -37,7 +37,7 @@ pub struct TimerService {
 }
 
 impl TimerService {
-    /// Calls `function` when the service starts, and then whenever another `interval` has passed.
+    /// Calls `function` when the service starts, and then each time that another `interval` has passed.
     ///
     /// # Panics
     /// If the interval is zero.
@@ -51,7 +51,7 @@ impl TimerService {
         Self { interval, at_once: true, function, running: None }
     }
 
-    /// Leaves out the call at the start: the first one is an interval later.
+    /// Skips the call at the start: the first one is an interval later.
     pub fn after_one_interval(mut self) -> Self {
         self.at_once = false;
         self
@@ -92,7 +92,8 @@ async fn repeat(
     }
 }
 
-/// The first time after now that is a whole number of intervals after `last`. `None`: no clock goes that far.
+/// The first time after now that is a whole number of intervals after `last`. `None`: the clock can't represent
+/// it.
 fn next_time(last: Instant, interval: Duration) -> Option<Instant> {
     let now = Instant::now();
     let since = (now - last).as_nanos() % interval.as_nanos();

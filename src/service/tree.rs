@@ -1,4 +1,4 @@
-//! A running tree, as everybody may look at it and change it.
+//! A running tree, which anybody may inspect and change.
 
 use super::request::{Change, Ended, Request};
 use super::slot::{Slot, SlotSet};
@@ -10,21 +10,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// How long a service that is restarted, replaced or removed may take to stop, unless somebody says otherwise.
+/// How long a service that is restarted, replaced or removed may take to stop, by default.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Takes the place of times that no clock goes to the end of.
+/// Used instead of times that the clock can't represent.
 const LONGEST_STOP_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The services of one application, to be looked at and changed by their paths while they run. Cheap to clone;
-/// may be used from any thread.
+/// The services of one application, to inspect and change them by their paths while they are running. Cheap to
+/// clone; can be used from any thread.
 ///
-/// A service gets it from [`Context::tree`](super::Context::tree), whoever has the application from
+/// A service gets it from [`Context::tree`](super::Context::tree), the owner of the application from
 /// [`Application::tree`](super::Application::tree).
 ///
-/// The changes are made on the application's first worker, one beside the other, and go on to their end even if
-/// whoever asked for them does not wait for it. A service can restart or remove itself that way; but it must not
-/// wait for that, since it will be stopped meanwhile.
+/// The changes are made on the application's first worker, at the same time, and are completed even if the caller
+/// does not wait for them. So a service can restart or remove itself; but it must not wait for that, since it
+/// will be stopped meanwhile.
 ///
 /// ```
 /// # use poetryd::service::{BoxError, Context};
@@ -40,10 +40,10 @@ pub struct Tree(Arc<Inside>);
 
 struct Inside {
     root: Arc<Slot>,
-    /// Those services that have found others.
+    /// The services that have found others.
     finders: Mutex<SlotSet>,
     all_started: watch::Sender<bool>,
-    /// Where requests go while the application runs.
+    /// Where requests go while the application is running.
     requests: Mutex<Option<Requests>>,
     stop_timeout: Mutex<Duration>,
 }
@@ -51,12 +51,12 @@ struct Inside {
 #[derive(Clone)]
 struct Requests {
     sender: mpsc::UnboundedSender<Request>,
-    /// Whether somebody carries out changes.
+    /// Whether changes can be made.
     can_change: bool,
 }
 
 impl Tree {
-    /// A tree without services, that does not run.
+    /// A tree without services, which is not running.
     pub(super) fn new() -> Self {
         Self(Arc::new(Inside {
             root: Arc::default(),
@@ -67,9 +67,9 @@ impl Tree {
         }))
     }
 
-    /// Every service that has been started, in the order in which services start: a group before what it holds.
+    /// Every service that has been started, in the order in which services start: a group before its children.
     ///
-    /// This waits for nobody: it answers even if every worker is held up by a service.
+    /// This does not wait for anything: it returns even if every worker is blocked by a service.
     pub fn list(&self) -> Vec<ServiceReport> {
         let (mut reports, mut ahead) = (Vec::new(), self.0.root.children());
         ahead.reverse();
@@ -85,10 +85,10 @@ impl Tree {
         self.slot(path).map(|slot| slot.report())
     }
 
-    /// Adds a service to a group that runs (the [root](ServicePath::root) is one, too), and starts it.
+    /// Adds a service to a running group (the [root](ServicePath::root) is one, too), and starts it.
     ///
     /// # Errors
-    /// If the name is taken or can't be one, or the service fails to start; then the tree is as it was.
+    /// If the name is used already or is not valid, or the service fails to start; the tree has not changed then.
     pub async fn add(
         &self,
         group: &ServicePath,
@@ -99,7 +99,7 @@ impl Tree {
         self.change(Change::Add { group, name, service }).await
     }
 
-    /// Stops a service, and takes it out of the tree.
+    /// Stops a service, and removes it from the tree.
     ///
     /// # Errors
     /// If there is no such service, or others [have found](super::Context::find) it.
@@ -107,13 +107,13 @@ impl Tree {
         self.change(Change::Remove { path: path.clone(), if_found }).await
     }
 
-    /// Stops a service, and starts another in its place. Those who have found it are stopped before and started
-    /// again after that, so that they find the new one. Sockets that both listen on stay open. In the place of one
-    /// that [has been stopped](Self::stop), the new one stays stopped, too; so do the services of a group.
+    /// Stops a service, and starts another one in its place. Services that have found it are stopped before and
+    /// started again afterwards, so that they find the new one. Sockets that both listen on stay open. If the old one
+    /// [has been stopped](Self::stop), the new one stays stopped, too. The same holds for the services of a group.
     ///
     /// # Errors
-    /// If there is no such service, or the new one fails to start; then the old one has been started again, unless
-    /// its group has been stopped meanwhile.
+    /// If there is no such service, or the new one fails to start. In that case the old one has been started again,
+    /// unless its group has been stopped meanwhile.
     pub async fn replace(
         &self,
         path: &ServicePath,
@@ -125,25 +125,25 @@ impl Tree {
     /// Stops a service and starts the same instance again. Its handle stays valid, and its sockets stay open.
     ///
     /// # Errors
-    /// If there is no such service, or it fails to start; then its [`Restart`](super::Restart) policy decides
+    /// If there is no such service, or it fails to start; its [`Restart`](super::Restart) policy then decides
     /// whether there will be further attempts.
     pub async fn restart(&self, path: &ServicePath) -> Result<(), TreeError> {
         self.change(Change::Restart { path: path.clone() }).await
     }
 
-    /// Stops a service, which stays in the tree until it is [started](Self::start) again. Its sockets stay open:
-    /// clients wait.
+    /// Stops a service, which stays in the tree until it is [started](Self::start) again. Its sockets stay open,
+    /// so clients wait.
     ///
     /// # Errors
-    /// As [`remove`](Self::remove).
+    /// The same as for [`remove`](Self::remove).
     pub async fn stop(&self, path: &ServicePath, if_found: IfFound) -> Result<(), TreeError> {
         self.change(Change::Stop { path: path.clone(), if_found }).await
     }
 
-    /// Starts a service that has been stopped, has finished, or has failed. Does nothing if it runs.
+    /// Starts a service that has been stopped, has finished, or has failed. Has no effect if it is running.
     ///
     /// # Errors
-    /// As [`restart`](Self::restart).
+    /// The same as for [`restart`](Self::restart).
     pub async fn start(&self, path: &ServicePath) -> Result<(), TreeError> {
         self.change(Change::Start { path: path.clone() }).await
     }
@@ -162,7 +162,7 @@ impl Tree {
         self.0.requests.lock().clone()
     }
 
-    /// From now on requests can be made: to say that a run has ended, and for changes, if somebody carries them out.
+    /// From now on requests can be made: to report the end of a run and, if changes can be made, for those.
     pub(super) fn open(&self, can_change: bool) -> mpsc::UnboundedReceiver<Request> {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.0.requests.lock() = Some(Requests { sender, can_change });
@@ -195,7 +195,7 @@ impl Tree {
         let _ = receiver.wait_for(|started| *started).await;
     }
 
-    /// Takes down that one service has found another, unless it holds that itself.
+    /// Records that one service has found another one, unless it contains that one itself.
     pub(super) fn has_found(&self, finder: &Arc<Slot>, found: &Arc<Slot>) {
         let finder = finder.owner();
         if !found.is_within(&finder) {
@@ -211,7 +211,7 @@ impl Tree {
         }
     }
 
-    /// Decides in which order the services within `group` stop, unless that has been decided.
+    /// Fixes the order in which the services within `group` stop, unless that has been done.
     pub(super) fn stop_in_order(&self, group: &Arc<Slot>) {
         if group.begin_to_stop_in_order() {
             let finders: Vec<_> = self.0.finders.lock().iter().collect();

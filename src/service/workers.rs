@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 
 /// The workers of the process: one single-threaded Tokio runtime per thread.
 ///
-/// A task stays on the worker that it was spawned on. That is why serving is cheap here (no task is
-/// ever handed from core to core), and why a service that wants all cores spawns one task per worker.
+/// A task stays on the worker that it was spawned on. That makes serving cheap (no task ever moves from core to
+/// core). A service that wants to use all cores spawns one task per worker.
 #[derive(Clone)]
 pub struct Workers(Arc<All>);
 
@@ -30,8 +30,8 @@ impl Workers {
         Self(Arc::new(All { handles, shared: Resources::new() }))
     }
 
-    /// The runtime that this is called in, as the only worker. For tests and for programs with a runtime
-    /// of their own.
+    /// The runtime in which this is called, as the only worker. For tests, and for programs with a runtime of
+    /// their own.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
@@ -39,7 +39,7 @@ impl Workers {
         Self::new([Handle::current()])
     }
 
-    /// How many there are; at least one.
+    /// The number of workers; at least one.
     #[allow(clippy::len_without_is_empty)] // it never is
     pub fn len(&self) -> usize {
         self.0.handles.len()
@@ -59,8 +59,8 @@ impl Workers {
         self.handle(index).spawn(future)
     }
 
-    /// The one value of this type that all services on these workers share; it is made when it is first asked
-    /// for. A service keeps here what would otherwise be a global variable of the process.
+    /// The value of this type that all services on these workers share. It is created when it is first asked for.
+    /// A service keeps here what would otherwise be a global variable of the process.
     pub fn shared<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
         self.0.shared.get_or_default()
     }

@@ -111,5 +111,5 @@ pub fn beyond_the_limit_the_group_is_restarted_and_beyond_its_own_the_daemon_end
         "{log}"
     );
     assert_eq!(lines("out of ink for the 3. time; shutting down"), 1, "{log}");
-    assert_eq!(lines("not restarted any more"), 3, "{log}");
+    assert_eq!(lines("not restarted again"), 3, "{log}");
 }

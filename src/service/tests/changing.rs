@@ -293,7 +293,9 @@ async fn a_change_of_a_group_that_is_starting_is_refused_and_does_not_hang() {
     let mut application = running([("a", asking)]).await;
     assert_eq!(
         record.take(),
-        ["the application is starting or stopping, or has been stopped; try again when it runs"]
+        [
+            "the application is starting or stopping, or has been stopped; try again when it is running"
+        ]
     );
     application.stop(soon()).await.unwrap();
 }

@@ -66,7 +66,7 @@ async fn what_is_inside_another_group_is_not_found() {
     application.add("night", group([("poem", poem("hidden"))])).unwrap();
     application.add("seeker", record.seeker("poem")).unwrap();
     start(&mut application).await.unwrap();
-    let expected = "there is no service called \"poem\" beside seeker, nor in the groups around it";
+    let expected = "there is no service named \"poem\" next to seeker, nor in the groups around it";
     assert_eq!(record.take(), [expected]);
 }
 
@@ -79,7 +79,7 @@ async fn a_path_is_not_a_name() {
     application.add("seeker", record.seeker("night.poem")).unwrap();
     start(&mut application).await.unwrap();
     let found = record.take();
-    assert!(found[0].starts_with("there is no service called"), "found {found:?}");
+    assert!(found[0].starts_with("there is no service named"), "found {found:?}");
 }
 
 /// One of another kind hides those further out, as the check of an application file says too.
@@ -118,7 +118,7 @@ async fn one_added_later_is_found_and_one_removed_is_not() {
     application.services().add_and_start("second", record.seeker("poem")).await.unwrap();
     let found = record.take();
     assert_eq!(found[0], "new");
-    assert!(found[1].starts_with("there is no service called \"poem\""), "{}", found[1]);
+    assert!(found[1].starts_with("there is no service named \"poem\""), "{}", found[1]);
 }
 
 /// What a group held goes with it: a group of the same name that comes later is another one.
