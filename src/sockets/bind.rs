@@ -1,4 +1,4 @@
-//! Opening a socket of our own.
+//! Opens a new socket.
 
 use super::{Endpoint, holder, unix};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -13,9 +13,10 @@ pub struct ListenOptions {
     /// How many clients may wait in the kernel to be accepted. The kernel takes at most
     /// `net.core.somaxconn`.
     pub backlog: u32,
-    /// The permission bits of a Unix socket's file, whatever the umask: whoever may write to it may connect.
+    /// The permission bits of a Unix socket's file, independent of the umask: those who may write to it may
+    /// connect.
     pub mode: u32,
-    /// Called with the socket before it listens: for socket options that its connections are to inherit.
+    /// Called with the socket before it listens, to set socket options that its connections inherit.
     pub before_listen: fn(BorrowedFd<'_>),
 }
 
@@ -31,16 +32,16 @@ impl Default for ListenOptions {
 #[error("can't listen on {endpoint}: {reason}")]
 #[non_exhaustive]
 pub struct ListenError {
-    /// The address that was asked for.
+    /// The address.
     pub endpoint: Endpoint,
     reason: String,
-    /// What the system said.
+    /// The error of the system.
     #[source]
     pub source: io::Error,
 }
 
 impl ListenError {
-    /// Adds to the system's word what the user can do about it.
+    /// Adds to the system's error what the user can do about it.
     pub(super) fn of_system(endpoint: &Endpoint, source: io::Error) -> Self {
         let port = endpoint.address().map(|address| address.port());
         let reason = match source.kind() {
@@ -80,7 +81,7 @@ impl ListenError {
     }
 }
 
-/// A new non-blocking socket, and the file that is its name, if it has one.
+/// A new non-blocking socket, and its file, if it has one.
 pub(super) fn bind(
     endpoint: &Endpoint,
     options: &ListenOptions,
@@ -93,8 +94,8 @@ pub(super) fn bind(
     }
 }
 
-/// SO_REUSEADDR lets a restarted daemon bind while connections of its predecessor linger; it does not let
-/// two listeners share a port. SO_REUSEPORT would, without an error to anyone, and is therefore not set.
+/// SO_REUSEADDR lets a restarted daemon bind while old connections are still being closed; it does not let two
+/// listeners share a port. SO_REUSEPORT would, without an error for either of them, and is therefore not set.
 fn tcp(address: SocketAddr, backlog: i32, before_listen: fn(BorrowedFd<'_>)) -> io::Result<Socket> {
     let socket = new(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
@@ -104,8 +105,7 @@ fn tcp(address: SocketAddr, backlog: i32, before_listen: fn(BorrowedFd<'_>)) -> 
     Ok(socket)
 }
 
-/// Without SO_REUSEADDR: nothing of a predecessor lingers, and among UDP sockets it does what SO_REUSEPORT
-/// does.
+/// Without SO_REUSEADDR: there are no old connections, and for UDP sockets it does the same as SO_REUSEPORT.
 fn udp(address: SocketAddr) -> io::Result<Socket> {
     let socket = new(address, Type::DGRAM, Protocol::UDP)?;
     socket.bind(&address.into())?;

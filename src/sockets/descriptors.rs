@@ -6,21 +6,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Descriptors that are left for everything that is not a connection: a log that is rotated, a poem that
-/// is read, a name that is looked up.
-const SPARE: usize = 24;
+/// Descriptors that are left for everything that is not a connection: rotating the log, reading a poem, looking
+/// up a name.
+const RESERVE: usize = 24;
 
 /// The descriptors that the process may still open, as a budget that all its servers share.
 ///
-/// They are counted when the first connection comes: its limit (RLIMIT_NOFILE in getrlimit(2)) less what is
-/// open by then, and less a few to spare. Cheap to clone; each clone is the same budget.
+/// They are counted when the first connection arrives: the limit of the process (RLIMIT_NOFILE in getrlimit(2))
+/// minus those that are open by then, and minus a few in reserve. Cheap to clone; each clone is the same budget.
 #[derive(Clone, Default)]
 pub struct Descriptors(Arc<Budget>);
 
 #[derive(Default)]
 struct Budget {
     counted: OnceLock<Counted>,
-    /// What services will open some time, taken off when the rest is counted.
+    /// What services will open later, which is subtracted when the rest is counted.
     reserved: AtomicUsize,
 }
 
@@ -35,7 +35,7 @@ pub struct TakenDescriptors {
     _permits: OwnedSemaphorePermit,
 }
 
-/// Some descriptors that are set aside for one service, as long as this is kept.
+/// Some descriptors that are reserved for one service, as long as this is kept.
 pub struct ReservedDescriptors {
     budget: Descriptors,
     count: usize,
@@ -53,19 +53,19 @@ impl Descriptors {
         Self::default()
     }
 
-    /// How many descriptors there are for connections, taken or free; at least one.
+    /// How many descriptors there are for connections, used or free; at least one.
     pub fn total(&self) -> usize {
         self.counted().total
     }
 
-    /// Sets `count` descriptors aside for one service, as long as the result is kept. Call it before the
-    /// first connection comes; later calls have no effect.
+    /// Reserves `count` descriptors for one service, as long as the result is kept. Call this before the first
+    /// connection arrives; later calls have no effect.
     pub fn reserve(&self, count: usize) -> ReservedDescriptors {
         self.0.reserved.fetch_add(count, Ordering::Relaxed);
         ReservedDescriptors { budget: self.clone(), count }
     }
 
-    /// Takes `count` descriptors, if so many are free.
+    /// Takes `count` descriptors, if that many are free.
     ///
     /// A `count` that is larger than the whole budget takes the whole budget.
     pub fn try_take(&self, count: usize) -> Option<TakenDescriptors> {
@@ -74,8 +74,7 @@ impl Descriptors {
         Some(TakenDescriptors { _permits: permits })
     }
 
-    /// Takes `count` descriptors as soon as so many are free. Those who wait are served in the order in
-    /// which they came.
+    /// Takes `count` descriptors as soon as that many are free. Those who wait are served in order.
     ///
     /// A `count` that is larger than the whole budget takes the whole budget.
     pub async fn take(&self, count: usize) -> TakenDescriptors {
@@ -88,7 +87,7 @@ impl Descriptors {
 
     /// Takes one for a socket that has just been opened, if the budget has been counted already.
     pub(super) fn opened_one(&self) -> Option<TakenDescriptors> {
-        self.0.counted.get()?; // else it will be counted with the others
+        self.0.counted.get()?; // if not, it will be counted with the others
         self.try_take(1)
     }
 
@@ -96,7 +95,7 @@ impl Descriptors {
         let count = || {
             let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-            let taken = open_now() + SPARE + self.0.reserved.load(Ordering::Relaxed);
+            let taken = open_now() + RESERVE + self.0.reserved.load(Ordering::Relaxed);
             let total = limit.saturating_sub(taken).clamp(1, MOST);
             Counted { total, free: Arc::new(Semaphore::new(total)) }
         };
@@ -104,7 +103,7 @@ impl Descriptors {
     }
 }
 
-/// As many as a semaphore can count, and one request to it can ask for.
+/// The largest count that a semaphore supports, and that can be requested from it.
 const MOST: usize = if Semaphore::MAX_PERMITS < u32::MAX as usize {
     Semaphore::MAX_PERMITS
 } else {
@@ -119,18 +118,18 @@ impl Counted {
 
 fn open_now() -> usize {
     match std::fs::read_dir("/proc/self/fd") {
-        Ok(entries) => entries.count() - 1, // one is that of the directory itself
-        // A chroot may have no /proc. Few descriptors have numbers beyond these.
+        Ok(entries) => entries.count() - 1, // one of them is the directory itself
+        // In a chroot there may be no /proc. Few descriptors have larger numbers.
         Err(_) => (0..4096).filter(|fd| is_open(*fd)).count(),
     }
 }
 
-/// Whether a number is that of an open descriptor.
+/// Whether this is the number of an open descriptor.
 pub(crate) fn is_open(fd: RawFd) -> bool {
     flags(fd).is_some()
 }
 
-/// The descriptor's flags, FD_CLOEXEC that is. `None`: it is not open.
+/// The descriptor's flags, which means FD_CLOEXEC. `None`: it is not open.
 pub(crate) fn flags(fd: RawFd) -> Option<libc::c_int> {
     // SAFETY: asking for a descriptor's flags changes nothing, whatever the number.
     let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
@@ -184,7 +183,7 @@ mod tests {
         drop(descriptors.reserve(1_000_000));
         let limit = getrlimit(Resource::RLIMIT_NOFILE).unwrap().0 as usize;
         let total = descriptors.total();
-        assert!(total <= limit - SPARE - 5, "{total} of {limit}");
+        assert!(total <= limit - RESERVE - 5, "{total} of {limit}");
         let _too_late = descriptors.reserve(5);
         assert_eq!(descriptors.total(), total);
     }

@@ -11,16 +11,16 @@ use std::path::{Path, PathBuf};
 /// An address that a service listens on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
-    /// A TCP port; 0 asks for any free one.
+    /// A TCP port; 0 means any free one.
     Tcp(SocketAddr),
-    /// A UDP port; 0 asks for any free one.
+    /// A UDP port; 0 means any free one.
     Udp(SocketAddr),
-    /// A Unix socket that takes connections: a file, or an abstract name after an `@`; see unix(7).
+    /// A Unix stream socket: a file, or `@` and an abstract name; see unix(7).
     Unix(PathBuf),
 }
 
 impl Endpoint {
-    /// The address on the network. `None`: it is a Unix socket.
+    /// The network address. `None`: it is a Unix socket.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Endpoint::Tcp(address) | Endpoint::Udp(address) => Some(*address),
@@ -28,7 +28,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether these two exclude each other: they are the same, or one is for every address of the family and has the other's port.
+    /// Whether both can't be open at the same time: they are equal, or one is for every address of the family and
+    /// has the other's port.
     pub fn overlaps(&self, other: &Endpoint) -> bool {
         match (self, other) {
             (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
@@ -40,7 +41,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether this is of the same kind, and has the same port, on whatever address.
+    /// Whether this is of the same kind, with the same port on any address.
     pub(super) fn has_port_of(&self, other: &Endpoint) -> bool {
         match (self, other) {
             (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
@@ -50,8 +51,8 @@ impl Endpoint {
         }
     }
 
-    /// Where an open socket listens. `None`: it does not; it is something else, or a stream socket that
-    /// has not been told to listen, or one without an address.
+    /// Where an open socket listens. `None`: it does not, because it is something else, a stream socket that is
+    /// not listening, or one without an address.
     pub(super) fn of(socket: &impl AsFd) -> Option<Self> {
         let socket = SockRef::from(socket);
         let address = socket.local_addr().ok()?;
@@ -67,8 +68,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether a socket at this address can take the place of one at `other`: both are of the same kind and,
-    /// on the network, of the same family.
+    /// Whether a socket at this address can take the place of one at `other`: both are of the same kind and, on
+    /// the network, of the same family.
     pub(super) fn is_like(&self, other: &Endpoint) -> bool {
         match (self, other) {
             (Endpoint::Tcp(a), Endpoint::Tcp(b)) | (Endpoint::Udp(a), Endpoint::Udp(b)) => {
@@ -79,7 +80,7 @@ impl Endpoint {
         }
     }
 
-    /// The same, with a file's name made absolute: what the address of an open socket is compared with.
+    /// The same, with an absolute file name, to compare it with the address of an open socket.
     pub(super) fn absolute(&self) -> Self {
         match self {
             Endpoint::Unix(path) if !is_abstract(path) => {
@@ -100,12 +101,12 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// Whether this is the name of an abstract Unix socket, which is no file.
+/// Whether this is the name of an abstract Unix socket, which is not a file.
 pub(super) fn is_abstract(path: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(b"@")
 }
 
-/// The address of a Unix socket; an abstract one has a NUL where people write an `@`.
+/// The address of a Unix socket. An abstract one begins with a NUL, written as `@`.
 pub(super) fn unix_address(path: &Path) -> std::io::Result<SockAddr> {
     match path.as_os_str().as_bytes().strip_prefix(b"@") {
         Some(name) => SockAddr::unix(Path::new(&OsString::from_vec([b"\0", name].concat()))),

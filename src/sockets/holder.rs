@@ -1,4 +1,4 @@
-//! Who holds a port: the answer to "address in use", read from [`/proc`] as `ss -lntup` does.
+//! Finds out who uses a port, to explain "address in use", from [`/proc`] as `ss -lntup` does.
 //!
 //! [`/proc`]: https://man7.org/linux/man-pages/man5/proc_pid_net.5.html
 
@@ -9,9 +9,9 @@ use std::net::{IpAddr, SocketAddr};
 /// The state number of listening sockets in /proc/net/tcp.
 const LISTEN: &str = "0A";
 
-/// Describes the process that listens at `endpoint`, as far as this user may know.
+/// Describes the process that listens at `endpoint`, as far as this user may see it.
 pub(super) fn of(endpoint: &Endpoint) -> Option<String> {
-    // A TCP port is shared by a listener and its connections; a UDP socket has its own to itself.
+    // A TCP port is shared by a listener and its connections; a UDP port belongs to one socket.
     let (tables, state, address) = match *endpoint {
         Endpoint::Tcp(address) => (["/proc/net/tcp", "/proc/net/tcp6"], Some(LISTEN), address),
         Endpoint::Udp(address) => (["/proc/net/udp", "/proc/net/udp6"], None, address),
@@ -31,7 +31,7 @@ struct Holder {
     uid: String,
 }
 
-/// The socket in a table, in the state `only` if that is given, that keeps others from `address`.
+/// The socket in a table that keeps others from using `address`, in the state `only` if that is set.
 fn holder_in(table: &str, only: Option<&str>, address: SocketAddr) -> Option<Holder> {
     table.lines().skip(1).find_map(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
@@ -46,7 +46,7 @@ fn holder_in(table: &str, only: Option<&str>, address: SocketAddr) -> Option<Hol
     })
 }
 
-/// `0100007F:2710`: the address in words of the machine's byte order, the port as a number.
+/// `0100007F:2710`: the address in words with the machine's byte order, and the port as a number.
 fn parse_address(text: &str) -> Option<SocketAddr> {
     let (ip, port) = text.split_once(':')?;
     let words: Option<Vec<u8>> = (0..ip.len() / 8)

@@ -1,5 +1,5 @@
-//! Sockets that another process opened for this one: systemd's own, or those of the process before, which
-//! systemd has kept in its descriptor store.
+//! Sockets that another process opened for this one: those of systemd's socket units, or those of the previous
+//! process, which systemd has kept in its descriptor store.
 
 use super::store::service_of;
 use super::{Endpoint, ListenOptions, Origin, unix};
@@ -9,8 +9,8 @@ use socket2::{SockRef, Socket};
 use std::fmt;
 use std::os::fd::OwnedFd;
 
-/// A descriptor that was handed over, with the name that came with it (systemd's `FileDescriptorName=`, or
-/// the `FDNAME=` that it was stored by).
+/// An inherited descriptor, with the name that came with it (systemd's `FileDescriptorName=`, or the `FDNAME=`
+/// with which it was stored).
 #[derive(Debug)]
 pub(crate) struct Inherited {
     fd: OwnedFd,
@@ -20,7 +20,7 @@ pub(crate) struct Inherited {
 }
 
 impl Inherited {
-    /// A descriptor as it was handed over.
+    /// A descriptor as it was inherited.
     pub(crate) fn new(fd: OwnedFd, name: Option<String>) -> Self {
         let endpoint = Endpoint::of(&fd);
         Self { fd, name, endpoint }
@@ -31,7 +31,7 @@ impl Inherited {
         self.endpoint.is_some()
     }
 
-    /// Who opened it: a name with a number after a slash is one that this program stores by.
+    /// Who opened it: this program stores sockets with names that have a number after a slash.
     pub(super) fn origin(&self) -> Origin {
         match self.name.as_deref().and_then(service_of) {
             Some(_) => Origin::Stored,
@@ -39,16 +39,16 @@ impl Inherited {
         }
     }
 
-    /// The name that it is stored by.
+    /// The name with which it is stored.
     pub(super) fn stored_name(&self) -> Option<&str> {
         self.name.as_deref().filter(|name| service_of(name).is_some())
     }
 
-    /// Which of several descriptors this one is to be preferred to for a service that wants `wanted`, best
-    /// first. `None`: it can't be had for that.
+    /// A sort key by which the best of several descriptors for a service that wants `wanted` comes first. `None`:
+    /// this one can't be used.
     ///
-    /// What an administrator has configured in systemd comes before what was stored: by its address, then by
-    /// its name. Of what was stored the address decides, and where any port will do, the service's name.
+    /// What an administrator has configured in systemd comes before what was stored, by its address, then by its
+    /// name. For what was stored, the address decides or, if any port will do, the service's name.
     pub(super) fn rank(
         &self,
         service: &ServicePath,
@@ -79,15 +79,15 @@ impl Inherited {
         id(self).is_some_and(|own| id(other) == Some(own))
     }
 
-    /// Whether this is an IPv6 socket for all addresses that is not for IPv6 only: what systemd opens for
-    /// `ListenStream=` or `ListenDatagram=` with nothing but a port.
+    /// Whether this is an IPv6 socket for all addresses that is not IPv6-only: systemd opens such a socket for
+    /// `ListenStream=` or `ListenDatagram=` with only a port.
     pub(super) fn takes_ipv4_too(&self) -> bool {
         let address = self.endpoint.as_ref().and_then(Endpoint::address);
         let all = address.is_some_and(|own| own.is_ipv6() && own.ip().is_unspecified());
         all && SockRef::from(&self.fd).only_v6().is_ok_and(|only| !only)
     }
 
-    /// The file of a Unix socket that is this program's own.
+    /// The file of a Unix socket that belongs to this program.
     pub(super) fn file(&self) -> Option<unix::SocketFile> {
         match (&self.endpoint, self.origin()) {
             (Some(Endpoint::Unix(path)), Origin::Stored) => unix::SocketFile::of(path).ok(),
@@ -95,11 +95,11 @@ impl Inherited {
         }
     }
 
-    /// The socket. One that was stored gets the backlog that is asked for now; the queue stays.
+    /// The socket. One that was stored gets the backlog that is set now; its queue stays.
     pub(super) fn into_socket(self, backlog: u32) -> Socket {
         let (stored, endpoint) = (self.origin() == Origin::Stored, self.endpoint);
         let socket = Socket::from(self.fd);
-        // These can't fail on an open socket; were they to, taking clients would report it.
+        // These can't fail on an open socket. If they did, accepting clients would report it.
         let _ = socket.set_nonblocking(true);
         if stored && !matches!(endpoint, Some(Endpoint::Udp(_))) {
             let _ = socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX));
@@ -108,8 +108,8 @@ impl Inherited {
     }
 }
 
-/// Whether the file of a Unix socket that was stored still leads to it, and has the mode that is asked for now.
-/// Somebody may have removed it, or changed the application file.
+/// Whether the file of a stored Unix socket still leads to it, and has the mode that is set now. Somebody may
+/// have removed it, or changed the application file.
 fn can_be_kept(endpoint: &Endpoint, options: &ListenOptions) -> bool {
     match endpoint {
         Endpoint::Unix(path) => unix::is_reachable(path, options.mode),
@@ -117,7 +117,7 @@ fn can_be_kept(endpoint: &Endpoint, options: &ListenOptions) -> bool {
     }
 }
 
-/// Whether these are at the same IP address, whatever the ports, and of the same kind.
+/// Whether these have the same IP address and kind, whatever their ports.
 fn is_at(own: &Endpoint, wanted: &Endpoint) -> bool {
     let ip = |endpoint: &Endpoint| endpoint.address().map(|address| address.ip());
     own.is_like(wanted) && ip(own) == ip(wanted)

@@ -7,7 +7,7 @@ use crate::sync::Mutex;
 use std::any::Any;
 use std::sync::Arc;
 
-/// The sockets of some services, which stay open as long as this is not dropped. Clients wait in their queues.
+/// The sockets of some services, which stay open until this is dropped. Clients wait in their queues.
 struct Kept {
     ids: Vec<u64>,
     all: Arc<Mutex<Open>>,

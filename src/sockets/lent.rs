@@ -1,4 +1,4 @@
-//! A socket in the hands of a service.
+//! A socket that a service uses.
 
 use super::open::Open;
 use super::{Endpoint, Origin};
@@ -14,20 +14,20 @@ use std::sync::Arc;
 
 /// A socket that [`Sockets`](super::Sockets) has lent to a service: non-blocking, and listening or bound.
 ///
-/// The service wants it as long as it keeps this. When the last service has dropped it, the socket is closed,
+/// The service uses it as long as it keeps this. When the last service has dropped it, the socket is closed,
 /// unless it [is shared](Self::is_shared).
 pub struct LentSocket {
     socket: Arc<Socket>,
     endpoint: Endpoint,
     origin: Origin,
     shared: bool,
-    /// Which of the open sockets it is.
+    /// The number of the open socket.
     id: u64,
     all: Arc<Mutex<Open>>,
 }
 
 impl LentSocket {
-    /// Lends `service` the open socket of this number. `open` is what `all` protects.
+    /// Lends `service` the open socket with this number. `open` is the content of `all`.
     pub(super) fn lend(
         all: &Arc<Mutex<Open>>,
         open: &mut Open,
@@ -39,7 +39,7 @@ impl LentSocket {
         Ok(Self { socket, endpoint, origin, shared, id, all: all.clone() })
     }
 
-    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    /// Where it listens, with the port that the kernel chose if 0 was requested.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
@@ -49,16 +49,16 @@ impl LentSocket {
         self.origin
     }
 
-    /// Whether another process has it, too, and may give it to the next process of this program, as systemd does
-    /// with sockets of its socket units and those in its descriptor store.
+    /// Whether another process has it as well, and may pass it to the next process of this program, as systemd
+    /// does with the sockets of its socket units and those in its descriptor store.
     ///
-    /// Such a socket must not be shut down, and neither its queue nor its options may be changed. At a stop, take
-    /// the clients that wait, and leave those who come later to whoever listens next.
+    /// Such a socket must not be shut down, and neither its queue nor its options may be changed. At a stop,
+    /// accept the clients that are waiting, and leave later ones to the next listener.
     pub fn is_shared(&self) -> bool {
         self.shared
     }
 
-    /// Whether nobody else has it now: no other process, and no other holder in this one.
+    /// Whether nobody else has it now: neither another process, nor another holder in this one.
     pub(crate) fn is_held_alone(&self) -> bool {
         self.all.lock().is_held_alone(self.id)
     }
@@ -67,10 +67,10 @@ impl LentSocket {
         self.id
     }
 
-    /// A TCP listener of the standard library on a duplicate of the descriptor. Keep this as long as it lives.
+    /// A TCP listener of the standard library with a duplicate of the descriptor. Keep this as long as it exists.
     ///
     /// # Errors
-    /// If the process can't have another descriptor, or the socket is not a TCP socket.
+    /// If the process can't open another descriptor, or the socket is not a TCP socket.
     pub fn tcp_listener(&self) -> io::Result<TcpListener> {
         match self.endpoint {
             Endpoint::Tcp(_) => Ok(self.socket.try_clone()?.into()),
@@ -78,19 +78,19 @@ impl LentSocket {
         }
     }
 
-    /// A TCP listener of Tokio, otherwise as [`tcp_listener`](Self::tcp_listener). To be called on a worker, for
-    /// instance in [`Service::start`](crate::service::Service::start).
+    /// A TCP listener of Tokio, otherwise the same as [`tcp_listener`](Self::tcp_listener). Call this on a
+    /// worker, for example in [`Service::start`](crate::service::Service::start).
     ///
     /// # Errors
-    /// If the process can't have another descriptor, or the socket is not a TCP socket.
+    /// If the process can't open another descriptor, or the socket is not a TCP socket.
     pub fn tokio_listener(&self) -> io::Result<tokio::net::TcpListener> {
         tokio::net::TcpListener::from_std(self.tcp_listener()?)
     }
 
-    /// A UDP socket of the standard library, otherwise as [`tcp_listener`](Self::tcp_listener).
+    /// A UDP socket of the standard library, otherwise the same as [`tcp_listener`](Self::tcp_listener).
     ///
     /// # Errors
-    /// If the process can't have another descriptor, or the socket is not a UDP socket.
+    /// If the process can't open another descriptor, or the socket is not a UDP socket.
     pub fn udp_socket(&self) -> io::Result<UdpSocket> {
         match self.endpoint {
             Endpoint::Udp(_) => Ok(self.socket.try_clone()?.into()),
@@ -98,10 +98,10 @@ impl LentSocket {
         }
     }
 
-    /// A Unix listener of the standard library, otherwise as [`tcp_listener`](Self::tcp_listener).
+    /// A Unix listener of the standard library, otherwise the same as [`tcp_listener`](Self::tcp_listener).
     ///
     /// # Errors
-    /// If the process can't have another descriptor, or the socket is not a Unix socket.
+    /// If the process can't open another descriptor, or the socket is not a Unix socket.
     pub fn unix_listener(&self) -> io::Result<UnixListener> {
         match self.endpoint {
             Endpoint::Unix(_) => Ok(std::os::fd::OwnedFd::from(self.socket.try_clone()?).into()),

@@ -1,17 +1,17 @@
 //! Every listening socket of the process: TCP, UDP and Unix sockets alike.
 //!
-//! [`Sockets`] owns them and lends them to services. A service asks for an [`Endpoint`]; it gets the socket that
-//! was handed over for it (by systemd's [socket activation], or out of its [descriptor store]), or a newly bound one,
-//! and keeps the [`LentSocket`] as long as it wants it. Another instance of the service that asks meanwhile has the
-//! very same socket, and clients that connect in between wait in its queue.
+//! [`Sockets`] owns them and lends them to services. A service asks for an [`Endpoint`]. It gets the socket that
+//! was inherited for it (from systemd's [socket activation], or from its [descriptor store]), or a newly bound
+//! one, and keeps the [`LentSocket`] as long as it needs it. Another instance of the service that asks meanwhile
+//! gets the same socket, and clients that connect in between wait in its queue.
 //!
-//! - `endpoint.rs`: addresses, and which of them can't be open side by side.
-//! - `bind.rs`: opening a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
-//! - `inherited.rs`: sockets that were handed over; `store.rs`: those that outlive the process.
-//! - `open.rs`: the sockets that are open, and who has them; `lent.rs`: one in the hands of a service; `kept.rs`:
+//! - `endpoint.rs`: addresses, and which of them can't be open at the same time.
+//! - `bind.rs`: opens a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
+//! - `inherited.rs`: inherited sockets; `store.rs`: those that outlive the process.
+//! - `open.rs`: the sockets that are open, and who uses them; `lent.rs`: one that a service uses; `kept.rs`:
 //!   those of services that are restarted.
-//! - `holder.rs`: who has an address that is in use.
-//! - `descriptors.rs`: how many connections there is room for.
+//! - `holder.rs`: which process uses an address.
+//! - `descriptors.rs`: how many connections are possible.
 //!
 //! [socket activation]: https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
 //! [descriptor store]: https://systemd.io/FILE_DESCRIPTOR_STORE/
@@ -49,7 +49,7 @@ use std::sync::Arc;
 use store::Stored;
 use tracing::{info, warn};
 
-/// All listening sockets of the process. Lent to services as a resource; each clone is the same set.
+/// All listening sockets of the process. A resource for services; each clone is the same set.
 #[derive(Clone, Default)]
 pub struct Sockets(Arc<Process>);
 
@@ -62,18 +62,18 @@ struct Process {
 
 #[derive(Default)]
 struct State {
-    /// What was handed over, and no service has asked for yet.
+    /// The inherited sockets that no service has asked for yet.
     unclaimed: Vec<Inherited>,
     stored: Stored,
 }
 
 impl Sockets {
-    /// The sockets of a process that was handed none.
+    /// The sockets of a process that has inherited none.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The sockets of a process that was handed these, and where those that it binds are stored.
+    /// The sockets of a process that has inherited these, and the store for those that it binds.
     pub(crate) fn of_process(
         inherited: Vec<Inherited>,
         store: Option<Box<dyn DescriptorStore>>,
@@ -85,8 +85,7 @@ impl Sockets {
         Self(Arc::new(Process { state, ..Process::default() }))
     }
 
-    /// The sockets that are lent by these resources; if there are none, those of a process that was handed none are
-    /// lent from now on.
+    /// The sockets among these resources. If there are none, a set without inherited sockets is added.
     pub(crate) fn lent_by(resources: &Resources) -> Arc<Self> {
         let sockets = resources.get_or_default::<Self>();
         if resources.get::<Box<dyn Belongings>>().is_none() {
@@ -95,21 +94,21 @@ impl Sockets {
         sockets
     }
 
-    /// Lends these sockets to every service, and keeps those of a service that is restarted.
+    /// Offers these sockets to every service, and keeps those of a service that is restarted.
     pub fn lend(&self, resources: &Resources) {
         resources.insert(self.clone());
         resources.insert(self.belongings());
     }
 
-    /// Lends `service` a socket at `endpoint`: the one that it had, else one that was handed over for this
-    /// address or to a service of this name, else a new one. New IPv6 sockets are for IPv6 only; the name of
-    /// a Unix socket is relative to the current directory.
+    /// Lends `service` a socket at `endpoint`: the one that it had, or else one that was inherited for this
+    /// address or for a service with this name, or else a new one. New IPv6 sockets are IPv6-only. The name of a
+    /// Unix socket is relative to the current directory.
     ///
-    /// `None`: an inherited IPv6 socket that the service has already takes IPv4 clients, too.
+    /// `None`: an inherited IPv6 socket that the service already has accepts IPv4 clients, too.
     ///
     /// # Errors
-    /// If the address can't be bound, or another service has it or one that overlaps it. "In use" comes with the
-    /// service or process that has the address, where that can be found out.
+    /// If the address can't be bound, or another service has it or one that overlaps it. If the address is in
+    /// use, the error names the service or process that uses it, if that can be found out.
     pub fn open(
         &self,
         service: &ServicePath,
@@ -147,23 +146,23 @@ impl Sockets {
         self.0.open.lock().list()
     }
 
-    /// Closes what was handed over and no service has asked for, and what no service wants any more; the log
-    /// says which. To be called when all services have asked for what they need.
+    /// Closes inherited sockets that no service has asked for, and sockets that no service uses any more; the log
+    /// says which. Call this when all services have asked for what they need.
     pub fn close_unwanted(&self) {
         let mut state = self.0.state.lock();
         for inherited in std::mem::take(&mut state.unclaimed) {
             if inherited.stored_name().is_some() {
-                info!("no service wants the socket that was stored: {inherited}; closed");
+                info!("closed the stored socket {inherited}: no service uses it");
                 state.forget_unclaimed(inherited);
             } else {
-                warn!("no service wants the socket that was handed over: {inherited}; closed");
+                warn!("closed the inherited socket {inherited}: no service uses it");
             }
         }
         let closed = self.0.open.lock().close_unwanted(|_| true);
         state.forget_all(closed);
     }
 
-    /// Closes a socket that a service has just got and can't use, wherever else it was stored.
+    /// Closes a socket that a service has just received and can't use, wherever else it is stored.
     pub(crate) fn discard(&self, lent: LentSocket) {
         let mut state = self.0.state.lock();
         if lent.origin() != Origin::Inherited {
@@ -187,7 +186,7 @@ impl Sockets {
 }
 
 impl State {
-    /// The best of what was handed over for a service.
+    /// The best inherited socket for a service.
     fn claim(
         &mut self,
         service: &ServicePath,
@@ -200,8 +199,8 @@ impl State {
         Some(self.unclaimed.remove(at))
     }
 
-    /// Refuses an address that can't be bound beside one that is open. A stored socket that no service has asked
-    /// for is closed instead: it is of an earlier configuration.
+    /// Refuses an address that can't be bound at the same time as one that is open. A stored socket that no
+    /// service has asked for is closed instead, since it belongs to an earlier configuration.
     fn refuse_overlap(&mut self, wanted: &Endpoint) -> Result<(), ListenError> {
         let overlaps = |one: &Inherited| {
             one.endpoint.as_ref().is_some_and(|own| {
@@ -214,11 +213,11 @@ impl State {
         let mut refused = Ok(());
         for one in overlapping {
             if one.stored_name().is_some() {
-                info!("the socket that was stored makes way for {wanted}: {one}; closed");
+                info!("closed the stored socket {one}: it is in the way of {wanted}");
                 self.forget_unclaimed(one);
             } else {
                 let reason = format!(
-                    "it overlaps {one}, which was handed over; listen on that very address, or let the socket unit open {wanted}"
+                    "it overlaps {one}, which is inherited; listen on exactly that address, or let the socket unit open {wanted}"
                 );
                 refused = Err(ListenError::of_conflict(wanted, reason));
                 self.unclaimed.push(one);
@@ -227,7 +226,7 @@ impl State {
         refused
     }
 
-    /// Lets a socket that was just bound outlive this process, where there is a way.
+    /// Lets a socket that was just bound outlive this process, if that is possible.
     fn store(&mut self, open: &mut Open, id: u64) {
         let Some(bound) = open.get_mut(id) else { return };
         match self.stored.add(&bound.service, bound.as_fd()) {
@@ -247,31 +246,31 @@ impl State {
         }
     }
 
-    /// Says that sockets were closed which nobody wants, and takes them out of the store.
+    /// Logs that sockets which nobody uses were closed, and removes them from the store.
     fn forget_all(&mut self, closed: impl IntoIterator<Item = (OpenSocket, Option<String>)>) {
         for (closed, stored_name) in closed {
-            info!("no service wants the socket {closed} any more; closed");
+            info!("closed the socket {closed}: no service uses it any more");
             stored_name.iter().for_each(|name| self.forget_stored(name));
         }
     }
 
     fn forget_stored(&mut self, name: &str) {
         if let Err(e) = self.stored.remove(name) {
-            warn!("can't take {name} out of the descriptor store: {e}");
+            warn!("can't remove {name} from the descriptor store: {e}");
         }
     }
 }
 
-/// Leaves out what is the same socket as another one. Where it came both from a socket unit and out of the store,
-/// the unit's stays.
+/// Leaves out sockets that are the same as another one. If a socket came both from a socket unit and from the
+/// store, the unit's stays.
 fn without_twins(mut inherited: Vec<Inherited>, stored: &mut Stored) -> Vec<Inherited> {
-    inherited.sort_by_key(|one| one.origin() == Origin::Stored); // stable: the order is theirs otherwise
+    inherited.sort_by_key(|one| one.origin() == Origin::Stored); // a stable sort: otherwise they keep their order
     let mut distinct: Vec<Inherited> = Vec::new();
     for one in inherited {
         match one.stored_name() {
             Some(name) if distinct.iter().any(|other| other.is_same_as(&one)) => {
                 if let Err(e) = stored.remove(name) {
-                    warn!("can't take {name} out of the descriptor store: {e}");
+                    warn!("can't remove {name} from the descriptor store: {e}");
                 }
             }
             _ => distinct.push(one),

@@ -1,8 +1,8 @@
-//! A Unix socket's file appears with its mode.
+//! Makes sure that the file of a Unix socket has its mode from the beginning.
 //!
-//! A file that is made first and given its mode afterwards can be replaced in between, by whoever may write
-//! to the directory, with a symbolic link to a file of root's. The kernel gives the file the mode that the
-//! socket itself has, less the umask; so the mode is set before there is a file.
+//! If a file is created first and its mode set afterwards, a user who may write to the directory can replace it
+//! in between with a symbolic link to a file of root's. The kernel gives the file the mode of the socket itself,
+//! without the umask; so the mode is set before there is a file.
 
 use crate::threads::is_single_threaded;
 use nix::sys::stat::{Mode, fchmod, umask};
@@ -14,8 +14,7 @@ use std::path::Path;
 use std::thread;
 use tracing::warn;
 
-/// Binds `socket` to `address`, which is the file `path`, so that the file has this mode from its first
-/// moment on.
+/// Binds `socket` to `address`, which is the file `path`, so that the file has this mode from the beginning.
 pub(super) fn bind_with_mode(
     socket: &Socket,
     address: &SockAddr,
@@ -29,7 +28,7 @@ pub(super) fn bind_with_mode(
         umask(unchanged);
         return bound;
     }
-    // The umask is the whole process's, but for a thread that asks for one of its own.
+    // All threads of a process share the umask, except a thread that asks for one of its own.
     let bind = || {
         if let Err(e) = leave_the_umask_of_the_process() {
             socket.bind(address)?;
@@ -42,17 +41,17 @@ pub(super) fn bind_with_mode(
     bound.unwrap_or_else(|_| Err(io::Error::other("binding it panicked")))
 }
 
-/// What follows concerns this thread alone: umask, current directory and root.
+/// Separates the umask, current directory and root of this thread from those of the others.
 fn leave_the_umask_of_the_process() -> io::Result<()> {
-    // SAFETY: the call takes a number. That this thread no longer shares its umask, directory and root with
-    // the others breaks no promise of Rust's.
+    // SAFETY: the call takes a number. No promise of Rust's depends on the umask, directory and root being shared
+    // with the other threads.
     match unsafe { libc::unshare(libc::CLONE_FS) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     }
 }
 
-/// The umask may have taken something away from the mode. That is no danger, but has to be said.
+/// Reports that the umask has removed something from the mode. That is not dangerous, but has to be reported.
 fn warn_of_umask(path: &Path, mode: u32, e: &io::Error) -> io::Result<()> {
     let actual = fs::symlink_metadata(path)?.permissions().mode() & 0o777;
     if actual != mode {

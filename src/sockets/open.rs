@@ -1,4 +1,4 @@
-//! The sockets that are open, and who has them.
+//! The sockets that are open, and who uses them.
 
 use super::{Endpoint, Inherited, ListenError, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
@@ -10,13 +10,13 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// An open socket, as [`Sockets::list`](super::Sockets::list) shows it.
+/// An open socket, as listed by [`Sockets::list`](super::Sockets::list).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OpenSocket {
-    /// The service that asked for it last.
+    /// The service that last asked for it.
     pub service: ServicePath,
-    /// Where it listens, with the port that the kernel chose where 0 was asked for.
+    /// Where it listens, with the port that the kernel chose if 0 was requested.
     pub endpoint: Endpoint,
     /// Who opened it.
     pub origin: Origin,
@@ -34,13 +34,13 @@ pub(super) struct Open {
     /// By number, in the order in which they were opened.
     sockets: BTreeMap<u64, OneOpen>,
     next: u64,
-    /// Which of them could be in the way of another.
+    /// Which of them may overlap with another one.
     neighbours: HashMap<Neighbourhood, Vec<u64>>,
-    /// What a service got that had asked for any free port.
+    /// What a service that had asked for any free port was given.
     answers: HashMap<(ServicePath, Endpoint), Endpoint>,
 }
 
-/// Sockets of different neighbourhoods never overlap.
+/// Sockets in different groups never overlap.
 #[derive(PartialEq, Eq, Hash)]
 enum Neighbourhood {
     Tcp(u16),
@@ -50,19 +50,19 @@ enum Neighbourhood {
 
 /// One open socket.
 pub(super) struct OneOpen {
-    /// The service that asked for it last.
+    /// The service that last asked for it.
     pub(super) service: ServicePath,
     /// Where it listens.
     pub(super) endpoint: Endpoint,
     /// The name in the descriptor store, if it is there.
     pub(super) stored_name: Option<String>,
-    /// Which service had asked for what when it was opened.
+    /// Which service had asked for which address when it was opened.
     asked: (ServicePath, Endpoint),
     socket: Arc<Socket>,
     pub(super) origin: Origin,
-    /// How many have it now.
+    /// How many users it has now.
     lent: usize,
-    /// How many keep it for a service that will have it again.
+    /// How many keep it for a service that will use it again.
     kept: usize,
     takes_ipv4_too: bool,
     /// Removed with the socket, unless that is shared.
@@ -76,7 +76,7 @@ impl OneOpen {
         self.socket.as_fd()
     }
 
-    /// Whether nobody has it, nor will have it again.
+    /// Whether nobody uses it or will use it again.
     fn is_free(&self) -> bool {
         self.lent == 0 && self.kept == 0
     }
@@ -85,14 +85,14 @@ impl OneOpen {
         self.lent == 1 && self.kept == 0 && !self.is_shared()
     }
 
-    /// Whether others have it, too: it came from there, or it is stored.
+    /// Whether other processes have it, too: it was inherited, or it is stored.
     pub(super) fn is_shared(&self) -> bool {
         self.origin != Origin::Bound || self.stored_name.is_some()
     }
 }
 
 impl Open {
-    /// What the service got when it asked for this before, if that still is open; else what it asks for.
+    /// What the service was given when it asked for this before, if that is still open; or else what it asks for.
     pub(super) fn answered(&self, service: &ServicePath, asked: &Endpoint) -> Endpoint {
         let answer = self.answers.get(&(service.clone(), asked.clone()));
         let is_to_be_had = |answer: &&Endpoint| {
@@ -102,17 +102,17 @@ impl Open {
         answer.filter(is_to_be_had).unwrap_or(asked).clone()
     }
 
-    /// Whether the service has an IPv6 socket that takes what comes to this IPv4 address, too.
+    /// Whether the service has an IPv6 socket that receives what is sent to this IPv4 address, too.
     pub(super) fn takes_ipv4_too(&self, service: &ServicePath, wanted: &Endpoint) -> bool {
         let takes = |open: &OneOpen| open.takes_ipv4_too && open.service == *service;
         let ipv4 = wanted.address().is_some_and(|address| address.is_ipv4());
         ipv4 && self.around(wanted).any(|(_, open)| takes(open))
     }
 
-    /// The open socket at this address, for its service, or for anyone if nobody has it now.
+    /// The open socket at this address, for its service, or for any service if it is not used now.
     ///
     /// # Errors
-    /// If another service has it.
+    /// If another service uses it.
     pub(super) fn find(
         &self,
         service: &ServicePath,
@@ -123,13 +123,13 @@ impl Open {
             return Ok(None);
         };
         if !open.is_free() && open.service != *service {
-            let reason = format!("the service {} listens on it already", open.service);
+            let reason = format!("the service {} already listens on it", open.service);
             return Err(ListenError::of_conflict(wanted, reason));
         }
         Ok(Some(id))
     }
 
-    /// Refuses an address that can't be open beside those that are.
+    /// Refuses an address that overlaps with an open one.
     pub(super) fn refuse_overlap(&self, wanted: &Endpoint) -> Result<(), ListenError> {
         let overlaps = |open: &OneOpen| {
             let dual_stack = open.takes_ipv4_too && open.endpoint.has_port_of(wanted);
@@ -146,7 +146,7 @@ impl Open {
         }
     }
 
-    /// Takes in a socket that was handed over.
+    /// Adds an inherited socket.
     pub(super) fn add_inherited(
         &mut self,
         inherited: Inherited,
@@ -169,10 +169,10 @@ impl Open {
         })
     }
 
-    /// Takes in a socket that this process has bound.
+    /// Adds a socket that this process has bound.
     ///
     /// # Errors
-    /// If the system does not say where it listens.
+    /// If the system does not report its address.
     pub(super) fn add_bound(
         &mut self,
         (socket, file): (Socket, Option<unix::SocketFile>),
@@ -211,24 +211,24 @@ impl Open {
         id
     }
 
-    /// The socket of that number.
+    /// The socket with that number.
     pub(super) fn get_mut(&mut self, id: u64) -> Option<&mut OneOpen> {
         self.sockets.get_mut(&id)
     }
 
-    /// Remembers that a socket takes a descriptor of the process's budget.
+    /// Records that a socket uses a descriptor of the process's budget.
     pub(super) fn account_for(&mut self, id: u64, descriptor: Option<TakenDescriptors>) {
         if let Some(open) = self.sockets.get_mut(&id) {
             open.descriptor = descriptor;
         }
     }
 
-    /// Takes down that a service has a socket from now on, and returns the socket. Whoever is first gets the very
-    /// descriptor, others at the same time a duplicate: two of them may want to wait for clients in the same
-    /// worker, which can do that once for each descriptor.
+    /// Records that a service uses a socket from now on, and returns the socket. The first user gets the
+    /// descriptor itself, others at the same time a duplicate: two of them may want to wait for clients in the
+    /// same worker, which supports each descriptor only once.
     ///
     /// # Errors
-    /// If the process can't have another descriptor.
+    /// If the process can't open another descriptor.
     pub(super) fn hand_out(
         &mut self,
         id: u64,
@@ -244,7 +244,7 @@ impl Open {
         Ok((socket, open))
     }
 
-    /// Takes back what was lent. A socket that is ours alone is closed when nobody has it any more.
+    /// Takes back what was lent. A socket that only this process has is closed when nobody uses it any more.
     pub(super) fn give_back(&mut self, id: u64) {
         let Some(open) = self.sockets.get_mut(&id) else { return };
         open.lent -= 1;
@@ -253,7 +253,7 @@ impl Open {
         }
     }
 
-    /// Keeps the sockets that the services at `path` and below have, though they may give them back. Returns their
+    /// Keeps the sockets that the services at `path` and below use, even when these give them back. Returns their
     /// numbers.
     pub(super) fn keep(&mut self, path: &ServicePath) -> Vec<u64> {
         let theirs = self.sockets.iter_mut().filter(|(_, open)| open.service.is_within(path));
@@ -273,8 +273,8 @@ impl Open {
         }
     }
 
-    /// Closes the sockets that nobody has and that `which` accepts. Returns them, with the names that they are
-    /// stored by.
+    /// Closes the sockets that nobody uses and that `which` selects. Returns them, with the names with which they
+    /// are stored.
     pub(super) fn close_unwanted(
         &mut self,
         which: impl Fn(&Endpoint) -> bool,
@@ -285,8 +285,8 @@ impl Open {
         unwanted.into_iter().filter_map(|id| self.close(id)).collect()
     }
 
-    /// Closes one socket, whoever has it, and removes its file. Returns what it was, and the name that it is stored
-    /// by.
+    /// Closes one socket, whoever uses it, and removes its file. Returns what it was, and the name with which it
+    /// is stored.
     pub(super) fn close(&mut self, id: u64) -> Option<(OpenSocket, Option<String>)> {
         let open = self.remove(id)?;
         let described = (open.describe(), open.stored_name);
@@ -297,7 +297,7 @@ impl Open {
         Some(described)
     }
 
-    /// Whether one holder has the socket alone, in this process as well as in others.
+    /// Whether one user has the socket alone, in this process as well as in others.
     pub(super) fn is_held_alone(&self, id: u64) -> bool {
         self.sockets.get(&id).is_some_and(|open| open.is_held_alone())
     }
@@ -320,7 +320,7 @@ impl Open {
         Some(open)
     }
 
-    /// The sockets that could be in the way of one at this address.
+    /// The sockets that may overlap with one at this address.
     fn around(&self, wanted: &Endpoint) -> impl Iterator<Item = (u64, &OneOpen)> {
         let ids = self.neighbours.get(&Neighbourhood::of(wanted)).into_iter().flatten();
         ids.filter_map(|id| Some((*id, self.sockets.get(id)?)))

@@ -6,7 +6,7 @@
 pub enum Origin {
     /// This process.
     Bound,
-    /// Whoever started this process: systemd, as a socket unit says.
+    /// The process that started this one: systemd, because of a socket unit.
     Inherited,
     /// An earlier process of this program, for which systemd has kept it.
     Stored,

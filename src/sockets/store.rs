@@ -1,4 +1,4 @@
-//! Where sockets stay while no process of this program runs: systemd's descriptor store, in which they are
+//! Where sockets stay while no process of this program is running: systemd's descriptor store, in which they are
 //! named after their service. See "File Descriptor Store" in systemd's documentation, and FDSTORE=1 in
 //! sd_notify(3).
 
@@ -7,22 +7,22 @@ use std::collections::HashSet;
 use std::io;
 use std::os::fd::BorrowedFd;
 
-/// The longest name that systemd takes; a longer one it replaces by `stored`.
+/// The longest name that systemd accepts; it replaces longer ones by `stored`.
 const LONGEST_NAME: usize = 255;
 
-/// A place where descriptors outlive the process.
+/// Keeps descriptors that outlive the process.
 pub(crate) trait DescriptorStore: Send + Sync {
-    /// How many descriptors fit. What goes in beyond is closed there, without a word.
+    /// How many descriptors fit. The store closes further ones without an error.
     fn room(&self) -> usize;
 
-    /// Puts a copy of a descriptor in, under a name.
+    /// Adds a copy of a descriptor, with a name.
     fn store(&self, name: &str, fd: BorrowedFd<'_>) -> io::Result<()>;
 
-    /// Takes out all descriptors of that name, and returns when they are closed there.
+    /// Removes all descriptors with that name, and returns when they have been closed there.
     fn remove(&self, name: &str) -> io::Result<()>;
 }
 
-/// The store, and the names that are in use in it.
+/// The store, and the names that are used in it.
 #[derive(Default)]
 pub(super) struct Stored {
     store: Option<Box<dyn DescriptorStore>>,
@@ -35,7 +35,7 @@ impl Stored {
         Self { store, names }
     }
 
-    /// Stores a socket of a service, if there is a store, and returns the name that it is stored by.
+    /// Stores a socket of a service, if there is a store, and returns the name with which it is stored.
     ///
     /// # Errors
     /// If it does not fit, or the store can't be reached.
@@ -64,7 +64,7 @@ impl Stored {
         Ok(Some(name))
     }
 
-    /// Takes a socket out again.
+    /// Removes a socket.
     ///
     /// # Errors
     /// If the store can't be reached.
@@ -74,8 +74,8 @@ impl Stored {
     }
 }
 
-/// The path of the service whose socket is stored by a name: what comes before the slash and the number.
-/// `None`: this program stores nothing by such a name.
+/// The path of the service whose socket is stored with a name: what comes before the slash and the number.
+/// `None`: this program does not store anything with such a name.
 pub(super) fn service_of(name: &str) -> Option<&str> {
     let (service, number) = name.rsplit_once('/')?;
     let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());

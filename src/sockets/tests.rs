@@ -79,7 +79,7 @@ fn a_udp_port_is_had_by_one_service_beside_the_tcp_port_of_its_number() {
     let sockets = Sockets::new();
     let udp = open(&sockets, "udp", &Endpoint::Udp("127.0.0.1:0".parse().unwrap()));
     let message = refused(&sockets, "other", udp.endpoint());
-    assert!(message.ends_with("the service udp listens on it already"), "{message}");
+    assert!(message.ends_with("the service udp already listens on it"), "{message}");
     let address = udp.endpoint().address().unwrap();
     let tcp = open(&sockets, "tcp", &Endpoint::Tcp(address));
     let listed: Vec<String> = sockets.list().iter().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! The files of Unix sockets: made with the right mode, taken over, and removed.
+//! The files of Unix sockets: creates them with the right mode, takes them over, and removes them.
 
 use super::endpoint::{is_abstract, unix_address};
 use super::mode::bind_with_mode;
@@ -20,19 +20,19 @@ pub(super) struct SocketFile {
     id: FileId,
 }
 
-/// What there is at the name of a Unix socket.
+/// What a file name that is meant for a Unix socket refers to.
 #[derive(Debug, PartialEq)]
 enum Found {
     Nothing,
     /// A socket that no process has open.
     Stale,
-    /// A socket that some process has open; or one that this user may not connect to.
+    /// A socket that a process has open, or that this user may not connect to.
     Open,
     /// Not a socket.
     Other,
 }
 
-/// A new Unix socket that listens at `path` and can be connected to by those whom `mode` lets write. An
+/// A new Unix socket that listens at `path` and that users who may write according to `mode` can connect to. An
 /// abstract name has neither a file nor a mode.
 pub(super) fn bind(
     path: &Path,
@@ -56,8 +56,8 @@ pub(super) fn bind(
     Ok((socket, file))
 }
 
-/// Whether clients that connect to this name reach a socket that is open, and its file has this mode. If one that
-/// this process has was bound to the name, and nobody has put another file there, it is that one.
+/// Whether clients that connect to this name reach an open socket, and its file has this mode. If a socket of
+/// this process was bound to the name, and the file has not been replaced, it is that socket.
 pub(super) fn is_reachable(path: &Path, mode: u32) -> bool {
     let has_mode = || {
         let file = fs::symlink_metadata(path);
@@ -66,7 +66,7 @@ pub(super) fn is_reachable(path: &Path, mode: u32) -> bool {
     is_abstract(path) || (find(path).is_ok_and(|found| found == Found::Open) && has_mode())
 }
 
-/// Removes the file of a socket that has just been closed, unless another one is open at its name by now.
+/// Removes the file of a socket that has just been closed, unless another socket has been opened with its name.
 pub(super) fn remove_stale(path: &Path) {
     if !is_abstract(path)
         && find(path).is_ok_and(|found| found == Found::Stale)
@@ -76,11 +76,11 @@ pub(super) fn remove_stale(path: &Path) {
     }
 }
 
-/// Says what the name of a Unix socket will be, seen from outside the place where its service would run, if it
-/// can listen there.
+/// Returns the path of a Unix socket, as seen from outside the directory or root where its service would run, if
+/// the service can listen there.
 ///
 /// # Errors
-/// If its directory does not exist, or there is a file of its name that is not a socket.
+/// If its directory does not exist, or there is a file with its name that is not a socket.
 pub fn check_unix_path(path: &Path, files: &Files) -> io::Result<PathBuf> {
     if is_abstract(path) {
         return Ok(path.into());
@@ -107,18 +107,18 @@ pub fn check_unix_path(path: &Path, files: &Files) -> io::Result<PathBuf> {
     }
 }
 
-/// How long a name has room in a socket's address, in bytes: `sun_path` of unix(7), with a NUL at its end.
+/// How long a socket's path may be, in bytes: the size of `sun_path`, see unix(7), without its NUL.
 const LONGEST_PATH: usize = 107;
 
-/// Why a name can't be a socket's: the whole name counts.
+/// Why a name is too long for a socket: its full path counts.
 fn too_long(path: &Path) -> Option<String> {
     let length = path.as_os_str().as_bytes().len();
     (length > LONGEST_PATH).then(|| {
-        format!("the whole name has {length} bytes, and a socket's has at most {LONGEST_PATH}; choose a shorter path or rundir")
+        format!("the full path has {length} bytes, but a socket's may have at most {LONGEST_PATH}; choose a shorter path or rundir")
     })
 }
 
-const NOT_A_SOCKET: &str = "there is a file of that name which is not a socket";
+const NOT_A_SOCKET: &str = "there is a file with that name that is not a socket";
 
 /// Removes a socket file that was left behind by a server that was killed.
 fn make_way(path: &Path) -> io::Result<()> {
@@ -139,8 +139,8 @@ fn find(path: &Path) -> io::Result<Found> {
     if !kind.is_socket() {
         return Ok(Found::Other);
     }
-    // A datagram socket can't be connected to one that takes connections, but what the kernel says to the
-    // attempt tells whether that is open, without a client for it to accept.
+    // A datagram socket can't be connected to a stream socket, but the kernel's error tells whether that is open,
+    // without creating a client that would have to be accepted.
     let probe = Socket::new(Domain::UNIX, Type::DGRAM.nonblocking(), None)?;
     match probe.connect(&unix_address(path)?) {
         Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => Ok(Found::Stale),
@@ -153,7 +153,7 @@ impl SocketFile {
         Ok(Self { path: path.into(), id: FileId::of(&fs::symlink_metadata(path)?) })
     }
 
-    /// Removes the name, unless somebody else has taken it.
+    /// Removes the file, unless it has been replaced.
     pub(super) fn remove(self) {
         let now = fs::symlink_metadata(&self.path).map(|metadata| FileId::of(&metadata));
         if now.is_ok_and(|id| id == self.id)
