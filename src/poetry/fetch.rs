@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 /// The limits of a client.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Patience {
+pub struct Limits {
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long the server may neither send nor accept anything.
@@ -21,7 +21,7 @@ pub struct Patience {
     pub max_length: usize,
 }
 
-impl Default for Patience {
+impl Default for Limits {
     /// 10 seconds to connect, 30 seconds of silence, 16 MiB.
     fn default() -> Self {
         Self {
@@ -102,14 +102,14 @@ pub enum FetchError {
 /// Fetches poems from servers. Cheap to clone; a client and its clones share one [`Connector`].
 #[derive(Clone, Default)]
 pub struct Client {
-    patience: Patience,
+    limits: Limits,
     connector: Connector,
 }
 
 impl Client {
     /// A client with these limits.
-    pub fn new(patience: Patience) -> Self {
-        Self { patience, connector: Connector::default() }
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, connector: Connector::default() }
     }
 
     /// Fetches a poem: everything that a server sends until it closes the connection. `progress` is called with
@@ -125,7 +125,7 @@ impl Client {
         let mut conversation = Conversation::open(self, address).await?;
         while conversation.receive().await? {
             progress(conversation.received.len());
-            if conversation.received.len() > self.patience.max_length {
+            if conversation.received.len() > self.limits.max_length {
                 return Err(conversation.too_long());
             }
         }
@@ -151,7 +151,7 @@ impl Client {
         conversation.send(&request).await?;
         loop {
             let open = conversation.receive().await?;
-            let max_length = self.patience.max_length;
+            let max_length = self.limits.max_length;
             let answer = netstring::decode(&mut conversation.received, max_length);
             let wrong = |source| FetchError::Netstring { address: address.clone(), source };
             match answer.map_err(wrong)? {
@@ -170,22 +170,22 @@ const FIRST_READ: usize = 8 * 1024;
 /// A connection to a server, with what has been received so far.
 struct Conversation<'a> {
     address: &'a Address,
-    patience: &'a Patience,
+    limits: &'a Limits,
     stream: TcpStream,
     received: BytesMut,
 }
 
 impl<'a> Conversation<'a> {
     async fn open(client: &'a Client, address: &'a Address) -> Result<Self, FetchError> {
-        let Client { patience, connector } = client;
-        let stream = connector.connect(address, patience.connect_timeout).await?;
-        Ok(Self { address, patience, stream, received: BytesMut::with_capacity(FIRST_READ) })
+        let Client { limits, connector } = client;
+        let stream = connector.connect(address, limits.connect_timeout).await?;
+        Ok(Self { address, limits, stream, received: BytesMut::with_capacity(FIRST_READ) })
     }
 
     /// Waits for more. Returns whether some has arrived; if not, the server has closed the connection normally.
     async fn receive(&mut self) -> Result<bool, FetchError> {
         let read = self.stream.read_buf(&mut self.received);
-        match timeout(self.patience.silence_timeout, read).await {
+        match timeout(self.limits.silence_timeout, read).await {
             Ok(Ok(bytes)) => Ok(bytes > 0),
             Ok(Err(source)) => Err(self.cut(source)),
             Err(_) => Err(self.silent()),
@@ -195,7 +195,7 @@ impl<'a> Conversation<'a> {
     /// Sends a request, part by part, since a large one takes some time.
     async fn send(&mut self, mut request: &[u8]) -> Result<(), FetchError> {
         while !request.is_empty() {
-            match timeout(self.patience.silence_timeout, self.stream.write(request)).await {
+            match timeout(self.limits.silence_timeout, self.stream.write(request)).await {
                 Ok(Ok(sent)) => request = &request[sent..],
                 Ok(Err(source)) => return Err(self.cut(source)),
                 Err(_) => return Err(self.silent()),
@@ -211,13 +211,13 @@ impl<'a> Conversation<'a> {
     fn silent(&self) -> FetchError {
         FetchError::Silent {
             address: self.address.clone(),
-            limit: self.patience.silence_timeout,
+            limit: self.limits.silence_timeout,
             received: self.received.len(),
         }
     }
 
     fn too_long(&self) -> FetchError {
-        FetchError::TooLong { address: self.address.clone(), max_length: self.patience.max_length }
+        FetchError::TooLong { address: self.address.clone(), max_length: self.limits.max_length }
     }
 
     fn unfinished(&self) -> FetchError {

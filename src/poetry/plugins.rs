@@ -21,7 +21,7 @@ pub fn plugins() -> Plugins {
 
 /// Where a plugin listens. (The other options of a [`Listen`] are for files.)
 #[derive(Args)]
-struct Place {
+struct ListenArgs {
     /// The port; 0 means any free one
     #[arg(short, long, default_value_t = DEFAULT_PORT)]
     port: u16,
@@ -30,7 +30,7 @@ struct Place {
     iface: String,
 }
 
-impl Place {
+impl ListenArgs {
     fn listen(&self) -> Result<Listen, BoxError> {
         Ok(Listen::new(Interface::resolve(&self.iface)?, self.port))
     }
@@ -72,7 +72,7 @@ struct Fast;
 #[derive(Args)]
 struct FastOptions {
     #[command(flatten)]
-    place: Place,
+    place: ListenArgs,
     /// The poem [default: the one that is compiled in]
     #[arg(long, value_name = "FILE")]
     poem: Option<PathBuf>,
@@ -106,7 +106,7 @@ impl ServiceMaker for Fast {
                 )
                 .into());
             }
-            let listen = Place { port: port2, ..place }.listen()?;
+            let listen = ListenArgs { port: port2, ..place }.listen()?;
             add_poem(&mut application, "poem2", Some(&poem2), cx)?;
             add_listener(&mut application, "fast2", listen, FastSettings::new("poem2"))?;
         }
@@ -119,7 +119,7 @@ struct Slow;
 #[derive(Args)]
 struct SlowOptions {
     #[command(flatten)]
-    place: Place,
+    place: ListenArgs,
     /// The poem [default: the one that is compiled in]
     #[arg(long, value_name = "FILE")]
     poem: Option<PathBuf>,
@@ -151,7 +151,7 @@ struct Proxy;
 #[derive(Args)]
 struct ProxyOptions {
     #[command(flatten)]
-    place: Place,
+    place: ListenArgs,
     #[command(flatten)]
     settings: ProxySettings,
 }
@@ -179,7 +179,7 @@ struct Transform;
 #[derive(Args)]
 struct TransformOptions {
     #[command(flatten)]
-    place: Place,
+    place: ListenArgs,
 }
 
 impl ServiceMaker for Transform {
@@ -204,7 +204,7 @@ struct Forward;
 #[derive(Args)]
 struct ForwardOptions {
     #[command(flatten)]
-    place: Place,
+    place: ListenArgs,
     #[command(flatten)]
     settings: ForwardSettings,
 }

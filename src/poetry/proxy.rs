@@ -1,7 +1,7 @@
 //! `protocol = "proxy"`: the poem of another server, fetched when it is first asked for.
 
 use super::address::{Address, address};
-use super::fetch::{Client, FetchError, Patience};
+use super::fetch::{Client, FetchError, Limits};
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Payload, Peer, Protocol};
 use crate::service::{BoxError, Context};
@@ -30,17 +30,17 @@ pub struct ProxySettings {
     pub ttl: Option<Duration>,
     /// How long the other server may take, and how long its poem may be.
     #[arg(skip)]
-    pub patience: Patience,
+    pub limits: Limits,
 }
 
 impl ProtocolKind for ProxySettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         section.about_options::<Self>();
-        let default = Patience::default();
+        let default = Limits::default();
         let upstream = section.required("upstream", address);
         section.connects_to("upstream", upstream.as_ref());
         let ttl = section.optional("ttl", read::seconds);
-        let patience = Patience {
+        let limits = Limits {
             connect_timeout: section
                 .about("How long connecting to the server may take [default: 10]")
                 .optional("connect-timeout", read::seconds_above_0)
@@ -54,7 +54,7 @@ impl ProtocolKind for ProxySettings {
                 .optional("max-length", read::length)
                 .unwrap_or(default.max_length),
         };
-        Some(Self { upstream: upstream?, ttl, patience })
+        Some(Self { upstream: upstream?, ttl, limits })
     }
 
     fn protocol(&self, _cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
@@ -93,8 +93,8 @@ type Fetch = BoxFuture<'static, Result<Bytes, Arc<FetchError>>>;
 impl PoetryProxy {
     /// A proxy that has not fetched anything yet.
     pub fn new(settings: ProxySettings) -> Self {
-        let ProxySettings { upstream, ttl, patience } = settings;
-        let client = Client::new(patience);
+        let ProxySettings { upstream, ttl, limits } = settings;
+        let client = Client::new(limits);
         Self(Arc::new(Inner { upstream, ttl, client, state: Mutex::default() }))
     }
 }

@@ -4,7 +4,7 @@ use crate::request::Transformer;
 use crate::waiting::{Enough, Terms};
 use clap::Parser;
 use poetryd::config::read::{duration, parse_size};
-use poetryd::poetry::fetch::{Address, Patience};
+use poetryd::poetry::fetch::{Address, Limits};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -99,9 +99,9 @@ impl CommandLine {
         self.transform.as_ref().map(|address| Transformer { address, name })
     }
 
-    pub fn patience(&self) -> Patience {
-        let default = Patience::default();
-        Patience {
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits {
             connect_timeout: self.timeout.unwrap_or(default.connect_timeout),
             silence_timeout: self.timeout.unwrap_or(default.silence_timeout),
             max_length: self.max_length.unwrap_or(default.max_length),

@@ -55,7 +55,7 @@ fn help_or_mistake(text: &clap::Error) -> ExitCode {
 /// Fetches and prints what was asked for. Returns whether every poem arrived that was needed.
 fn get_poetry(asked: &CommandLine, progress: &Progress) -> anyhow::Result<bool> {
     let mut output = Output::new(asked, progress.shares_terminal())?;
-    let client = Client::new(asked.patience());
+    let client = Client::new(asked.limits());
     let requests = asked.addresses.iter().map(|address| Request {
         address,
         transformer: asked.transformer(),
