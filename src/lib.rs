@@ -1,7 +1,7 @@
-//! Runs a tree of Tokio services as a well-behaved Unix daemon, as `twistd` does for Twisted; and serves
-//! poetry out of the box.
+//! Runs a tree of Tokio services as a well-behaved Unix daemon, as `twistd` does for Twisted, and serves poetry
+//! out of the box.
 //!
-//! A whole daemon, with its command line, pid file, log, privileges, signals and orderly stop:
+//! This is a complete daemon, with a command line, pid file, log, privileges, signals and a clean stop:
 //!
 //! ```no_run
 //! use poetryd::daemon::Environment;
@@ -39,15 +39,15 @@
 //!
 //! # Modules
 //!
-//! A module uses no others than those named in the last column.
+//! A module uses only those named in the last column.
 //!
 //! | module | what it is for | uses |
 //! |---|---|---|
-//! | [`service`] | the tree of services: [`Service`](service::Service), [`MultiService`](service::MultiService), [`Application`](service::Application), and the context that a service starts with | nothing |
+//! | [`service`] | the tree of services: [`Service`](service::Service), [`MultiService`](service::MultiService), [`Application`](service::Application), and the context that a service gets when it starts | nothing |
 //! | [`sockets`] | every listening socket of the process, inherited, stored or bound, and how many descriptors are left for connections | service |
 //! | [`net`] | ready-made services that listen on sockets, from accept to close | sockets, service |
 //! | [`config`] | reads an application file: from TOML to checked settings to a tree of services, with the kinds and protocols of a [`Registry`](config::Registry) | net, service |
-//! | [`plugin`] | makes an application from a name and options of its own: plugins that are compiled in, and manifests | config, service |
+//! | [`plugin`] | plugins, which make an application from options of their own: compiled in, or declared by manifests | config, service |
 //! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
@@ -57,7 +57,7 @@
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
-//! | `value` | one value of an option or of a key in a file: how it is read, and how messages show it | nothing; every module may use it |
+//! | `value` | reads one value of an option or of a key in a file, and shows it in messages | nothing; every module may use it |
 //! | `threads` | whether the process has other threads | nothing; every module may use it |
 //!
 //! Most programs need three of them: [`service`] to write services, [`net`] to listen, and [`Program`]
@@ -69,11 +69,11 @@
 //!
 //! # Features
 //!
-//! Both are on by default. Without them there is all that a daemon of your own needs, with 75 other
-//! crates at most.
+//! Both are on by default. Without them, the library has all that a daemon of your own needs, and at most 75 other
+//! crates.
 //!
-//! - `poetry`: the module of that name, and the program `poetryd`.
-//! - `client`: the program `get-poetry`; with it comes `poetry`.
+//! - `poetry`: the module with that name, and the program `poetryd`.
+//! - `client`: the program `get-poetry`. This includes `poetry`.
 
 #![deny(missing_docs)]
 

@@ -128,8 +128,7 @@ impl Launcher {
     }
 }
 
-/// Passes a stop signal on to the daemon. The first two are sent as they are, for the daemon to handle; the third
-/// kills it.
+/// Passes a stop signal on to the daemon. The first two are SIGTERM, which the daemon handles; the third kills it.
 fn pass_on(interrupt: usize, daemon: Pid) {
     let signal = if interrupt < 2 { Signal::SIGTERM } else { Signal::SIGKILL };
     let _ = kill(daemon, signal); // it may have ended by itself

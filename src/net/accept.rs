@@ -4,8 +4,8 @@ use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::Closing;
 use super::connection_counters::{ConnectionCount, Failure, Traffic};
-use super::deliver::{TURN, deliver};
-use super::limit::{Place, Places};
+use super::deliver::{MAX_SEND, deliver};
+use super::limit::{Permit, Permits};
 use super::listener::{Listener, is_transient};
 use super::options::ServerOptions;
 use super::socket::register;
@@ -28,37 +28,38 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, Span, error, info, warn};
 
-/// How many clients are accepted before the worker's other tasks get their turn.
+/// How many clients are accepted before other tasks of the worker continue.
 pub(super) const BATCH: usize = 128;
 
-/// After so many batches in a row that emptied the queue, a worker that was called to help leaves again.
-const PATIENCE: usize = 64;
+/// After this many consecutive batches that emptied the backlog, a worker that was called to help stops
+/// accepting.
+const MAX_IDLE_BATCHES: usize = 64;
 
-/// How long a loop rests when the system has no descriptor or memory for another connection.
-const REST: Duration = Duration::from_millis(100);
+/// How long a loop waits when the system has no descriptor or memory for another connection.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// What all accept loops of one service share.
-pub(super) struct Shared {
+pub(super) struct AcceptState {
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) options: ServerOptions,
-    pub(super) places: Places,
-    /// Set by `close`: take nothing new.
+    pub(super) permits: Permits,
+    /// Set by `close`: accept nothing new.
     pub(super) closed: CancellationToken,
-    /// Set at the deadline of `stop`: finish nothing more.
+    /// Set at the deadline of `stop`: cut what is in progress.
     pub(super) cut: CancellationToken,
-    /// How many connections were cut.
+    /// The number of connections that were cut.
     pub(super) unfinished: AtomicUsize,
     pub(super) exhausted: Burst,
 }
 
-/// How a task has ended: with the socket, if everything has been said, to be closed in order.
+/// How a task has ended: with the socket, if everything has been sent, to be closed normally.
 type Ended<S> = (Result<S, Failure>, Traffic);
 
-/// Serves on one listener, on the worker that this is called on, from the time when the whole application
-/// has started until the service is closed; then finishes what is in progress, or cuts it when told so.
+/// Serves the clients of one listener, on the worker that calls this, from the time when the whole application
+/// has started until the service is closed. Then finishes what is in progress, or cuts it when told so.
 pub(super) async fn accept_loop(
     cx: Context,
-    shared: Arc<Shared>,
+    shared: Arc<AcceptState>,
     listener: Arc<Listener>,
     worker: usize,
     alarm: Arc<Alarm>,
@@ -68,7 +69,7 @@ pub(super) async fn accept_loop(
     let all_started = tokio::select! {
         biased;
         () = cx.all_started() => true,
-        () = shared.closed.cancelled() => false, // nobody is served by half an application
+        () = shared.closed.cancelled() => false, // no client meets an application that has started only in part
     };
     let mut accepting = AcceptLoop {
         at_home,
@@ -91,7 +92,7 @@ pub(super) async fn accept_loop(
         }
     }
     let AcceptLoop { duty, listener, closing, tasks, .. } = accepting;
-    drop((duty, listener)); // when all loops have done so, connecting is refused
+    drop((duty, listener)); // when all loops have done so, new connections are refused
     let unfinished = drain(&shared.cut, closing, tasks).await;
     shared.unfinished.fetch_add(unfinished, Ordering::Relaxed);
     Ok(())
@@ -99,35 +100,35 @@ pub(super) async fn accept_loop(
 
 /// One loop, with the connections that it has accepted.
 struct AcceptLoop {
-    shared: Arc<Shared>,
+    shared: Arc<AcceptState>,
     listener: Arc<Listener>,
     /// Whether this worker is the listener's home.
     at_home: bool,
-    /// Set while this loop takes clients.
+    /// Set while this loop accepts clients.
     duty: Option<Duty>,
     closing: Closing,
-    /// The connections that are more than one send.
-    tasks: JoinSet<Ended<(Socket, Place)>>,
-    /// Where they run: each on the next worker, since one loop may accept them all.
+    /// The connections that take more than one send.
+    tasks: JoinSet<Ended<(Socket, Permit)>>,
+    /// Where they run: each on the next worker, since a single loop may accept them all.
     workers: Workers,
     next_worker: usize,
-    /// Set while the system has no room for another connection.
+    /// Set while the system can't open another connection.
     resting: Option<Instant>,
 }
 
 struct Duty {
     readiness: AsyncFd<Arc<Listener>>,
-    /// How many batches have emptied the queue since one did not.
+    /// How many consecutive batches have emptied the backlog.
     short_batches: usize,
 }
 
-/// What became of a batch.
+/// How a batch ended.
 enum Batch {
-    /// Nobody waits any more.
+    /// No client is waiting any more.
     Emptied,
-    /// It was full before the queue was empty.
+    /// It was full before the backlog was empty.
     Full,
-    /// There is no room for another connection.
+    /// The system can't open another connection.
     NoRoom,
 }
 
@@ -147,8 +148,8 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
-                place = client(&self.duty, &shared.places), if self.resting.is_none() => {
-                    match self.accept_batch(place?).1 {
+                permit = client(&self.duty, &shared.permits), if self.resting.is_none() => {
+                    match self.accept_batch(permit?).1 {
                         Batch::Emptied => self.wait_for_more(),
                         Batch::Full => {
                             self.listener.call_help();
@@ -172,23 +173,23 @@ impl AcceptLoop {
         Ok(())
     }
 
-    /// The queue is empty. Where this happens again and again, there are more workers than needed.
+    /// The backlog is empty. If this happens repeatedly, there are more workers than necessary.
     fn wait_for_more(&mut self) {
         let Some(duty) = &mut self.duty else { return };
         if let Some(Ok(mut ready)) = duty.readiness.readable().now_or_never() {
             ready.clear_ready();
         }
         duty.short_batches += 1;
-        if duty.short_batches > PATIENCE && !self.at_home {
+        if duty.short_batches > MAX_IDLE_BATCHES && !self.at_home {
             self.duty = None;
         }
     }
 
-    /// Accepts until nobody waits, there is no place, or the batch is full. Returns how many were accepted,
-    /// too.
-    fn accept_batch(&mut self, place: Place) -> (usize, Batch) {
-        let mut place = Some(place);
-        // Somebody has woken us.
+    /// Accepts until no client is waiting, there is no permit, or the batch is full. Also returns how many were
+    /// accepted.
+    fn accept_batch(&mut self, permit: Permit) -> (usize, Batch) {
+        let mut permit = Some(permit);
+        // Something has woken us.
         let (mut accepted, mut gone, mut expected) = (0, 0, 1);
         while accepted < BATCH {
             if expected == 0 {
@@ -197,7 +198,7 @@ impl AcceptLoop {
             if expected == 0 {
                 return (accepted, Batch::Emptied);
             }
-            let Some(free) = place.take().or_else(|| self.shared.places.try_place()) else {
+            let Some(free) = permit.take().or_else(|| self.shared.permits.try_permit()) else {
                 return (accepted, Batch::NoRoom);
             };
             expected -= 1;
@@ -209,7 +210,7 @@ impl AcceptLoop {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
                     return (accepted, Batch::Emptied);
                 }
-                // That client is gone again. Some systems say so for ever, though.
+                // That client has gone already. But some systems report this for ever.
                 Err(e) if is_transient(&e) && gone < BATCH => gone += 1,
                 Err(e) => {
                     self.rest(&e);
@@ -220,7 +221,7 @@ impl AcceptLoop {
         (accepted, Batch::Full)
     }
 
-    /// Serves those who were waiting when the service was closed: closing the socket would reset them.
+    /// Serves the clients that were waiting when the service was closed: closing the socket would reset them.
     async fn empty_the_queue(&mut self) {
         let shared = self.shared.clone();
         let mut cut = pin!(shared.cut.cancelled());
@@ -232,8 +233,8 @@ impl AcceptLoop {
                 () = self.closing.due() => self.closing.sweep(),
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
-                place = shared.places.place(), if self.resting.is_none() => {
-                    match self.accept_batch(place) {
+                permit = shared.permits.permit(), if self.resting.is_none() => {
+                    match self.accept_batch(permit) {
                         (_, Batch::Emptied) => return,
                         (accepted, _) => most = most.saturating_sub(accepted),
                     }
@@ -244,13 +245,13 @@ impl AcceptLoop {
     }
 
     fn rest(&mut self, e: &io::Error) {
-        self.resting = Some(Instant::now() + REST);
+        self.resting = Some(Instant::now() + ACCEPT_RETRY_DELAY);
         if self.shared.exhausted.event().is_some() {
             warn!("can't accept: {e}; clients wait in the backlog until there is room");
         }
     }
 
-    fn receive(&mut self, stream: Socket, peer: Peer, place: Place) {
+    fn receive(&mut self, stream: Socket, peer: Peer, permit: Permit) {
         let count = &mut self.closing.count;
         count.opened();
         let protocol = &self.shared.protocol;
@@ -261,17 +262,17 @@ impl AcceptLoop {
         };
         let Some(payload) = monologue else {
             let traffic = count.traffic(0);
-            return self.spawn(converse(self.shared.clone(), stream, peer, traffic), place);
+            return self.spawn(converse(self.shared.clone(), stream, peer, traffic), permit);
         };
-        match payload.send(&stream, 0, TURN) {
+        match payload.send(&stream, 0, MAX_SEND) {
             Ok(sent) if sent == payload.len() => {
                 count.sent(sent);
-                self.closing.push(stream, place);
+                self.closing.push(stream, permit);
             }
             Ok(sent) => {
                 let traffic = count.traffic(sent);
                 let write_timeout = self.shared.options.write_timeout;
-                self.spawn(deliver(stream, peer, payload, traffic, write_timeout), place);
+                self.spawn(deliver(stream, peer, payload, traffic, write_timeout), permit);
             }
             Err(e) => {
                 count.ended(Err(Failure::Gone));
@@ -280,19 +281,23 @@ impl AcceptLoop {
         }
     }
 
-    fn spawn(&mut self, task: impl Future<Output = Ended<Socket>> + Send + 'static, place: Place) {
-        let task = task.map(|(stream, traffic)| (stream.map(|stream| (stream, place)), traffic));
+    fn spawn(
+        &mut self,
+        task: impl Future<Output = Ended<Socket>> + Send + 'static,
+        permit: Permit,
+    ) {
+        let task = task.map(|(stream, traffic)| (stream.map(|stream| (stream, permit)), traffic));
         self.tasks
             .spawn_on(task.instrument(Span::current()), self.workers.handle(self.next_worker));
         self.next_worker = self.next_worker.wrapping_add(1);
     }
 }
 
-/// Waits until a client is waiting and there is a place for it. No place is held while nobody waits.
-async fn client(duty: &Option<Duty>, places: &Places) -> io::Result<Place> {
+/// Waits until a client is waiting and there is a permit for it. No permit is held while no client waits.
+async fn client(duty: &Option<Duty>, permits: &Permits) -> io::Result<Permit> {
     let Some(Duty { readiness, .. }) = duty else { return pending().await };
     readiness.readable().await?.retain_ready();
-    Ok(places.place().await)
+    Ok(permits.permit().await)
 }
 
 async fn until(instant: Option<Instant>) {
@@ -302,13 +307,13 @@ async fn until(instant: Option<Instant>) {
     }
 }
 
-/// A task has ended: its connection, if the client is still there, is to be closed in order.
-fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Place)>, JoinError>) {
+/// A task has ended. If the client is still connected, its connection has to be closed normally.
+fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Permit)>, JoinError>) {
     match ended {
         Ok((stream, traffic)) => {
             closing.count.bytes(traffic);
             match stream {
-                Ok((stream, place)) => closing.push(stream, place),
+                Ok((stream, permit)) => closing.push(stream, permit),
                 Err(failure) => closing.count.ended(Err(failure)),
             }
         }
@@ -320,11 +325,11 @@ fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Place)>, JoinErr
     }
 }
 
-/// Lets the connections end by themselves, or at the cut. Returns how many were cut.
+/// Lets the connections end on their own, or at the cut. Returns how many were cut.
 async fn drain(
     cut: &CancellationToken,
     mut closing: Closing,
-    mut tasks: JoinSet<Ended<(Socket, Place)>>,
+    mut tasks: JoinSet<Ended<(Socket, Permit)>>,
 ) -> usize {
     while !(closing.is_empty() && tasks.is_empty()) {
         tokio::select! {
@@ -345,12 +350,12 @@ async fn drain(
 }
 
 async fn converse(
-    shared: Arc<Shared>,
+    shared: Arc<AcceptState>,
     stream: Socket,
     peer: Peer,
     traffic: Traffic,
 ) -> Ended<Socket> {
-    let failed = |e| info!("the conversation with {peer} failed: {}", chain(&e));
+    let failed = |e| info!("the connection with {peer} failed: {}", chain(&e));
     let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
     let stream = match register(stream) {
         Ok(stream) => stream,

@@ -1,8 +1,8 @@
-//! A timer for what is to be done some milliseconds from now, again and again.
+//! A timer for something that has to be done every few milliseconds.
 //!
-//! While one of Tokio's timers runs, each time that the worker waits for clients it asks for the time and has
-//! the kernel set a timer and take it off again. This one is set once for as many waits as come before it
-//! goes off. With Tokio's a poem would take 7% more of the server's CPU time.
+//! While one of Tokio's timers is running, the worker reads the clock and has the kernel set and remove a timer
+//! each time that it waits for clients. This timer is set once, for all waits before it expires. With Tokio's
+//! timers, a poem would take 7% more of the server's CPU time.
 
 use crate::service::Workers;
 use crate::sync::Mutex;
@@ -17,7 +17,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::Notify;
 
-/// Wakes all who wait for it, at the time that the most impatient of them has asked for.
+/// Wakes all who wait for it, at the earliest time that one of them has asked for.
 pub(super) struct Alarm {
     timer: AsyncFd<Timer>,
     /// The time that it is set to.
@@ -27,12 +27,12 @@ pub(super) struct Alarm {
 
 struct Timer(TimerFd);
 
-/// Those of the workers that have one, by the worker's number. Each lives as long as a task in its runtime does.
+/// The alarms of the workers, by the worker's number. Each lives as long as a task in its runtime does.
 #[derive(Default)]
 struct Alarms(Mutex<HashMap<usize, Weak<Alarm>>>);
 
 impl Alarm {
-    /// The one that all on worker number `worker` share.
+    /// The alarm that all on worker number `worker` share.
     pub(super) fn of(workers: &Workers, worker: usize) -> io::Result<Arc<Self>> {
         let alarms = workers.shared::<Alarms>();
         let mut alarms = alarms.0.lock();
@@ -74,7 +74,7 @@ impl Alarm {
             *set_to = Some(time);
             // Zero would switch it off.
             let wait = TimeSpec::from_duration((time - now).max(Duration::from_nanos(1)));
-            // Fails for nothing but a time that is none.
+            // This fails only for a time that is not valid.
             let _ =
                 self.timer.get_ref().0.set(Expiration::OneShot(wait), TimerSetTimeFlags::empty());
         }
@@ -105,14 +105,14 @@ mod tests {
     use tokio::time::timeout;
 
     /// Bounds a hang.
-    const LIMIT: Duration = Duration::from_secs(30);
+    const HANG_LIMIT: Duration = Duration::from_secs(30);
 
     fn alarm() -> Arc<Alarm> {
         Alarm::of(&Workers::current(), 0).unwrap()
     }
 
     async fn goes_off_at(alarm: &Alarm, time: Instant) {
-        timeout(LIMIT, alarm.at(time)).await.expect("the alarm never goes off");
+        timeout(HANG_LIMIT, alarm.at(time)).await.expect("the alarm never goes off");
         assert!(Instant::now() >= time);
     }
 

@@ -21,21 +21,21 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// How many datagrams are taken before the worker's other tasks get their turn.
+/// How many datagrams are received before other tasks of the worker continue.
 const BATCH: usize = 64;
 
-/// How long a loop rests when receiving fails for a reason that may last.
-const REST: Duration = Duration::from_millis(100);
+/// How long a loop waits when receiving fails for a reason that may last.
+const RECEIVE_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// More than any datagram has.
+/// Larger than any datagram.
 const LARGEST_DATAGRAM: usize = 65_536;
 
 /// What all loops of one service share.
-pub(super) struct Shared {
+pub(super) struct AnswerState {
     responder: Arc<dyn Responder>,
     options: UdpOptions,
     limit: Mutex<RateLimit>,
-    /// Set by `close`: take nothing new.
+    /// Set by `close`: receive nothing new.
     pub(super) closed: CancellationToken,
     unanswered: AtomicU64,
     too_often: Burst,
@@ -43,7 +43,7 @@ pub(super) struct Shared {
     trouble: Burst,
 }
 
-impl Shared {
+impl AnswerState {
     pub(super) fn new(responder: Arc<dyn Responder>, options: UdpOptions) -> Self {
         Self {
             responder,
@@ -57,12 +57,12 @@ impl Shared {
         }
     }
 
-    /// How many datagrams should have had an answer and got none.
+    /// How many datagrams that should have been answered were not.
     pub(super) fn unanswered(&self) -> u64 {
         self.unanswered.load(Ordering::Relaxed)
     }
 
-    /// Answers a datagram. Returns how many bytes the answer has.
+    /// Answers a datagram. Returns the length of the answer in bytes.
     fn take(
         &self,
         socket: &tokio::net::UdpSocket,
@@ -75,7 +75,7 @@ impl Shared {
             Verdict::Answer => {}
             Verdict::TooOften => {
                 let most = self.options.replies_per_second;
-                let why = format_args!("its address gets no more than {most} per second");
+                let why = format_args!("its address gets at most {most} per second");
                 self.leave(&self.too_often, peer, why);
                 return Err(Unanswered::Rate);
             }
@@ -90,7 +90,7 @@ impl Shared {
             return Err(Unanswered::Responder);
         };
         let answer = cut(answer.ok_or(Unanswered::Refused)?, self.options.max_reply);
-        // Past the reactor: an answer that can't be sent now would only come too late.
+        // Without the reactor: an answer that can't be sent now would only come too late.
         match SockRef::from(socket).send_to(&answer, &peer.into()) {
             Ok(bytes) => {
                 self.responder.answered(peer, bytes);
@@ -103,7 +103,7 @@ impl Shared {
         }
     }
 
-    /// Counts a datagram without an answer, and says so once per burst.
+    /// Counts a datagram without an answer, and logs it once per burst.
     fn leave(&self, burst: &Burst, peer: SocketAddr, why: impl Display) {
         self.unanswered.fetch_add(1, Ordering::Relaxed);
         match burst.event() {
@@ -112,16 +112,16 @@ impl Shared {
                 warn!(
                     unmentioned,
                     %peer,
-                    "not answering {peer}: {why}; nor were {unmentioned} requests answered since this was last said"
+                    "not answering {peer}: {why}; {unmentioned} more requests were not answered since the last such line"
                 );
             }
             None => {}
         }
     }
 
-    /// Logs a failed receive, and says whether it concerns no more than a peer that one of our answers did
-    /// not reach, so that the next one may well succeed at once. A receive reports that if the socket
-    /// was handed over with IP_RECVERR or connected; see udp(7).
+    /// Logs a failed receive, and returns whether it only concerns a client that one of our answers did not
+    /// reach, so that the next receive may well succeed immediately. A receive reports that if the socket was
+    /// inherited with IP_RECVERR or connected; see udp(7).
     fn failed(&self, e: &io::Error) -> bool {
         if self.trouble.event().is_some() {
             warn!("receiving a datagram failed: {e}");
@@ -142,11 +142,11 @@ impl Shared {
     }
 }
 
-/// Answers what comes to one socket, on the worker that this is called on, from the time when the whole
-/// application has started until the service is closed.
+/// Answers the datagrams of one socket, on the worker that calls this, from the time when the whole application
+/// has started until the service is closed.
 pub(super) async fn answer_loop(
     cx: Context,
-    shared: Arc<Shared>,
+    shared: Arc<AnswerState>,
     lent: LentSocket,
     mut count: DatagramCount,
 ) -> Result<(), BoxError> {
@@ -161,12 +161,12 @@ pub(super) async fn answer_loop(
         ended = answering => ended,
     };
     drop(socket);
-    drop(lent); // after the duplicate, so that the address is free when it is said to be
+    drop(lent); // after the duplicate, so that the address is free when this is reported
     ended
 }
 
 async fn answer_all(
-    shared: &Shared,
+    shared: &AnswerState,
     socket: &tokio::net::UdpSocket,
     count: &mut DatagramCount,
 ) -> Result<(), BoxError> {
@@ -182,7 +182,7 @@ async fn answer_all(
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if shared.failed(&e) => {}
                 Err(_) => {
-                    sleep(REST).await;
+                    sleep(RECEIVE_RETRY_DELAY).await;
                     break;
                 }
             }
@@ -191,15 +191,15 @@ async fn answer_all(
     }
 }
 
-/// As much of an answer as `max` bytes hold. A text in UTF-8 (which is judged by these bytes alone) is cut
-/// between two characters, anything else after exactly `max` bytes.
+/// As much of an answer as fits into `max` bytes. UTF-8 text (which only these bytes decide) is cut between two
+/// characters, anything else after exactly `max` bytes.
 fn cut(answer: Bytes, max: usize) -> Bytes {
     let Some(head) = answer.get(..max) else { return answer };
     if head.len() == answer.len() {
         return answer;
     }
     let end = match std::str::from_utf8(head) {
-        // It ends in the midst of a character, and is right up to there.
+        // It ends in the middle of a character, and is valid up to there.
         Err(e) if e.error_len().is_none() => e.valid_up_to(),
         _ => max,
     };
@@ -224,8 +224,10 @@ mod tests {
 
     #[tokio::test]
     async fn who_comes_when_too_many_others_ask_is_one_of_the_crowd() {
-        let shared =
-            Shared::new(Arc::new(Echo), UdpOptions { replies_per_second: 1, ..Default::default() });
+        let shared = AnswerState::new(
+            Arc::new(Echo),
+            UdpOptions { replies_per_second: 1, ..Default::default() },
+        );
         let now = Instant::now() + Duration::from_secs(60); // none of them is forgotten meanwhile
         for other in 0..100_000u32 {
             shared.limit.lock().ask(other.to_be_bytes().into(), now);

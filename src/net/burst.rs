@@ -1,15 +1,15 @@
-//! One log line per burst of the same trouble.
+//! One log line per burst of the same problem.
 
 use crate::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Trouble that comes back within this time belongs to the same burst.
+/// A problem that occurs again within this time belongs to the same burst.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// A burst that goes on is mentioned again this often.
+/// A burst that continues is logged again at this interval.
 const REMINDER: Duration = Duration::from_secs(60);
 
-/// Decides which of many equal events are worth a line.
+/// Decides which of many equal events are logged.
 #[derive(Default)]
 pub(super) struct Burst(Mutex<Option<State>>);
 
@@ -20,7 +20,7 @@ struct State {
 }
 
 impl Burst {
-    /// Counts an event. `Some(n)`: say so now; `n` earlier ones have gone unmentioned.
+    /// Counts an event. `Some(n)`: log it now; `n` earlier ones have not been logged.
     pub(super) fn event(&self) -> Option<u64> {
         self.event_at(Instant::now())
     }

@@ -1,19 +1,19 @@
-//! Numbers that each loop counts for itself, and that are added up when somebody reads them.
+//! Numbers that each loop counts on its own, and that are added up when somebody reads them.
 //!
-//! The loops of a server run on several threads. If they counted in one place, every count would take the place's
-//! cache line from another thread; with a cell for each loop, a count is a load and a store of what is in the
-//! loop's own cache.
+//! The loops of a server run on several threads. If they all counted in one place, each count would have to fetch
+//! its cache line from another core. With a cell for each loop, a count is a load and a store in the core's own
+//! cache.
 
 use crate::sync::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the loops of one address have counted: the same `N` numbers, in one cell for each loop.
+/// The counts of the loops of one address: the same `N` numbers, in one cell for each loop.
 ///
-/// A cell outlives its loop. The loops of the next run go on counting in the same cells.
+/// A cell outlives its loop. The loops of the next run continue with the same cells.
 pub(super) struct Cells<const N: usize>(Mutex<Vec<Arc<Cell<N>>>>);
 
-/// On cache lines of its own, which are 64 bytes long on most processors.
+/// In its own cache lines, which are 64 bytes long on most processors.
 #[repr(align(64))]
 struct Cell<const N: usize>([AtomicU64; N]);
 
@@ -24,15 +24,15 @@ pub(super) struct LoopCell<const N: usize>(Arc<Cell<N>>);
 pub(super) struct TaskCell<const N: usize>(Arc<Cell<N>>);
 
 impl<const N: usize> Cells<N> {
-    /// None yet: each loop claims its own.
+    /// No cells yet: each loop adds its own.
     pub(super) const fn new() -> Self {
         Self(Mutex::new(Vec::new()))
     }
 
-    /// A cell for one loop: one that neither a loop nor a task has any more, or a new one.
+    /// A cell for one loop: one that no loop or task uses any more, or a new one.
     pub(super) fn claim(&self) -> LoopCell<N> {
         let mut all = self.0.lock();
-        // What is ours alone was let go by others: Arc sees to it that their numbers are seen here.
+        // Others have dropped a cell that only we have now: Arc makes sure that their numbers are visible here.
         if let Some(free) = all.iter_mut().position(|cell| Arc::get_mut(cell).is_some()) {
             return LoopCell(all[free].clone());
         }
@@ -43,8 +43,8 @@ impl<const N: usize> Cells<N> {
 
     /// The sums over all cells.
     ///
-    /// A number with a higher index is read before those with lower ones: what a loop counts first, and has in
-    /// the lower place, is never missing in a sum that has what it counted later in a higher one.
+    /// Numbers with a higher index are read before those with lower ones. So if a loop counts something first
+    /// with a lower index and later with a higher one, a sum never has the latter without the former.
     pub(super) fn sums(&self) -> [u64; N] {
         let mut sums = [0_u64; N];
         for cell in self.0.lock().iter() {
@@ -57,7 +57,7 @@ impl<const N: usize> Cells<N> {
 }
 
 impl<const N: usize> LoopCell<N> {
-    /// Counts `n` more of number `index`, one that no task counts: nobody else writes to it.
+    /// Adds `n` to number `index`, which no task counts: nobody else writes to it.
     pub(super) fn add(&mut self, index: usize, n: u64) {
         let number = &self.0.0[index];
         number.store(number.load(Ordering::Relaxed).wrapping_add(n), Ordering::Release);
@@ -73,8 +73,8 @@ impl<const N: usize> LoopCell<N> {
 }
 
 impl<const N: usize> TaskCell<N> {
-    /// Counts `n` more of number `index`, one that the loop does not count. Several threads may do so at once, which
-    /// costs more than [`LoopCell::add`].
+    /// Adds `n` to number `index`, which the loop does not count. Several threads may do so at the same time,
+    /// which costs more than [`LoopCell::add`].
     pub(super) fn add(&self, index: usize, n: u64) {
         self.0.0[index].fetch_add(n, Ordering::Relaxed);
     }
@@ -104,7 +104,7 @@ mod tests {
         let task = first.for_tasks();
         drop(first);
         cells.claim().add(0, 2);
-        assert_eq!(cells.0.lock().len(), 2, "a task has the first one");
+        assert_eq!(cells.0.lock().len(), 2, "a task uses the first one");
         drop(task);
         for _ in 0..5 {
             cells.claim().add(0, 4);

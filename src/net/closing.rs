@@ -1,16 +1,16 @@
-//! The end of a connection: everything has been said, and the client has yet to close.
+//! The end of a connection: everything has been sent, and the client has not closed yet.
 //!
-//! With a task per closing connection a poem would cost 20% more of the server's CPU time than with this
-//! queue, whose sockets are looked at in batches and never registered with the reactor.
+//! With a task for each closing connection, a poem would cost 20% more of the server's CPU time than with this
+//! queue, whose sockets are checked in batches and never registered with the reactor.
 //!
-//! Until the kernel has nothing more to do for it, each of them [is reset when dropped](super::socket::reset_when_dropped):
-//! it has been so since it was accepted, and to take that off costs a system call. Only if the process is
-//! killed meanwhile does it matter: a client who has got the FIN and just reads (on Linux) does not notice,
-//! others see a reset.
+//! Until the kernel has nothing left to do for it, each of them [is reset when
+//! dropped](super::socket::reset_when_dropped). That has been so since it was accepted, and to change it costs a
+//! system call. It only matters if the process is killed meanwhile: then a client that has received the FIN and
+//! only reads does not notice (on Linux), others see a reset.
 
 use super::alarm::Alarm;
 use super::connection_counters::{ConnectionCount, Failure};
-use super::limit::Place;
+use super::limit::Permit;
 use super::options::ServerOptions;
 use super::socket::{Input, discard_input, is_over, leave_to_the_kernel, unacknowledged};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -23,24 +23,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::info;
 
-/// How long after the FIN a socket is looked at, and after each further look: most clients have closed by
-/// the first, and those that take their time cost little.
+/// How long after the FIN a socket is checked, and after each further check. Most clients have closed by the
+/// first one, and those that take their time cost little.
 const PAUSES: [Duration; 3] =
     [Duration::from_millis(16), Duration::from_millis(64), Duration::from_millis(256)];
 
-/// How many sockets are looked at before the worker's other tasks get their turn.
-const SWEEP: usize = 256;
+/// How many sockets are checked before other tasks of the worker continue.
+const MAX_CHECKS: usize = 256;
 
-/// The sockets of one accept loop that are closing.
+/// The closing sockets of one accept loop.
 pub(super) struct Closing {
-    /// `levels[n]` holds the sockets that were looked at n times, in the order in which they are due.
+    /// `levels[n]` holds the sockets that were checked n times, in the order in which they are due.
     levels: [VecDeque<Leaving>; PAUSES.len()],
     alarm: Arc<Alarm>,
-    /// When there was nothing more to look at. The next look is a first pause later, at many sockets at once.
+    /// When there was nothing left to check. The next check is a first pause later, for many sockets together.
     swept: Instant,
     linger_timeout: Duration,
     write_timeout: Duration,
-    /// What the loop counts, since here is where its connections end.
+    /// The counters of the loop, whose connections end here.
     pub(super) count: ConnectionCount,
 }
 
@@ -49,18 +49,18 @@ struct Leaving {
     due: Instant,
     /// When to give up.
     deadline: Instant,
-    /// Bytes the client had not acknowledged at the last look that asked.
+    /// How many bytes the client had not acknowledged when this was last checked.
     unacknowledged: usize,
-    _place: Place,
+    _permit: Permit,
 }
 
-/// What was found at a look.
+/// The result of a check.
 enum Look {
-    /// The socket goes to this level.
+    /// The socket moves to this level.
     Level(usize),
-    /// The connection is over; whether the client closed or reset it is to be seen.
+    /// The connection has ended; whether the client closed or reset it is not known yet.
     Over,
-    /// The connection has ended like this.
+    /// The connection has ended in this way.
     Ended(Result<(), Failure>),
 }
 
@@ -75,20 +75,20 @@ impl Closing {
         self.levels.iter().all(VecDeque::is_empty)
     }
 
-    /// Sends the FIN and takes the socket over, with its place among the open connections.
-    pub(super) fn push(&mut self, stream: Socket, place: Place) {
+    /// Sends the FIN and takes the socket, with its permit.
+    pub(super) fn push(&mut self, stream: Socket, permit: Permit) {
         if stream.shutdown(Shutdown::Write).is_err() {
-            // The client is gone.
+            // The client has gone.
             let reset = !matches!(stream.take_error(), Ok(None));
             return self.count.ended(if reset { Err(Failure::Reset) } else { Ok(()) });
         }
         let now = Instant::now();
         let (due, deadline) = (now + PAUSES[0], now + self.linger_timeout);
-        let socket = Leaving { stream, due, deadline, unacknowledged: usize::MAX, _place: place };
+        let socket = Leaving { stream, due, deadline, unacknowledged: usize::MAX, _permit: permit };
         self.levels[0].push_back(socket);
     }
 
-    /// Waits until [`sweep`](Self::sweep) has something to do; for ever when the queue is empty.
+    /// Waits until [`sweep`](Self::sweep) has something to do; for ever if the queue is empty.
     pub(super) async fn due(&self) {
         let first =
             self.levels.iter().filter_map(|level| level.front()).map(|socket| socket.due).min();
@@ -96,13 +96,12 @@ impl Closing {
         self.alarm.at(first.max(self.swept + PAUSES[0])).await;
     }
 
-    /// Looks at the sockets that are due, a bounded number of them; lets go of those whose clients have
-    /// closed.
+    /// Checks the sockets that are due, a limited number of them, and drops those whose clients have closed.
     pub(super) fn sweep(&mut self) {
         let now = Instant::now();
         let (mut looks, mut over) = (0, Vec::new());
         for level in 0..self.levels.len() {
-            while looks < SWEEP
+            while looks < MAX_CHECKS
                 && self.levels[level].front().is_some_and(|socket| socket.due <= now)
             {
                 looks += 1;
@@ -118,18 +117,18 @@ impl Closing {
             }
         }
         self.count_over(&over);
-        if looks < SWEEP {
+        if looks < MAX_CHECKS {
             self.swept = now;
         }
     }
 
-    /// Counts connections that are over. One poll(2) for all of them says which have been reset: to ask each for its
-    /// SO_ERROR would cost a poem 1.5% more of the server's CPU time.
+    /// Counts connections that have ended. One poll(2) for all of them tells which ones have been reset: to ask
+    /// each socket for its SO_ERROR would cost a poem 1.5% more of the server's CPU time.
     fn count_over(&mut self, over: &[Leaving]) {
         if over.is_empty() {
             return;
         }
-        let flags = PollFlags::empty(); // errors are always told
+        let flags = PollFlags::empty(); // errors are always reported
         let sockets = over.iter().map(|socket| PollFd::new(socket.stream.as_fd(), flags));
         let mut sockets: Vec<PollFd<'_>> = sockets.collect();
         let _ = poll(&mut sockets, PollTimeout::ZERO); // if it fails, none of them has any flag
@@ -139,13 +138,13 @@ impl Closing {
         }
     }
 
-    /// Looks at a socket of this level.
+    /// Checks a socket of this level.
     fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Look {
         if is_over(&socket.stream) {
             return Look::Over;
         }
         let next = match discard_input(&socket.stream) {
-            Ok(Input::Open) => 0, // it sends a lot, and is to be let
+            Ok(Input::Open) => 0, // it sends a lot, which is allowed
             Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
             Ok(Input::Ended) => {
                 leave_to_the_kernel(&socket.stream);
@@ -156,11 +155,11 @@ impl Closing {
         if now < socket.deadline { Look::Level(next) } else { self.extend(socket, next, now) }
     }
 
-    /// At its deadline a socket gets more time only while the client still takes what was sent.
+    /// At its deadline a socket gets more time only while the client is still reading what was sent.
     fn extend(&self, socket: &mut Leaving, next: usize, now: Instant) -> Look {
         let unacknowledged = unacknowledged(&socket.stream);
         if unacknowledged == 0 {
-            leave_to_the_kernel(&socket.stream); // the client has everything, and just does not close
+            leave_to_the_kernel(&socket.stream); // the client has received everything, but does not close
             return Look::Ended(Ok(()));
         }
         if unacknowledged < socket.unacknowledged {
@@ -172,7 +171,7 @@ impl Closing {
         let peer = peer.map_or("a local client".into(), |peer| peer.to_string());
         info!(
             unacknowledged,
-            "{peer} took nothing for {} seconds; dropped with {unacknowledged} bytes not acknowledged",
+            "{peer} read nothing for {} seconds; dropped with {unacknowledged} bytes not acknowledged",
             self.write_timeout.as_secs_f64()
         );
         Look::Ended(Err(Failure::Timeout))
@@ -180,7 +179,7 @@ impl Closing {
 }
 
 impl Drop for Closing {
-    /// Nothing was cut: to all who are still here, everything has been said.
+    /// Nothing is cut: everything has been sent to the clients that are still connected.
     fn drop(&mut self) {
         for socket in self.levels.iter().flatten() {
             leave_to_the_kernel(&socket.stream);

@@ -1,4 +1,4 @@
-//! A connection that a protocol converses on.
+//! A connection for a protocol that reads and writes.
 
 use super::Peer;
 use super::connection_counters::{Failure, Traffic};
@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// One client's connection, read and written through Tokio's `AsyncRead` and `AsyncWrite`.
 ///
-/// A write that the client lets wait for the server's `write-timeout` fails with
-/// [`TimedOut`](io::ErrorKind::TimedOut). Unless the protocol returns `Ok`, the connection ends in a
-/// reset, so that the client can tell a cut answer from a whole one.
+/// A write fails with [`TimedOut`](io::ErrorKind::TimedOut) if the client reads nothing for the server's
+/// `write-timeout`. Unless the protocol returns `Ok`, the connection ends in a reset, so that the client can tell
+/// that the answer was cut.
 pub struct Connection {
     socket: AsyncFd<Socket>,
     peer: Peer,
@@ -50,22 +50,22 @@ impl Connection {
         Self { socket, peer, write_timeout, closed, stall: None, traffic, failure: None }
     }
 
-    /// The other end.
+    /// The client.
     pub fn peer(&self) -> &Peer {
         &self.peer
     }
 
-    /// Waits until the service is told to stop. A conversation that could go on for ever should come to
-    /// its end then; it has until the deadline.
+    /// Waits until the service is told to stop. A protocol that could go on for ever should then finish; it has
+    /// until the deadline.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         self.closed.clone().cancelled_owned()
     }
 
-    /// Ends the conversation: gives back the socket, for the orderly close, unless the protocol has failed or the
-    /// connection is dead.
+    /// Ends the connection: returns the socket, which still has to be closed, unless the protocol has failed or
+    /// the connection is dead.
     pub(super) fn finish(self, is_well: bool) -> (Result<Socket, Failure>, Traffic) {
         let failure = match (is_well, self.failure) {
-            // What the client did not take in time, it may still take.
+            // The client may still read what it did not read in time.
             (true, None | Some(Failure::Timeout)) => None,
             (true, dead) => dead,
             (false, failure) => failure.or(Some(Failure::Protocol)),
@@ -73,7 +73,7 @@ impl Connection {
         (failure.map_or_else(|| Ok(self.socket.into_inner()), Err), self.traffic)
     }
 
-    /// Remembers that the socket has failed.
+    /// Records that the socket has failed.
     fn note_error<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
         if done.is_err() {
             self.failure = Some(Failure::of_socket(self.traffic.sent));
@@ -113,7 +113,7 @@ impl Connection {
             if unacknowledged(self.socket.get_ref()) >= unread {
                 self.failure = Some(Failure::Timeout);
                 let seconds = self.write_timeout.as_secs_f64();
-                let why = format!("{} took nothing for {seconds} seconds", self.peer);
+                let why = format!("{} read nothing for {seconds} seconds", self.peer);
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, why)));
             }
         }
@@ -128,7 +128,7 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let read = loop {
             let mut ready = ready!(self.socket.poll_read_ready(cx))?;
-            // SAFETY: nothing is written to it but bytes.
+            // SAFETY: only bytes are written to it.
             let unfilled = unsafe { buffer.unfilled_mut() };
             if let Ok(read) = ready.try_io(|socket| socket.get_ref().recv(unfilled)) {
                 break read;
@@ -136,11 +136,11 @@ impl AsyncRead for Connection {
         };
         let read = self.note_error(read)?;
         self.traffic.received += read as u64;
-        // SAFETY: recv has written so many bytes at the beginning of the unfilled part.
+        // SAFETY: recv has written this many bytes at the beginning of the unfilled part.
         unsafe { buffer.assume_init(read) };
         buffer.advance(read);
         if read > 0 {
-            self.stall = None; // a client that speaks is there
+            self.stall = None; // a client that sends is alive
         }
         Poll::Ready(Ok(()))
     }
@@ -156,7 +156,7 @@ impl AsyncWrite for Connection {
         self.check_stall(cx, written)
     }
 
-    /// There is no buffer but the kernel's.
+    /// There is no buffer besides the kernel's.
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -1,4 +1,4 @@
-//! What is counted of the connections to one address.
+//! The counters of the connections to one address.
 
 use super::cells::{Cells, LoopCell, TaskCell};
 use crate::service::{Counters, Sample};
@@ -9,7 +9,7 @@ const COMPLETED: usize = 1;
 const FAILED: usize = 2;
 const SENT: usize = FAILED + Failure::ALL.len();
 const RECEIVED: usize = SENT + 1;
-/// What tasks have counted that were ended from outside.
+/// The counts of tasks that were ended from outside.
 const SENT_BEFORE_END: usize = SENT + 2;
 const RECEIVED_BEFORE_END: usize = SENT + 3;
 const NUMBERS: usize = SENT + 4;
@@ -20,12 +20,13 @@ pub(super) struct ConnectionCounters {
     cells: Cells<NUMBERS>,
 }
 
-/// What one accept loop counts of its connections. Each that it has opened ends as completed or failed: those that
+/// The counters of one accept loop. Each connection that it has opened ends as completed or failed: those that
 /// are left when this is dropped were cut.
 pub(super) struct ConnectionCount(LoopCell<NUMBERS>);
 
-/// How many bytes a connection has sent and received in a task of its own, to be [counted](ConnectionCount::bytes)
-/// by the loop when the task has ended. Dropped before, with a task that panicked or was cut, it is counted, too.
+/// How many bytes a connection has sent and received in a task of its own. The loop
+/// [counts](ConnectionCount::bytes) them when the task has ended. If this is dropped before, with a task that
+/// panicked or was cut, they are counted, too.
 pub(super) struct Traffic {
     cell: TaskCell<NUMBERS>,
     pub(super) sent: u64,
@@ -35,17 +36,17 @@ pub(super) struct Traffic {
 /// Why a connection has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
-    /// The client broke it off, or it was lost with the network, before anything was sent.
+    /// The client reset it, or the network lost it, before anything was sent.
     Gone,
-    /// The same, when something or everything had been sent.
+    /// The same, after something or everything had been sent.
     Reset,
-    /// The client took nothing for as long as it may.
+    /// The client read nothing for the write timeout.
     Timeout,
-    /// The conversation returned an error, or the protocol panicked.
+    /// The protocol returned an error, or panicked.
     Protocol,
-    /// The system had no memory or no room for it.
+    /// The system did not have enough memory.
     System,
-    /// It was not finished when its server had to be.
+    /// It was not finished when its server had to stop.
     Cut,
 }
 
@@ -60,7 +61,7 @@ impl Failure {
         (Failure::Cut, "cut"),
     ];
 
-    /// How a connection has failed whose socket reports an error, after so many bytes.
+    /// How a connection has failed whose socket reports an error, after this many bytes.
     pub(super) fn of_socket(sent: u64) -> Self {
         if sent == 0 { Failure::Gone } else { Failure::Reset }
     }
@@ -71,7 +72,7 @@ impl ConnectionCounters {
         Self { address, cells: Cells::new() }
     }
 
-    /// For one accept loop.
+    /// The counters of one accept loop.
     pub(super) fn count(&self) -> ConnectionCount {
         ConnectionCount(self.cells.claim())
     }
@@ -90,7 +91,7 @@ impl Counters for ConnectionCounters {
             Sample::gauge("connections_open", "Connections that have not ended yet.", open),
             Sample::counter(
                 "connections_completed",
-                "Connections on which everything was said and that were closed in order.",
+                "Connections on which everything was sent and that were closed normally.",
                 sums[COMPLETED],
             ),
         ];
@@ -102,7 +103,7 @@ impl Counters for ConnectionCounters {
         samples.push(Sample::counter("sent_bytes", "Bytes sent to clients.", sent));
         samples.push(Sample::counter(
             "received_bytes",
-            "Bytes that conversations have received from clients.",
+            "Bytes that protocols have received from clients.",
             received,
         ));
         samples.into_iter().map(|sample| sample.label("address", &*self.address)).collect()
@@ -114,7 +115,7 @@ impl ConnectionCount {
         self.0.add(OPENED, 1);
     }
 
-    /// Says how a connection has ended that was opened.
+    /// Records how a connection has ended.
     pub(super) fn ended(&mut self, end: Result<(), Failure>) {
         match end {
             Ok(()) => self.0.add(COMPLETED, 1),
@@ -126,13 +127,13 @@ impl ConnectionCount {
         self.0.add(SENT, bytes as u64);
     }
 
-    /// Takes over what a task has counted.
+    /// Adds what a task has counted.
     pub(super) fn bytes(&mut self, mut traffic: Traffic) {
         self.0.add(SENT, std::mem::take(&mut traffic.sent));
         self.0.add(RECEIVED, std::mem::take(&mut traffic.received));
     }
 
-    /// For a task, which goes on after so many bytes have been sent.
+    /// For a task that continues after this many bytes have been sent.
     pub(super) fn traffic(&self, sent: usize) -> Traffic {
         Traffic { cell: self.0.for_tasks(), sent: sent as u64, received: 0 }
     }

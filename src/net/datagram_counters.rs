@@ -1,4 +1,4 @@
-//! What is counted of the datagrams that come to one address.
+//! The counters of the datagrams to one address.
 
 use super::cells::{Cells, LoopCell};
 use crate::service::{Counters, Sample};
@@ -17,13 +17,13 @@ pub(super) struct DatagramCounters {
     cells: Cells<NUMBERS>,
 }
 
-/// What one loop counts of its datagrams.
+/// The counters of one loop.
 pub(super) struct DatagramCount(LoopCell<NUMBERS>);
 
 /// Why a datagram got no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unanswered {
-    /// Its source asks more often than it may.
+    /// Its source asks more often than it is allowed to.
     Rate,
     /// So many other sources are asking that this one could not be remembered.
     Crowd,
@@ -51,7 +51,7 @@ impl DatagramCounters {
         Self { address, cells: Cells::new() }
     }
 
-    /// For one loop.
+    /// The counters of one loop.
     pub(super) fn count(&self) -> DatagramCount {
         DatagramCount(self.cells.claim())
     }
@@ -65,7 +65,7 @@ impl Counters for DatagramCounters {
             Sample::counter("datagrams_answered", "Datagrams answered.", sums[ANSWERED]),
         ];
         samples.extend(Unanswered::ALL.map(|(why, reason)| {
-            let help = "Datagrams that got no answer, by reason.";
+            let help = "Datagrams that were not answered, by reason.";
             let unanswered = sums[UNANSWERED + why as usize];
             Sample::counter("datagrams_unanswered", help, unanswered).label("reason", reason)
         }));
@@ -77,7 +77,7 @@ impl Counters for DatagramCounters {
 }
 
 impl DatagramCount {
-    /// Counts a datagram of so many bytes, and the bytes of its answer.
+    /// Counts a datagram with this many bytes, and the bytes of its answer.
     pub(super) fn datagram(&mut self, received: usize, answer: Result<usize, Unanswered>) {
         self.0.add(DATAGRAMS, 1);
         self.0.add(RECEIVED, received as u64);

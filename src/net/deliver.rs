@@ -1,4 +1,4 @@
-//! The rest of a monologue that did not fit the socket's buffer.
+//! Sends the rest of an answer that did not fit into the socket's buffer.
 
 use super::connection_counters::{Failure, Traffic};
 use super::socket::{Input, discard_input, register, unacknowledged};
@@ -13,13 +13,13 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// How much is sent at one go before others on the worker get their turn, in bytes. (To a client that reads
-/// as fast as it is sent, sendfile(2) would go on to the end of a poem.)
-pub(super) const TURN: usize = 256 * 1024;
+/// How much is sent before other tasks of the worker continue, in bytes. (To a client that reads as fast as it is
+/// sent, sendfile(2) would go on to the end of a poem.)
+pub(super) const MAX_SEND: usize = 256 * 1024;
 
-/// A monologue that is being sent as fast as its client reads. What the client sends is discarded.
+/// An answer that is being sent as fast as its client reads. What the client sends is discarded.
 ///
-/// There may be ten thousand of these: what a task needs is in here once.
+/// There may be ten thousand of these, so nothing is stored twice.
 struct Delivery {
     peer: Peer,
     payload: Payload,
@@ -28,9 +28,9 @@ struct Delivery {
     interest: Interest,
 }
 
-/// Delivers what is left of `payload`, on a stream that [is reset when dropped](super::socket::reset_when_dropped), and
-/// returns it when everything is sent, to be closed in order. If the client went away, or took nothing for
-/// `write_timeout`, the connection has been reset and the log says why.
+/// Sends the rest of `payload` on a stream that [is reset when dropped](super::socket::reset_when_dropped), and
+/// returns the stream when everything has been sent, to be closed normally. If the client has gone, or has read
+/// nothing for `write_timeout`, the connection has been reset and the log says why.
 pub(super) fn deliver(
     stream: Socket,
     peer: Peer,
@@ -40,7 +40,7 @@ pub(super) fn deliver(
 ) -> impl Future<Output = (Result<Socket, Failure>, Traffic)> + Send {
     let interest = Interest::READABLE | Interest::WRITABLE;
     let mut delivery = Delivery { peer, payload, traffic, write_timeout, interest };
-    // Not an `async fn`, whose future would have room for its arguments and for the delivery, too.
+    // Not an `async fn`, whose future would contain both its arguments and the delivery.
     async move {
         let socket = match register(stream) {
             Ok(socket) => socket,
@@ -59,7 +59,7 @@ impl Delivery {
         self.traffic.sent as usize // it is never more than the payload's length
     }
 
-    /// Sends everything, unless the client does not take it.
+    /// Sends everything, unless the client does not read it.
     async fn run(&mut self, socket: &AsyncFd<Socket>) -> Result<(), Failure> {
         while self.sent() < self.payload.len() {
             let unread = unacknowledged(socket.get_ref());
@@ -69,7 +69,7 @@ impl Delivery {
                     self.gone(&e);
                     return Err(Failure::of_socket(self.traffic.sent));
                 }
-                // A slow reader makes room in the kernel for the next bytes only now and then.
+                // A slow reader makes space in the kernel's buffer only now and then.
                 Err(_) if unacknowledged(socket.get_ref()) < unread => {}
                 Err(_) => {
                     self.stalled();
@@ -89,11 +89,11 @@ impl Delivery {
                 match discard_input(socket.get_ref())? {
                     Input::Open => {}
                     Input::Empty => ready.clear_ready_matching(Ready::READABLE),
-                    Input::Ended => self.interest = Interest::WRITABLE, // it still reads
+                    Input::Ended => self.interest = Interest::WRITABLE, // it may still read
                 }
             }
             if ready.ready().is_writable() {
-                let turn = TURN.min(self.payload.len() - before);
+                let turn = MAX_SEND.min(self.payload.len() - before);
                 let taken = self.payload.send(socket.get_ref(), before, turn)?;
                 self.traffic.sent += taken as u64;
                 if taken < turn {
@@ -117,7 +117,7 @@ impl Delivery {
         info!(
             sent,
             total,
-            "{peer} took nothing for {seconds} seconds; dropped after {sent} of {total} bytes"
+            "{peer} read nothing for {seconds} seconds; dropped after {sent} of {total} bytes"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Where to listen: a name or an address, and what it stands for.
+//! Where to listen: a name or an address, and the addresses that it means.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ pub struct Interface {
     literal: bool,
 }
 
-/// A name that stands for no address.
+/// A name without an address.
 #[derive(Debug, thiserror::Error)]
 #[error("can't find an address for {name:?}: {source}")]
 pub struct ResolveError {
@@ -21,7 +21,7 @@ pub struct ResolveError {
 }
 
 impl Interface {
-    /// Looks the name up. Asks the system's resolver, so it may take as long as that takes.
+    /// Looks the name up. This asks the system's resolver, so it may take a while.
     ///
     /// # Errors
     /// If the name is unknown.
@@ -51,7 +51,7 @@ impl Interface {
         })
     }
 
-    /// Whether an address was written, rather than a name: then it must exist on this machine.
+    /// Whether it was given as an address, not a name: then it must exist on this machine.
     pub fn is_literal(&self) -> bool {
         self.literal
     }

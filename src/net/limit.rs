@@ -1,4 +1,4 @@
-//! How many connections a service has at once.
+//! Limits how many connections a service has at the same time.
 
 use super::burst::Burst;
 use crate::sockets::{Descriptors, ReservedDescriptors, TakenDescriptors};
@@ -6,13 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::warn;
 
-/// The connections that one service may have at the same time, those being closed included. Clients beyond
-/// wait in the kernel's queue of the listening socket (the backlog) until a place is free.
+/// The connections that one service may have at the same time, including those being closed. Further clients wait
+/// in the kernel's queue of the listening socket (the backlog) until there is a permit.
 ///
-/// A place takes as many of the process's descriptors as a connection of the service will need, and one of the
-/// service's own places, if it has a limit of its own. One place is always the service's: it may be what those
-/// wait for who have taken all descriptors, when a service forwards its clients to another one of the process.
-pub(super) struct Places {
+/// A permit takes as many of the process's descriptors as a connection of the service will need, and counts
+/// towards the service's own limit, if it has one. One permit is always reserved for the service: clients that
+/// have taken all descriptors may be waiting for it, if a service forwards its clients to another one of the
+/// process.
+pub(super) struct Permits {
     own: Option<Own>,
     guaranteed: Arc<Semaphore>,
     _reserved: ReservedDescriptors,
@@ -27,20 +28,21 @@ struct Own {
     free: Arc<Semaphore>,
 }
 
-/// One open connection's place. Free again when dropped.
-pub(super) struct Place {
+/// Permission for one open connection. It is released when dropped.
+pub(super) struct Permit {
     _own: Option<OwnedSemaphorePermit>,
     _descriptors: Taken,
 }
 
-/// What a place has taken.
+/// What a permit has taken.
 enum Taken {
     Guaranteed { _permit: OwnedSemaphorePermit },
     Shared { _descriptors: TakenDescriptors },
 }
 
-impl Places {
-    /// Places for connections that take `each` descriptors of the process's; at most `max`, if that is given.
+impl Permits {
+    /// Permits for connections that take `each` of the process's descriptors; at most `max` of them, if that is
+    /// set.
     pub(super) fn new(max: Option<usize>, descriptors: Descriptors, each: usize) -> Self {
         let own = max.map(|max| {
             let max = max.min(Semaphore::MAX_PERMITS);
@@ -51,7 +53,7 @@ impl Places {
         Self { own, guaranteed, _reserved: reserved, descriptors, each, full: Burst::default() }
     }
 
-    pub(super) fn try_place(&self) -> Option<Place> {
+    pub(super) fn try_permit(&self) -> Option<Permit> {
         let own = match &self.own {
             Some(own) => Some(own.free.clone().try_acquire_owned().ok()?),
             None => None,
@@ -62,20 +64,17 @@ impl Places {
                 Taken::Guaranteed { _permit: self.guaranteed.clone().try_acquire_owned().ok()? }
             }
         };
-        Some(Place { _own: own, _descriptors: descriptors })
+        Some(Permit { _own: own, _descriptors: descriptors })
     }
 
-    /// Waits for a place, saying so once per burst.
-    pub(super) async fn place(&self) -> Place {
-        if let Some(place) = self.try_place() {
-            return place;
+    /// Waits for a permit, and logs that it has to wait once per burst.
+    pub(super) async fn permit(&self) -> Permit {
+        if let Some(permit) = self.try_permit() {
+            return permit;
         }
         if self.full.event().is_some() {
             let max = self.max();
-            warn!(
-                max,
-                "all {max} places for connections are taken; further clients wait in the backlog"
-            );
+            warn!(max, "all {max} connections are in use; further clients wait in the backlog");
         }
         let own = match &self.own {
             Some(own) => Some(acquire(&own.free).await),
@@ -86,10 +85,10 @@ impl Places {
             permit = acquire(&self.guaranteed) => Taken::Guaranteed { _permit: permit },
             taken = self.descriptors.take(self.each) => Taken::Shared { _descriptors: taken },
         };
-        Place { _own: own, _descriptors: descriptors }
+        Permit { _own: own, _descriptors: descriptors }
     }
 
-    /// How many places there are.
+    /// The number of permits.
     fn max(&self) -> usize {
         let by_descriptors = self.descriptors.total() / self.each + 1;
         self.own.as_ref().map_or(by_descriptors, |own| own.max.min(by_descriptors))
@@ -109,22 +108,24 @@ mod tests {
 
     #[test]
     fn a_service_has_no_more_places_than_it_may() {
-        let places = Places::new(Some(2), Descriptors::new(), 1);
-        let taken = [places.try_place().unwrap(), places.try_place().unwrap()];
-        assert!(places.try_place().is_none());
+        let permits = Permits::new(Some(2), Descriptors::new(), 1);
+        let taken = [permits.try_permit().unwrap(), permits.try_permit().unwrap()];
+        assert!(permits.try_permit().is_none());
         drop(taken);
-        assert!(places.try_place().is_some());
+        assert!(permits.try_permit().is_some());
     }
 
     #[test]
     fn services_share_the_descriptors_of_the_process() {
         let descriptors = Descriptors::new();
-        let (one, other) =
-            (Places::new(None, descriptors.clone(), 2), Places::new(None, descriptors.clone(), 1));
+        let (one, other) = (
+            Permits::new(None, descriptors.clone(), 2),
+            Permits::new(None, descriptors.clone(), 1),
+        );
         let total = descriptors.total();
-        let taken: Vec<Place> = std::iter::from_fn(|| one.try_place()).collect();
+        let taken: Vec<Permit> = std::iter::from_fn(|| one.try_permit()).collect();
         assert_eq!((taken.len(), one.max()), (total / 2 + 1, total / 2 + 1));
-        let rest: Vec<Place> = std::iter::from_fn(|| other.try_place()).collect();
-        assert_eq!(rest.len(), total % 2 + 1, "one place is always its own");
+        let rest: Vec<Permit> = std::iter::from_fn(|| other.try_permit()).collect();
+        assert_eq!(rest.len(), total % 2 + 1, "one permit is always its own");
     }
 }

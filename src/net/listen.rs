@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd;
 use tracing::{info, warn};
 
-/// How often a common free port is looked for, for the several addresses of one name.
+/// How often to look for a free port that all addresses of one name have in common.
 const PORT_ATTEMPTS: usize = 16;
 
-/// The sockets of a running service, as the log calls them.
+/// The sockets of a running service, for the log.
 pub(super) struct ListenedOn(Vec<(Endpoint, bool)>);
 
 impl ListenedOn {
@@ -20,7 +20,7 @@ impl ListenedOn {
         Self(sockets.iter().map(name).collect())
     }
 
-    /// Says that the service takes nothing more on them.
+    /// Logs that the service accepts nothing more on them.
     pub(super) fn log_close(&self) {
         for (address, is_shared) in &self.0 {
             if *is_shared {
@@ -32,7 +32,7 @@ impl ListenedOn {
     }
 }
 
-/// The addresses, with a space between two of them.
+/// The addresses, separated by spaces.
 impl fmt::Display for ListenedOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (address, _)) in self.0.iter().enumerate() {
@@ -43,10 +43,10 @@ impl fmt::Display for ListenedOn {
     }
 }
 
-/// What a service wants to listen on: every address of an interface, at one port.
+/// What a service wants to listen on: every address of an interface, with one port.
 pub(super) struct Wanted<'a> {
     pub(super) interface: &'a Interface,
-    /// 0 is one free port for all addresses.
+    /// 0 is any free port, the same for all addresses.
     pub(super) port: u16,
     /// TCP or UDP.
     pub(super) endpoint: fn(SocketAddr) -> Endpoint,
@@ -54,17 +54,17 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Opens a socket on every address, for the service whose context this is.
+    /// Opens a socket on every address, for the service with this context.
     ///
     /// # Errors
-    /// If one of them can't be opened, unless the interface is a name and this machine has no such address;
-    /// and if there is none at all.
+    /// If one of them can't be opened, unless the interface is a name and this machine has no such address; and
+    /// if there is none at all.
     pub(super) fn open(&self, cx: &PrivilegedContext) -> Result<Vec<LentSocket>, BoxError> {
         let sockets = Sockets::lent_by(cx.resources());
         for attempt in 1.. {
             let mut opened = Vec::new();
             match self.open_all(cx, &sockets, &mut opened) {
-                // The port that the first address got is taken on another one.
+                // The port that the first address got is in use on another one.
                 Err(e) if self.port == 0 && e.is_in_use() && attempt < PORT_ATTEMPTS => {
                     opened.into_iter().for_each(|socket| sockets.discard(socket));
                 }

@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 /// Where a server listens on TCP, and how: an interface, a port, and the options of the server.
 ///
-/// A kind of service of your own has it as a part of its settings, and reads it with
-/// [`Section::listen`](crate::config::Section::listen); a plugin has it as a part of its options, with
-/// `#[command(flatten)]`. [`server`](Self::server) makes a [`TcpServer`] of it. A service that accepts clients itself,
-/// or leaves that to another library, opens its sockets with [`open`](Self::open).
+/// A kind of service contains it in its settings, and reads it with
+/// [`Section::listen`](crate::config::Section::listen). A plugin contains it in its options, with
+/// `#[command(flatten)]`. [`server`](Self::server) makes a [`TcpServer`] of it. A service that accepts clients
+/// itself, or leaves that to another library, opens its sockets with [`open`](Self::open).
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Listen {
-    /// The port; 0 is any free one
+    /// The port; 0 means any free one
     #[arg(short, long)]
     pub port: u16,
     /// The interface: a name, an address, or '*' for all
@@ -31,7 +31,7 @@ pub struct Listen {
         value_parser = Interface::resolve
     )]
     pub interface: Interface,
-    /// Everything else.
+    /// The other options.
     #[command(flatten)]
     pub options: ServerOptions,
 }
@@ -42,7 +42,7 @@ impl Listen {
         Self { interface, port, options: ServerOptions::default() }
     }
 
-    /// Sets everything else.
+    /// Sets the other options.
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self
@@ -70,26 +70,27 @@ impl Listen {
         TcpServer::with_shared_protocol(interface, port, make_protocol).options(options)
     }
 
-    /// Opens a listening socket on every address, for a service that accepts clients itself: to be called in its
+    /// Opens a listening socket on every address, for a service that accepts clients itself. Call this in its
     /// [`privileged_start`](crate::service::Service::privileged_start). In
-    /// [`start`](crate::service::Service::start), [`LentSocket::tokio_listener`] makes a listener of each, such as
-    /// `axum::serve` takes.
+    /// [`start`](crate::service::Service::start), [`LentSocket::tokio_listener`] makes a listener of each, for
+    /// `axum::serve` for example.
     ///
-    /// The sockets are the process's, as those of a [`TcpServer`]: they may come from systemd, they outlive a
-    /// restart of the service, and `poetryd check` knows them. Keep each [`LentSocket`] as long as its listener
-    /// lives. Wait for [`Context::all_started`](crate::service::Context::all_started) before you accept the first
-    /// client, and if the socket [is shared](LentSocket::is_shared), accept those who wait before you close it.
+    /// The sockets belong to the process, like those of a [`TcpServer`]: they may come from systemd, they outlive
+    /// a restart of the service, and `poetryd check` knows them. Keep each [`LentSocket`] as long as its listener
+    /// exists. Wait for [`Context::all_started`](crate::service::Context::all_started) before you accept the
+    /// first client, and if the socket [is shared](LentSocket::is_shared), accept those who wait before you close
+    /// it.
     ///
-    /// What a [`TcpServer`] does for its connections is not done for yours:
+    /// Some things that a [`TcpServer`] does for its connections are not done for yours:
     ///
-    /// - An answer that is cut, because the daemon stops or is killed, ends like one that is whole. (Connections of
+    /// - An answer that is cut, because the daemon stops or is killed, ends like a complete one. (Connections of
     ///   a `TcpServer` are reset then. Yours are not, since a library that drops a socket after its last write
     ///   expects the kernel to send the rest.)
-    /// - No place is kept for a connection: if the process has no descriptors left, accepting fails, and the
-    ///   descriptors that you take are missing elsewhere. Of the options, only the backlog counts: limit
-    ///   connections and time yourself.
-    /// - Connections are in no counter and in no line of the log, unless you write it, and a stop does not wait for
-    ///   them: finish them in [`stop`](crate::service::Service::stop).
+    /// - No descriptors are reserved for a connection: if the process has none left, accepting fails, and those
+    ///   that you use are missing elsewhere. Of the options, only the backlog has an effect: limit the number and
+    ///   the duration of connections yourself.
+    /// - Connections are neither counted nor logged unless you do it, and a stop does not wait for them: finish
+    ///   them in [`stop`](crate::service::Service::stop).
     ///
     /// ```
     /// use poetryd::async_trait;
@@ -135,8 +136,8 @@ impl Listen {
     /// ```
     ///
     /// # Errors
-    /// If an address can't be listened on, unless the interface is a name and this machine has no such address; and
-    /// if there is none at all.
+    /// If an address can't be listened on, unless the interface is a name and this machine has no such address;
+    /// and if there is none at all.
     pub fn open(&self, cx: &PrivilegedContext) -> Result<Vec<LentSocket>, BoxError> {
         let (interface, port) = (&self.interface, self.port);
         let backlog = self.options.backlog;
@@ -146,8 +147,8 @@ impl Listen {
     }
 }
 
-/// What is said on a connection and then dropped is sent by the kernel, even if a [`TcpServer`] has had the socket
-/// before.
+/// Makes the kernel send what is written to a connection that is then dropped, even if a [`TcpServer`] has had
+/// the socket before.
 fn leave_to_the_kernel(socket: BorrowedFd<'_>) {
-    let _ = SockRef::from(&socket).set_linger(None); // it fails on no listening socket
+    let _ = SockRef::from(&socket).set_linger(None); // it can't fail on a listening socket
 }

@@ -1,10 +1,10 @@
-//! A listening socket, and which workers take its clients.
+//! A listening socket, and which workers accept its clients.
 //!
-//! One worker does, its home, as long as it keeps up; when a whole batch of clients did not empty the queue,
-//! another is called, and stays until there is no need for it. If all workers waited for clients, every
-//! client would wake all of them, to find that one of them was first: with two workers, a poem cost 1.13 to
-//! 1.25 times the CPU time that it does with one. Of the other ways, SO_REUSEPORT gives each worker a queue
-//! of its own, which is lost with its socket, and EPOLLEXCLUSIVE is not to be had from Tokio.
+//! One worker does, its home, as long as it keeps up. When a whole batch of clients did not empty the backlog,
+//! another worker is called, and helps until that is no longer necessary. If all workers waited for clients,
+//! every client would wake all of them, but only one could accept it: with two workers, a poem cost 1.13 to 1.25
+//! times the CPU time that it costs with one. There are two other ways: SO_REUSEPORT gives each worker a backlog
+//! of its own, which is lost with its socket, and Tokio does not offer EPOLLEXCLUSIVE.
 
 use super::Peer;
 use super::socket::set_connection_options;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 /// A listening socket that the accept loops of all workers share.
 pub(super) struct Listener {
     socket: LentSocket,
-    /// The worker that always takes clients.
+    /// The worker that always accepts clients.
     home: usize,
     help: Notify,
 }
@@ -27,7 +27,7 @@ impl Listener {
         Self { socket, home, help: Notify::new() }
     }
 
-    /// Whether this worker takes clients without being called.
+    /// Whether this worker accepts clients without being called.
     pub(super) fn is_home_of(&self, worker: usize) -> bool {
         worker == self.home
     }
@@ -42,21 +42,21 @@ impl Listener {
         self.help.notified().await;
     }
 
-    /// Refuses clients that come from now on, unless somebody else has the socket, too: then they wait for whoever
-    /// listens next. Returns how many may wait now, at most.
+    /// Refuses clients that come from now on, unless another process has the socket, too: then they wait for the
+    /// next listener. Returns the largest number of clients that may be waiting now.
     pub(super) fn refuse_new_clients(&self, backlog: usize) -> usize {
         if !self.socket.is_held_alone() {
             return self.waiting().min(backlog + 1);
         }
-        let _ = SockRef::from(&self.socket).listen(0); // with a backlog of none, nobody new gets in
+        let _ = SockRef::from(&self.socket).listen(0); // with a backlog of 0, new clients are refused
         backlog + 1
     }
 
     /// A new client. Its connection [is reset when dropped](super::socket::reset_when_dropped), until
     /// `closing.rs` leaves it to the kernel. It inherits that from the listening socket, so that there is no
-    /// moment without it; but a socket that somebody else opened is left as it is.
+    /// moment without it; but a socket that another process opened is left as it is.
     ///
-    /// accept4(2): the address comes with the call, and the socket is born non-blocking and close-on-exec.
+    /// accept4(2) returns the address as well, and makes the socket non-blocking and close-on-exec.
     pub(super) fn accept(&self) -> io::Result<(Socket, Peer)> {
         let accept = |address: *mut SockAddrStorage, length: *mut libc::socklen_t| {
             let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
@@ -65,10 +65,10 @@ impl Listener {
             if fd < 0 {
                 return Err(io::Error::last_os_error());
             }
-            // SAFETY: the kernel has just made this descriptor for us.
+            // SAFETY: the kernel has just created this descriptor for us.
             Ok(unsafe { OwnedFd::from_raw_fd(fd) })
         };
-        // SAFETY: where accept4 succeeds, it has written an address and its length.
+        // SAFETY: if accept4 succeeds, it has written an address and its length.
         let (fd, address) = unsafe { SockAddr::try_init(accept) }?;
         let stream = Socket::from(fd);
         if self.socket.origin() == Origin::Inherited {
@@ -80,9 +80,9 @@ impl Listener {
 
     /// How many clients wait to be accepted; for sockets that don't tell, as many as there may be.
     ///
-    /// To ask is a fifth of what it costs to hear from accept4 that nobody waits, since that makes a socket
-    /// and a descriptor before it looks: a poem would cost 10% more of the server's CPU time. The number is
-    /// where a connection has its tcpi_unacked; see tcp_get_info() in the kernel's net/ipv4/tcp.c.
+    /// This costs a fifth of an accept4 that finds no client, since that creates a socket and a descriptor first:
+    /// without this, a poem would cost 10% more of the server's CPU time. The number is in the field that is
+    /// tcpi_unacked for a connection; see tcp_get_info() in the kernel's net/ipv4/tcp.c.
     pub(super) fn waiting(&self) -> usize {
         // The beginning of a tcp_info: eight bytes, rto, ato, snd_mss, rcv_mss, unacked.
         let mut info = [0_u32; 7];
@@ -102,7 +102,7 @@ impl AsRawFd for Listener {
     }
 }
 
-/// Errors of accept that concern the one client that is gone again; see "Error handling" in accept(2).
+/// Errors of accept about a client that has gone already; see "Error handling" in accept(2).
 pub(super) fn is_transient(e: &io::Error) -> bool {
     matches!(
         e.raw_os_error(),

@@ -1,50 +1,49 @@
-//! Ready-made services on sockets, and the path that a connection takes through them.
+//! Ready-made services that listen on sockets, and how they handle a connection.
 //!
-//! A [`TcpServer`] or a [`UnixServer`] listens, and lets a [`Protocol`] decide what is said. A connection goes through these
-//! files, in this order (`serving.rs` starts and stops it all):
+//! A [`TcpServer`] or a [`UnixServer`] listens, and a [`Protocol`] decides what to send. A connection goes
+//! through these files, in this order (`serving.rs` starts and stops everything):
 //!
-//! 1. `listener.rs`: the listening socket, and which of the workers takes its clients.
-//!    `accept.rs`: one loop per listening socket and worker takes clients in batches. A protocol that
-//!    only speaks ([`Protocol::monologue`]) is sent right there, before the socket is registered with
-//!    any reactor.
-//! 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest.
-//! 3. `connection.rs`: a protocol that also listens gets a task and a [`Connection`].
-//! 4. `closing.rs`: whatever was said, the connection ends here, in order: after our FIN, input is
-//!    discarded until the client has closed too, because closing a socket with unread input sends a
-//!    reset, which can destroy bytes that are still on their way.
+//! 1. `listener.rs`: the listening socket, and which of the workers accepts its clients. `accept.rs`: a loop per
+//!    listening socket and worker accepts clients in batches. If a protocol only sends ([`Protocol::monologue`]),
+//!    that happens there, before the socket is registered with any reactor.
+//! 2. `deliver.rs`: what does not fit into the socket's buffer becomes a task that sends the rest.
+//! 3. `connection.rs`: a protocol that also reads gets a task and a [`Connection`].
+//! 4. `closing.rs`: every connection ends here normally. After our FIN, input is discarded until the client has
+//!    closed, too, because closing a socket with unread input sends a reset, which can destroy bytes that have
+//!    not arrived yet.
 //!
-//! A client on TCP can always tell a whole answer from a cut one: an answer that could not be finished ends
-//! in a reset, never in a FIN, even if the daemon is killed. (A Unix socket has no reset.)
+//! A client on TCP can always tell a complete answer from a cut one: an answer that could not be finished ends in
+//! a reset, never in a FIN, even if the daemon is killed. (A Unix socket has no reset.)
 //!
-//! What each trick is worth: how much more of the server's CPU time a 3003-byte poem takes without it, over
+//! The effect of each optimization: how much more of the server's CPU time a 3003-byte poem takes without it, over
 //! loopback, on two cores of an AMD EPYC with Linux 6.18 (medians of 30 interleaved rounds of 5,000 poems,
 //! 64 clients at a time, a line in the log for each):
 //!
-//! | trick | without it |
+//! | optimization | without it |
 //! |---|---|
-//! | the log's thread rests after a write, so that it writes many lines at once (`logging/output.rs`) | +34% |
+//! | the log's thread pauses after a write, so that the next one has many lines (`logging/writer.rs`) | +34% |
 //! | a send before the socket is registered, instead of a task per client (`accept.rs`) | +21% |
 //! | a queue of closing sockets, instead of a task for each (`closing.rs`) | +20% |
 //! | MSG_MORE, so that the poem and the FIN share a segment (`payload.rs`) | +14% |
-//! | one worker takes clients as long as it keeps up; with two workers (`listener.rs`) | +13% |
-//! | TCP_INFO instead of a vain accept4 (`listener.rs`) | +10% |
-//! | a timer that is set once per look at closing sockets, and none of Tokio's (`alarm.rs`) | +7% |
-//! | one shutdown(2) instead of taking SO_LINGER off and a recv(2) (`closing.rs`) | +4% |
-//! | addresses in the log spelt without the standard library's padding (`peer.rs`) | +2% |
+//! | one worker accepts clients as long as it keeps up; with two workers (`listener.rs`) | +13% |
+//! | TCP_INFO instead of an accept4 that finds no client (`listener.rs`) | +10% |
+//! | a timer that is set once for each check of closing sockets, and none of Tokio's (`alarm.rs`) | +7% |
+//! | one shutdown(2) instead of removing SO_LINGER and a recv(2) (`closing.rs`) | +4% |
+//! | addresses in the log formatted without the standard library's padding (`peer.rs`) | +2% |
 //! | large poems by sendfile(2) (`payload.rs`): 8 MiB, 16 MiB to 64 clients each | +30%, +60% |
 //!
-//! Without its line in the log, a poem would take 3 to 4% less. Tried and left out, since nothing was won: a first
-//! look at closing sockets after 2 to 8 ms instead of 16; no look at all, but an immediate close; a rest
-//! before clients are accepted, so that there are more of them in a batch; one question to TCP_INFO per
-//! batch instead of one or two.
+//! Without its line in the log, a poem would take 3 to 4% less. Some things were tried and left out, since they had no
+//! effect: a first check of closing sockets after 2 to 8 ms instead of 16; no check, but an immediate close; a pause
+//! before clients are accepted, so that there are more of them in a batch; one question to TCP_INFO per batch instead
+//! of one or two.
 //!
-//! A [`UdpServer`] takes datagrams, and lets a [`Responder`] decide what is answered: `answer.rs` is its
-//! loop, `rate.rs` how often it answers whom.
+//! A [`UdpServer`] receives datagrams, and a [`Responder`] decides how to answer them: `answer.rs` is its loop,
+//! `rate.rs` limits how often each source is answered.
 //!
 //! # What is counted
 //!
-//! Each server counts at its path in the tree (`connection_counters.rs`, `datagram_counters.rs`), one set of numbers
-//! for each address that it listens on. They outlive restarts of the service. Anybody may read them, from any thread:
+//! Each server has counters at its path in the tree (`connection_counters.rs`, `datagram_counters.rs`), one set
+//! for each address that it listens on. They outlive restarts of the service. They can be read from any thread:
 //!
 //! ```
 //! # use poetryd::service::{BoxError, Context};
@@ -59,30 +58,31 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Of a [`TcpServer`] or a [`UnixServer`]:
+//! A [`TcpServer`] or a [`UnixServer`] has these:
 //!
-//! | name | what it says |
+//! | name | meaning |
 //! |---|---|
 //! | `connections_opened` | connections accepted |
 //! | `connections_open` | those that have not ended yet, a gauge |
-//! | `connections_completed` | the protocol ended well, everything was sent, and the client closed in order, or the kernel had the rest |
-//! | `connections_failed` | ended in another way, by `reason` |
-//! | `sent_bytes` | bytes that the kernel took for the clients |
-//! | `received_bytes` | bytes that conversations have read; what is discarded is not counted |
+//! | `connections_completed` | the protocol finished without an error, everything was sent, and the client closed
+//! normally, or the kernel sends the rest |
+//! | `connections_failed` | those that ended in another way, by `reason` |
+//! | `sent_bytes` | bytes that the kernel has accepted for the clients |
+//! | `received_bytes` | bytes that protocols have read; bytes that are discarded are not counted |
 //!
-//! At any moment, `connections_opened` is the sum of the three after it. Bytes are counted with the first send, or
-//! for what takes longer when the connection has nothing more to say. The label `reason` is one of these:
+//! At any time, `connections_opened` is the sum of the next three. Bytes are counted with the first send, or when
+//! the connection has ended if it takes longer. The label `reason` is one of these:
 //!
 //! | reason | why the connection failed |
 //! |---|---|
-//! | `gone` | before anything was sent, the client broke it off, or the network lost it |
-//! | `reset` | the same, later; a client that closes without having read everything does so, too |
-//! | `timeout` | the client took nothing for [`write_timeout`](ServerOptions::write_timeout) |
-//! | `protocol` | the conversation returned an error of its own, or the protocol panicked |
-//! | `system` | the system had no memory or no room to wait for the client |
+//! | `gone` | the client reset it, or the network lost it, before anything was sent |
+//! | `reset` | the same, later; also a client that closes without having read everything |
+//! | `timeout` | the client read nothing for [`write_timeout`](ServerOptions::write_timeout) |
+//! | `protocol` | the protocol returned an error of its own, or panicked |
+//! | `system` | the system did not have enough memory |
 //! | `cut` | it was not finished at the deadline of a stop, or when the server failed |
 //!
-//! Of a [`UdpServer`], `datagrams_received` is the sum of `datagrams_answered` and `datagrams_unanswered`;
+//! For a [`UdpServer`], `datagrams_received` is the sum of `datagrams_answered` and `datagrams_unanswered`.
 //! `sent_bytes` are those of the answers, `received_bytes` those of all datagrams. Here `reason` is one of these:
 //!
 //! | reason | why there was no answer |
@@ -93,8 +93,8 @@
 //! | `responder` | the responder panicked |
 //! | `system` | the system could not send the answer |
 //!
-//! A count is a load and a store: each accept loop has its own numbers (`cells.rs`), which are added up when they
-//! are read. What happens to a connection in a task on another worker is counted by its loop when the task has ended.
+//! Counting costs a load and a store: each accept loop has its own numbers (`cells.rs`), which are added up when
+//! they are read. If a connection runs in a task on another worker, its loop counts it when the task has ended.
 
 mod accept;
 mod alarm;

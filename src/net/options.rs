@@ -1,25 +1,25 @@
-//! What can be set about a server.
+//! The options of a server.
 
 use crate::value::read::{parse_seconds, parse_seconds_above_0};
 use clap::{Args, value_parser};
 use std::time::Duration;
 
-/// What can be set about a server, besides where it listens.
+/// The options of a server, besides where it listens.
 ///
 /// `clap` derives options from it, so that a plugin can have them, too: see [`Listen`](super::Listen).
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ServerOptions {
-    /// How many clients may wait to be accepted; the kernel has a limit, too, net.core.somaxconn
+    /// How many clients may wait to be accepted; the kernel limits this, too (net.core.somaxconn)
     #[arg(long, value_name = "NUMBER", default_value_t = Self::BACKLOG, value_parser = value_parser!(u32).range(1..=Self::LONGEST_BACKLOG))]
     pub backlog: u32,
-    /// How many connections there may be at once [default: what the limit of open files allows]
+    /// How many connections there may be at the same time [default: what the limit of open files allows]
     #[arg(long, value_name = "NUMBER", value_parser = parse_max_connections)]
     pub max_connections: Option<usize>,
-    /// How long a client may take nothing of what is sent to it before it is dropped
+    /// How long a client may read nothing before it is dropped
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = parse_seconds_above_0)]
     pub write_timeout: Duration,
-    /// How long a client that has got everything may keep its side of the connection open
+    /// How long a client that has received everything may keep its side of the connection open
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = parse_seconds)]
     pub linger_timeout: Duration,
 }

@@ -1,4 +1,4 @@
-//! Bytes that any number of clients are sent from one copy.
+//! Bytes that are sent to any number of clients from one copy.
 
 use bytes::Bytes;
 use memmap2::MmapOptions;
@@ -12,14 +12,14 @@ use std::ops::Deref;
 use std::sync::Arc;
 use tracing::warn;
 
-/// From this length on, in bytes, what is read from a file is kept where sendfile(2) can take it from.
+/// The length, in bytes, from which the content of a file is kept where sendfile(2) can send it from.
 ///
-/// Then the kernel copies nothing, but hands on page after page. Of the server's CPU time this saves 23% for
-/// 8 MiB, 38% for 16 MiB to 64 clients, 24% for 1 GiB to one; at 4 MiB there is no difference. What is
-/// shorter stays in the processor's cache, where copying is cheaper: for 1 MiB it saves 18%.
+/// The kernel then passes on pages instead of copying. This saves 23% of the server's CPU time for 8 MiB, 38% for
+/// 16 MiB to 64 clients, and 24% for 1 GiB to one client. At 4 MiB there is no difference. Shorter content stays
+/// in the processor's cache, where copying is cheaper: for 1 MiB it saves 18%.
 const LARGE: u64 = 4 << 20;
 
-/// Bytes that never change, and that any number of clients are sent from one copy. Cheap to clone; otherwise
+/// Bytes that never change, and that are sent to any number of clients from one copy. Cheap to clone; otherwise
 /// used like a slice.
 #[derive(Clone)]
 pub struct Payload {
@@ -29,10 +29,10 @@ pub struct Payload {
 }
 
 impl Payload {
-    /// Reads the rest of `file`, in one copy and no more, whatever happens to the file later.
+    /// Reads the rest of `file` into one copy, which does not depend on the file any more.
     ///
-    /// What is large, 4 MiB or more, takes a descriptor as long as any clone of it lives: it is sent by
-    /// sendfile(2), which spares the kernel a copy for each client.
+    /// A large payload, 4 MiB or more, uses a descriptor as long as any clone of it exists: it is sent by
+    /// sendfile(2), which saves the kernel a copy for each client.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -43,7 +43,7 @@ impl Payload {
             match Self::in_sealed_memory(file) {
                 Ok(payload) => return Ok(payload),
                 Err(e) => {
-                    warn!("it is sent from memory, at more CPU time than by sendfile(2): {e}")
+                    warn!("it is sent from memory, which takes more CPU time than sendfile(2): {e}")
                 }
             }
             file.seek(io::SeekFrom::Start(start))?;
@@ -62,16 +62,16 @@ impl Payload {
         let seals = [SealFlag::F_SEAL_WRITE, SealFlag::F_SEAL_SHRINK, SealFlag::F_SEAL_GROW];
         let seals = seals.into_iter().fold(SealFlag::F_SEAL_SEAL, SealFlag::union);
         fcntl(&memory, FcntlArg::F_ADD_SEALS(seals))?;
-        // SAFETY: nobody can change or cut a file that is sealed like this. (Private, since before Linux 6.7
-        // a sealed file can't be mapped in another way.)
+        // SAFETY: nobody can change or truncate a file that is sealed in this way. (The mapping is private, since
+        // before Linux 6.7 a sealed file can't be mapped in another way.)
         let mapped = unsafe { MmapOptions::new().map_copy_read_only(&memory) }?;
         Ok(Self { bytes: Bytes::from_owner(mapped), file: Some(Arc::new(memory)) })
     }
 
-    /// Sends as much as the kernel takes at once, from `sent` on, at most `most` bytes, and returns how much
-    /// that was.
+    /// Sends as much as the kernel accepts now, from `sent` on, at most `most` bytes, and returns how much that
+    /// was.
     ///
-    /// From memory, the last segment waits for the FIN, which comes next, and travels with it: MSG_MORE.
+    /// From memory, the last segment waits for the FIN, which comes next, and is sent together with it: MSG_MORE.
     pub(super) fn send(&self, stream: &Socket, sent: usize, most: usize) -> io::Result<usize> {
         let rest = &self.bytes[sent..];
         let turn = &rest[..rest.len().min(most)];

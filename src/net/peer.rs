@@ -1,4 +1,4 @@
-//! Who is at the other end of a connection.
+//! The client of a connection.
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
@@ -6,10 +6,10 @@ use socket2::{SockAddr, Socket};
 use std::fmt;
 use std::net::{SocketAddr, SocketAddrV4};
 
-/// The other end of a connection, as it appears in the log.
+/// The other end of a connection, as shown in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// A client with an address on the network.
+    /// A client with a network address.
     Remote(SocketAddr),
     /// A client of a Unix socket: the process that connected, and the user it ran as; see SO_PEERCRED in
     /// unix(7).
@@ -22,18 +22,18 @@ pub enum Peer {
 }
 
 impl Peer {
-    /// Who is at the other end of an accepted connection.
+    /// The client of an accepted connection.
     pub(super) fn of(address: &SockAddr, stream: &Socket) -> Self {
         if let Some(address) = address.as_socket() {
             return Peer::Remote(address);
         }
         match getsockopt(stream, PeerCredentials) {
             Ok(process) => Peer::Local { pid: process.pid(), uid: process.uid() },
-            Err(_) => Peer::Local { pid: 0, uid: u32::MAX }, // nobody's, and not to be expected
+            Err(_) => Peer::Local { pid: 0, uid: u32::MAX }, // no valid values; this should not happen
         }
     }
 
-    /// The address on the network, if the client has one.
+    /// The network address, if the client has one.
     pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Peer::Remote(address) => Some(*address),
@@ -58,11 +58,11 @@ impl fmt::Display for Peer {
     }
 }
 
-/// The length of the longest spelling of an IPv4 address with a port.
+/// The length of the longest IPv4 address with a port.
 const V4_LENGTH: usize = "255.255.255.255:65535".len();
 
-/// An address as the standard library spells it, in a quarter of the instructions: it stands in each client's
-/// line in the log, and took a third of all the instructions that a poem cost this program.
+/// Formats an address like the standard library, with a quarter of the instructions. It is in each client's log
+/// line, and took a third of all instructions that the program needed for a poem.
 fn spelt(address: SocketAddrV4, text: &mut [u8; V4_LENGTH]) -> &str {
     let [a, b, c, d] = address.ip().octets().map(u16::from);
     let mut start = text.len();
@@ -80,7 +80,7 @@ fn spelt(address: SocketAddrV4, text: &mut [u8; V4_LENGTH]) -> &str {
         }
         mark.into_iter().for_each(&mut prepend);
     }
-    std::str::from_utf8(&text[start..]).unwrap_or_default() // digits and marks
+    std::str::from_utf8(&text[start..]).unwrap_or_default() // digits and punctuation
 }
 
 #[cfg(test)]

@@ -1,26 +1,26 @@
-//! How often each source of datagrams is answered.
+//! Limits how often each source of datagrams is answered.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
-/// How many sources are remembered at once; in less than 3 MB.
+/// How many sources are remembered at the same time, in less than 3 MB.
 const MAX_SOURCES: usize = 32_768;
 
-/// How long a source is at most remembered after its last answer, and how much of its allowance it can
-/// save: a second's worth.
+/// The longest time that a source is remembered after its last answer, and how much of its allowance it can save
+/// up: one second's worth.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A full table is searched for sources to forget no more often than this.
+/// The shortest time between two searches of a full table for sources to forget.
 const SEARCH_EVERY: Duration = Duration::from_millis(100);
 
-/// A bucket of tokens for each source: a source gets so many answers at once, and then as many per second.
+/// A bucket of tokens for each source: a source gets a number of answers at once, and then that many per second.
 ///
-/// A source is an IPv4 address or a /64 of IPv6, since that is what one user gets. One that has its whole
-/// allowance again is forgotten when the room is needed: it looks like one that never came. There is no
-/// more room than for [`MAX_SOURCES`]: a flood of made-up sources makes strangers wait, and takes no memory.
+/// A source is an IPv4 address or a /64 network of IPv6, since that is what one user gets. A source that has its
+/// whole allowance again is forgotten when the space is needed, since it is like a new one. There is space for
+/// [`MAX_SOURCES`] and no more: a flood of forged sources makes new ones wait, but uses no more memory.
 pub(super) struct RateLimit {
-    /// The time that it takes to earn an answer.
+    /// The time after which a source may get another answer.
     interval: Duration,
     most: usize,
     /// When each source will have its whole allowance again.
@@ -34,12 +34,12 @@ pub(super) enum Verdict {
     Answer,
     /// It has used up its allowance.
     TooOften,
-    /// It is new, and there is no room to remember it.
+    /// It is new, and there is no space to remember it.
     TooMany,
 }
 
 impl RateLimit {
-    /// So many answers per second, at least one.
+    /// This many answers per second, at least one.
     pub(super) fn new(per_second: u32) -> Self {
         let (sources, searched) = Default::default();
         Self { interval: SECOND / per_second.max(1), most: MAX_SOURCES, sources, searched }
@@ -70,8 +70,7 @@ impl RateLimit {
     }
 }
 
-/// An IPv4 address, also one that comes from a socket for both families; or an IPv6 address without its last
-/// 64 bits.
+/// An IPv4 address, including one from a socket for both families; or an IPv6 address without its last 64 bits.
 fn source_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(six) => Ipv6Addr::from_bits(six.to_bits() & !u128::from(u64::MAX)).into(),

@@ -1,34 +1,35 @@
-//! What is said to datagrams, and to whom.
+//! Which datagrams are answered, and how.
 
 use bytes::Bytes;
 use std::net::SocketAddr;
 use tracing::info;
 
-/// What is said to whoever sends a datagram.
+/// Answers datagrams.
 pub trait Responder: Send + Sync + 'static {
-    /// The answer to `datagram`; `None`: there is none. A panic costs only this answer.
+    /// The answer to `datagram`; `None`: there is none. A panic only costs this answer.
     ///
-    /// Called once for each datagram that is not refused, in the loop that receives them: it must not block.
+    /// This is called once for each datagram that is not refused, in the loop that receives them: it must not
+    /// block.
     fn answer(&self, peer: SocketAddr, datagram: &[u8]) -> Option<Bytes>;
 
-    /// Logs that an answer was sent, of which `bytes` were left after the cut.
+    /// Logs that an answer was sent, of `bytes` bytes after the cut.
     fn answered(&self, peer: SocketAddr, bytes: usize) {
         info!(bytes, %peer, "sending {bytes} bytes to {peer}");
     }
 }
 
-/// What can be set about a [`UdpServer`](super::UdpServer), besides where it listens.
+/// The options of a [`UdpServer`](super::UdpServer), besides where it listens.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct UdpOptions {
-    /// Longer answers are cut there, in bytes; a text in UTF-8 is cut before the character that does not fit
-    /// any more. No datagram holds more than 65,507 bytes.
+    /// The longest answer, in bytes. A longer one is cut; UTF-8 text is cut between two characters. No datagram
+    /// can hold more than 65,507 bytes.
     pub max_reply: usize,
-    /// How many answers an IPv4 address or an IPv6 /64 gets per second; after a second of silence it gets
-    /// as many at once. At least one.
+    /// How many answers an IPv4 address or an IPv6 /64 network gets per second. After a second without requests
+    /// it gets as many at once. At least one.
     pub replies_per_second: u32,
-    /// Whether other machines may be answered. The sender of a datagram is whoever its sender says, so that
-    /// a service whose answers are longer than the requests can be made to flood somebody else.
+    /// Whether to answer other machines. Anybody can send a datagram in the name of somebody else, so a service
+    /// whose answers are longer than the requests can be made to flood a victim.
     pub allow_reflection: bool,
 }
 
@@ -39,16 +40,16 @@ impl Default for UdpOptions {
     }
 }
 
-/// Why an address is refused to a service that may not be used for reflection.
+/// Why an address is refused for a service that may not be used for reflection.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{0} can be reached from other machines, and there a small request in the name of a victim sends the \
-     victim a large answer (reflection); if that is accepted, set allow-reflection = true"
+    "{0} can be reached from other machines, so a small request in the name of a victim sends the \
+     victim a large answer (reflection); to accept that, set allow-reflection = true"
 )]
 pub struct ReflectionError(SocketAddr);
 
 impl UdpOptions {
-    /// Says whether a service with these options may listen on `address`.
+    /// Checks whether a service with these options may listen on `address`.
     ///
     /// # Errors
     /// If other machines can send to it, and [`allow_reflection`](Self::allow_reflection) is not set.

@@ -1,11 +1,11 @@
-//! Serving clients on listening sockets: what servers on TCP ports and on Unix sockets have in common.
+//! What servers on TCP ports and on Unix sockets have in common: serving clients on listening sockets.
 
 use super::Protocol;
-use super::accept::{Shared, accept_loop};
+use super::accept::{AcceptState, accept_loop};
 use super::alarm::Alarm;
 use super::burst::Burst;
 use super::connection_counters::ConnectionCounters;
-use super::limit::Places;
+use super::limit::Permits;
 use super::listen::ListenedOn;
 use super::listener::Listener;
 use super::options::ServerOptions;
@@ -20,16 +20,16 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-/// The listeners of a process have their homes on one worker after the other.
+/// The home workers of a process's listeners, one worker after the other.
 #[derive(Default)]
 struct NextHome(AtomicUsize);
 
-/// Makes the protocol when the service starts: the time to look up other services.
+/// Makes the protocol when the service starts, so that it can look up other services.
 pub(super) type MakeProtocol = dyn Fn(&Context) -> Result<Arc<dyn Protocol>, BoxError> + Send;
 
-/// The accept loops of a running server. Dropped, it serves nobody any more.
+/// The accept loops of a running server. When this is dropped, it serves no client any more.
 pub(super) struct Serving {
-    shared: Arc<Shared>,
+    shared: Arc<AcceptState>,
     /// One per listening socket and worker. Those of a socket share it.
     loops: Vec<JoinHandle<()>>,
     listened_on: ListenedOn,
@@ -68,7 +68,7 @@ impl Serving {
         Ok(Self { shared, loops, listened_on })
     }
 
-    /// Serves those who wait already, and refuses everybody else, or leaves them to whoever listens next.
+    /// Serves the clients that are waiting already, and refuses others, or leaves them to the next listener.
     pub(super) fn close(&self) {
         if self.shared.closed.is_cancelled() {
             return;
@@ -77,7 +77,7 @@ impl Serving {
         self.listened_on.log_close();
     }
 
-    /// Returns when every connection is closed, or was cut at the deadline; says how many were.
+    /// Returns when every connection is closed, or was cut at the deadline. Logs how many were cut.
     pub(super) async fn stop(mut self, deadline: Instant) {
         self.close();
         let mut ended = join_all(std::mem::take(&mut self.loops));
@@ -91,11 +91,11 @@ impl Serving {
     }
 }
 
-fn shared(cx: &Context, options: &ServerOptions, protocol: Arc<dyn Protocol>) -> Shared {
+fn shared(cx: &Context, options: &ServerOptions, protocol: Arc<dyn Protocol>) -> AcceptState {
     let sockets = Sockets::lent_by(cx.privileged().resources());
     let descriptors = sockets.descriptors().clone();
-    Shared {
-        places: Places::new(options.max_connections, descriptors, protocol.descriptors()),
+    AcceptState {
+        permits: Permits::new(options.max_connections, descriptors, protocol.descriptors()),
         protocol,
         options: options.clone(),
         closed: CancellationToken::new(),

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::info;
 
-/// A service that listens on every address of an interface and speaks one protocol.
+/// A service that listens on every address of an interface with one protocol.
 ///
-/// Ports are bound at the privileged start, clients accepted once the whole application has started.
-/// `close` serves those who already wait and refuses everybody else, or, where the socket
-/// [is shared](LentSocket::is_shared), leaves them to whoever listens next; `stop` returns when every connection
-/// is closed, or was cut at the deadline.
+/// Ports are bound at the privileged start, and clients are accepted when the whole application has started.
+/// `close` serves the clients that are already waiting and refuses others or, if the socket [is
+/// shared](LentSocket::is_shared), leaves them to the next listener. `stop` returns when every connection is
+/// closed, or was cut at the deadline.
 ///
 /// It counts its connections: see [the module](super#what-is-counted).
 pub struct TcpServer {
@@ -30,7 +30,7 @@ pub struct TcpServer {
 }
 
 impl TcpServer {
-    /// A server for `port` on `interface`; 0 is one free port for all addresses. `make_protocol` is
+    /// A server for `port` on `interface`; 0 means any free port, the same for all addresses. `make_protocol` is
     /// called at every start.
     pub fn new<P: Protocol>(
         interface: Interface,
@@ -56,7 +56,7 @@ impl TcpServer {
         }
     }
 
-    /// Sets everything else.
+    /// Sets the other options.
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self

@@ -1,7 +1,7 @@
 //! A service that answers datagrams.
 
 use super::Interface;
-use super::answer::{Shared, answer_loop};
+use super::answer::{AnswerState, answer_loop};
 use super::datagram_counters::DatagramCounters;
 use super::listen::{ListenedOn, Wanted};
 use super::responder::{Responder, UdpOptions};
@@ -14,16 +14,17 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
-/// Makes the responder when the service starts: the time to look up other services.
+/// Makes the responder when the service starts, so that it can look up other services.
 type MakeResponder = dyn Fn(&Context) -> Result<Arc<dyn Responder>, BoxError> + Send;
 
-/// A service that takes datagrams on every address of an interface and sends a [`Responder`]'s answers.
+/// A service that receives datagrams on every address of an interface and sends a [`Responder`]'s answers.
 ///
-/// Ports are bound at the privileged start; what comes before the whole application has started waits in
-/// the kernel. `close` takes nothing more: what waits then is lost, as any datagram may be.
+/// Ports are bound at the privileged start. Datagrams that arrive before the whole application has started wait
+/// in the kernel. After `close` it receives nothing more: datagrams that are waiting then are lost, as any
+/// datagram may be.
 ///
-/// An answer comes from the address that was asked, except on `*`, where the system chooses among the
-/// machine's own: with several of them, name the one that is to be used.
+/// An answer comes from the address that the request was sent to, except on `*`, where the system chooses one of
+/// the machine's addresses: if there are several, set the one to be used.
 ///
 /// It counts its datagrams: see [the module](super#what-is-counted).
 pub struct UdpServer {
@@ -36,13 +37,13 @@ pub struct UdpServer {
 }
 
 struct Running {
-    shared: Arc<Shared>,
+    shared: Arc<AnswerState>,
     /// One per address.
     loops: Vec<JoinHandle<()>>,
     listened_on: ListenedOn,
 }
 
-/// A server that is dropped while it runs answers nobody any more.
+/// A server that is dropped while it is running answers no more requests.
 impl Drop for Running {
     fn drop(&mut self) {
         self.shared.closed.cancel();
@@ -50,7 +51,7 @@ impl Drop for Running {
 }
 
 impl UdpServer {
-    /// A server for `port` on `interface`; 0 is one free port for all addresses. `make_responder` is
+    /// A server for `port` on `interface`; 0 means any free port, the same for all addresses. `make_responder` is
     /// called at every start.
     pub fn new<R: Responder>(
         interface: Interface,
@@ -67,7 +68,7 @@ impl UdpServer {
         }
     }
 
-    /// Sets everything else.
+    /// Sets the other options.
     pub fn options(mut self, options: UdpOptions) -> Self {
         self.options = options;
         self
@@ -79,7 +80,7 @@ impl Service for UdpServer {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let (interface, port, options) = (&self.interface, self.port, ListenOptions::default());
         let sockets = Wanted { interface, port, endpoint: Endpoint::Udp, options }.open(cx)?;
-        // Not only those of the interface: a socket that was handed over may have another one.
+        // Not only those of the interface: an inherited socket may have another one.
         for address in sockets.iter().filter_map(|socket| socket.endpoint().address()) {
             self.options.permit(address)?;
         }
@@ -95,7 +96,7 @@ impl Service for UdpServer {
         if self.sockets.is_empty() {
             return Err("it has no socket: its privileged start has not been called".into());
         }
-        let shared = Arc::new(Shared::new((self.make_responder)(cx)?, self.options.clone()));
+        let shared = Arc::new(AnswerState::new((self.make_responder)(cx)?, self.options.clone()));
         let mut running = Running {
             shared: shared.clone(),
             loops: Vec::new(),
@@ -123,7 +124,7 @@ impl Service for UdpServer {
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
         let Some(mut running) = self.running.take() else { return Ok(()) };
         running.shared.closed.cancel();
-        // Nothing is left to be cut: a loop that has not ended is held up by its responder.
+        // Nothing is left to be cut: a loop that has not ended is blocked by its responder.
         let loops = std::mem::take(&mut running.loops);
         timeout_at(deadline, join_all(loops)).await.map_err(|_| "the responder blocks")?;
         let requests = running.shared.unanswered();

@@ -12,13 +12,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 use tracing::info;
 
-/// A service that listens on a Unix socket and speaks one protocol, as a
-/// [`TcpServer`](super::TcpServer) does on a port. But Unix sockets have no reset: an answer that is cut
-/// just ends.
+/// A service that listens on a Unix socket with one protocol, as a [`TcpServer`](super::TcpServer) does on a
+/// port. But Unix sockets have no reset: an answer that is cut just ends.
 ///
-/// A socket file that nobody listens on is replaced; one that somebody listens on is an error. The file is removed
+/// If nobody is listening on a socket file, it is replaced; if somebody is, that is an error. The file is removed
 /// when the service closes, unless the socket [is shared](LentSocket::is_shared). A path that begins with `@` is
-/// an abstract name, which is no file and has no permissions.
+/// an abstract name, which is not a file and has no permissions.
 ///
 /// It counts its connections: see [the module](super#what-is-counted).
 pub struct UnixServer {
@@ -31,7 +30,7 @@ pub struct UnixServer {
 }
 
 impl UnixServer {
-    /// Who may connect unless somebody says otherwise: everybody, as with Twisted's UNIXServer.
+    /// The default permissions: everybody may connect, as with Twisted's UNIXServer.
     pub const DEFAULT_MODE: u32 = 0o666;
 
     /// A server at `path`, which is relative to the rundir. `make_protocol` is called at every start.
@@ -57,13 +56,13 @@ impl UnixServer {
         }
     }
 
-    /// Sets the permissions of the socket: whoever may write to it may connect. The umask does not matter.
+    /// Sets the permissions of the socket: those who may write to it may connect. The umask has no effect.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Sets everything else.
+    /// Sets the other options.
     pub fn options(mut self, options: ServerOptions) -> Self {
         self.options = options;
         self

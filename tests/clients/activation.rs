@@ -58,9 +58,7 @@ fn a_socket_that_no_service_wants_is_reported_and_closed() {
     let listener = listener();
     let unwanted = listener.local_addr().unwrap();
     let daemon = Foreground::start(activated(&sandbox, listener, "other", "$$")).ready();
-    daemon.wait_for(&format!(
-        "no service wants the socket that was handed over: other ({unwanted}); closed"
-    ));
+    daemon.wait_for(&format!("closed the inherited socket other ({unwanted}): no service uses it"));
     until("nobody listens on it", || TcpStream::connect(unwanted).is_err());
     assert_eq!(fetch(daemon.address("fast")).unwrap(), ECSTASY);
 }

@@ -39,7 +39,7 @@ fn cut(how: Cut, daemon: Foreground, mut client: TcpStream) {
             daemon.signal(Signal::SIGTERM);
             daemon.wait();
         }
-        Cut::Stalled => drop(daemon.wait_for("took nothing for 0.3 seconds")),
+        Cut::Stalled => drop(daemon.wait_for("read nothing for 0.3 seconds")),
     }
     let (received, end) = receive(&mut client);
     assert!(received.len() < POEM - 1000, "{how:?}: it was not cut");

@@ -33,7 +33,7 @@ fn connect_narrow(address: SocketAddr) -> TcpStream {
 fn a_client_that_never_reads_is_reset_after_the_write_timeout() {
     let (_sandbox, daemon, poem) = serving(BIG, "write-timeout = 0.5");
     let mut client = connect(daemon.address("fast"));
-    daemon.wait_for("took nothing for 0.5 seconds; dropped after ");
+    daemon.wait_for("read nothing for 0.5 seconds; dropped after ");
     let (received, error) = receive(&mut client);
     assert_eq!(error, Some(ErrorKind::ConnectionReset), "after {} bytes", received.len());
     assert!(received.len() < BIG && poem.starts_with(&received));
@@ -69,7 +69,7 @@ fn a_client_that_never_reads_the_end_of_a_poem_is_reset() {
     let (_sandbox, daemon, _) = serving(24_000, "write-timeout = 0.5\nlinger-timeout = 0.1");
     let before = open_descriptors(daemon.pid());
     let mut client = connect_narrow(daemon.address("fast"));
-    daemon.wait_for("took nothing for 0.5 seconds; dropped with ");
+    daemon.wait_for("read nothing for 0.5 seconds; dropped with ");
     until("its descriptor is closed", || open_descriptors(daemon.pid()) == before);
     let (received, error) = receive(&mut client);
     assert_eq!(error, Some(ErrorKind::ConnectionReset), "after {} bytes", received.len());

@@ -101,7 +101,7 @@ fn a_client_that_takes_nothing_is_reset_after_the_write_timeout() {
     let more = "num-bytes = 16000000\nwrite-timeout = 0.5";
     let (served, poem) = slow_poem(16_000_000, more);
     let mut client = served.connect();
-    served.daemon.wait_for("took nothing for 0.5 seconds");
+    served.daemon.wait_for("read nothing for 0.5 seconds");
     let (received, error) = receive(&mut client);
     assert_eq!(error, Some(ErrorKind::ConnectionReset), "after {} bytes", received.len());
     assert!(received.len() < poem.len());

@@ -247,7 +247,7 @@ fn a_client_that_speaks_slowly_is_waited_for_beyond_the_read_timeout() {
 fn a_client_that_never_reads_its_answer_is_reset_after_the_write_timeout() {
     let served = transform("write-timeout = 0.5");
     let mut client = said(&served, &encode(&[b"shout.", &vec![b'a'; 15_000_000][..]].concat()));
-    served.daemon.wait_for("took nothing for 0.5 seconds");
+    served.daemon.wait_for("read nothing for 0.5 seconds");
     let (answer, error) = receive(&mut client);
     assert_eq!(error, Some(ErrorKind::ConnectionReset), "after {} bytes", answer.len());
 }

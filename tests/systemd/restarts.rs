@@ -185,7 +185,7 @@ fn the_sockets_of_a_service_that_is_gone_from_the_file_are_closed_at_a_restart()
     machine.write("/etc/poetryd/poetryd.toml", application("127.0.0.1", 10001).as_bytes());
     machine.systemctl(&["restart", UNIT]);
     assert!(is_open(&machine, 10001) && !is_open(&machine, PORT));
-    machine.wait_for(UNIT, "no service wants the socket that was stored");
+    machine.wait_for(UNIT, "closed the stored socket ");
     assert_eq!(machine.property(UNIT, "NFileDescriptorStore"), "1");
 }
 

@@ -75,7 +75,7 @@ fn a_datagram_socket_that_no_service_wants_is_reported_and_closed() {
     let unwanted = socket.local_addr().unwrap();
     let daemon = Foreground::start(activated(&sandbox, socket, "other")).ready();
     daemon.wait_for(&format!(
-        "no service wants the socket that was handed over: other (UDP {unwanted}); closed"
+        "closed the inherited socket other (UDP {unwanted}): no service uses it"
     ));
     until("nobody has the port", || UdpSocket::bind(unwanted).is_ok());
 }

@@ -129,7 +129,7 @@ fn an_address_that_asks_too_often_gets_no_more_and_costs_others_nothing() {
 
     let log = daemon.stop();
     let from = greedy.local_addr().unwrap();
-    let refusal = format!("not answering {from}: its address gets no more than 1 per second");
+    let refusal = format!("not answering {from}: its address gets at most 1 per second");
     assert_eq!(log.iter().filter(|line| line.contains(&refusal)).count(), 1, "{log:#?}");
     let sum = format!("[quote] left {} requests without an answer", REQUESTS - answers);
     assert!(log.iter().any(|line| line.contains(&sum)), "{log:#?}");

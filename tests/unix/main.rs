@@ -115,7 +115,7 @@ fn a_file_that_is_no_socket_is_left_alone() {
     let output = run(sandbox.poetryd(&["unix.toml"]));
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
-    assert!(said.contains("a file of that name which is not a socket"), "{said}");
+    assert!(said.contains("a file with that name that is not a socket"), "{said}");
     assert_eq!(sandbox.read("poetry.sock"), "not to be lost");
 }
 
@@ -166,7 +166,7 @@ fn a_check_finds_what_would_keep_it_from_listening() {
     for (path, why) in [
         ("nowhere/poetry.sock", "nowhere: No such file or directory"),
         ("unix.toml/poetry.sock", "unix.toml is not a directory"),
-        ("unix.toml", "there is a file of that name which is not a socket"),
+        ("unix.toml", "there is a file with that name that is not a socket"),
     ] {
         let (status, said) = checked(path);
         assert!(status == Some(2) && said.contains(why), "{path}: {said}");
