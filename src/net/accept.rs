@@ -53,7 +53,7 @@ pub(super) struct AcceptState {
 }
 
 /// How a task has ended: with the socket, if everything has been sent, to be closed normally.
-type Ended<S> = (Result<S, Failure>, Traffic);
+type TaskEnd<S> = (Result<S, Failure>, Traffic);
 
 /// Serves the clients of one listener, on the worker that calls this, from the time when the whole application
 /// has started until the service is closed. Then finishes what is in progress, or cuts it when told so.
@@ -108,7 +108,7 @@ struct AcceptLoop {
     duty: Option<Duty>,
     closing: Closing,
     /// The connections that take more than one send.
-    tasks: JoinSet<Ended<(Socket, Permit)>>,
+    tasks: JoinSet<TaskEnd<(Socket, Permit)>>,
     /// Where they run: each on the next worker, since a single loop may accept them all.
     workers: Workers,
     next_worker: usize,
@@ -283,7 +283,7 @@ impl AcceptLoop {
 
     fn spawn(
         &mut self,
-        task: impl Future<Output = Ended<Socket>> + Send + 'static,
+        task: impl Future<Output = TaskEnd<Socket>> + Send + 'static,
         permit: Permit,
     ) {
         let task = task.map(|(stream, traffic)| (stream.map(|stream| (stream, permit)), traffic));
@@ -308,7 +308,7 @@ async fn until(instant: Option<Instant>) {
 }
 
 /// A task has ended. If the client is still connected, its connection has to be closed normally.
-fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Permit)>, JoinError>) {
+fn finished(closing: &mut Closing, ended: Result<TaskEnd<(Socket, Permit)>, JoinError>) {
     match ended {
         Ok((stream, traffic)) => {
             closing.count.bytes(traffic);
@@ -329,7 +329,7 @@ fn finished(closing: &mut Closing, ended: Result<Ended<(Socket, Permit)>, JoinEr
 async fn drain(
     cut: &CancellationToken,
     mut closing: Closing,
-    mut tasks: JoinSet<Ended<(Socket, Permit)>>,
+    mut tasks: JoinSet<TaskEnd<(Socket, Permit)>>,
 ) -> usize {
     while !(closing.is_empty() && tasks.is_empty()) {
         tokio::select! {
@@ -354,7 +354,7 @@ async fn converse(
     stream: Socket,
     peer: Peer,
     traffic: Traffic,
-) -> Ended<Socket> {
+) -> TaskEnd<Socket> {
     let failed = |e| info!("the connection with {peer} failed: {}", chain(&e));
     let (write_timeout, closed) = (shared.options.write_timeout, shared.closed.clone());
     let stream = match register(stream) {

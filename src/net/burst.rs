@@ -4,10 +4,10 @@ use crate::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// A problem that occurs again within this time belongs to the same burst.
-const QUIET: Duration = Duration::from_secs(10);
+const BURST_GAP: Duration = Duration::from_secs(10);
 
 /// A burst that continues is logged again at this interval.
-const REMINDER: Duration = Duration::from_secs(60);
+const BURST_LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Decides which of many equal events are logged.
 #[derive(Default)]
@@ -28,7 +28,9 @@ impl Burst {
     fn event_at(&self, now: Instant) -> Option<u64> {
         let mut state = self.0.lock();
         let unmentioned = match &mut *state {
-            Some(burst) if now - burst.last < QUIET && now - burst.said < REMINDER => {
+            Some(burst)
+                if now - burst.last < BURST_GAP && now - burst.said < BURST_LOG_INTERVAL =>
+            {
                 burst.last = now;
                 burst.since += 1;
                 return None;

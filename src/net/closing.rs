@@ -25,7 +25,7 @@ use tracing::info;
 
 /// How long after the FIN a socket is checked, and after each further check. Most clients have closed by the
 /// first one, and those that take their time cost little.
-const PAUSES: [Duration; 3] =
+const CHECK_DELAYS: [Duration; 3] =
     [Duration::from_millis(16), Duration::from_millis(64), Duration::from_millis(256)];
 
 /// How many sockets are checked before other tasks of the worker continue.
@@ -34,7 +34,7 @@ const MAX_CHECKS: usize = 256;
 /// The closing sockets of one accept loop.
 pub(super) struct Closing {
     /// `levels[n]` holds the sockets that were checked n times, in the order in which they are due.
-    levels: [VecDeque<Leaving>; PAUSES.len()],
+    levels: [VecDeque<Leaving>; CHECK_DELAYS.len()],
     alarm: Arc<Alarm>,
     /// When there was nothing left to check. The next check is a first pause later, for many sockets together.
     swept: Instant,
@@ -55,7 +55,7 @@ struct Leaving {
 }
 
 /// The result of a check.
-enum Look {
+enum Checked {
     /// The socket moves to this level.
     Level(usize),
     /// The connection has ended; whether the client closed or reset it is not known yet.
@@ -83,7 +83,7 @@ impl Closing {
             return self.count.ended(if reset { Err(Failure::Reset) } else { Ok(()) });
         }
         let now = Instant::now();
-        let (due, deadline) = (now + PAUSES[0], now + self.linger_timeout);
+        let (due, deadline) = (now + CHECK_DELAYS[0], now + self.linger_timeout);
         let socket = Leaving { stream, due, deadline, unacknowledged: usize::MAX, _permit: permit };
         self.levels[0].push_back(socket);
     }
@@ -93,7 +93,7 @@ impl Closing {
         let first =
             self.levels.iter().filter_map(|level| level.front()).map(|socket| socket.due).min();
         let Some(first) = first else { return pending().await };
-        self.alarm.at(first.max(self.swept + PAUSES[0])).await;
+        self.alarm.at(first.max(self.swept + CHECK_DELAYS[0])).await;
     }
 
     /// Checks the sockets that are due, a limited number of them, and drops those whose clients have closed.
@@ -106,13 +106,13 @@ impl Closing {
             {
                 looks += 1;
                 let Some(mut socket) = self.levels[level].pop_front() else { break };
-                match self.look(&mut socket, level, now) {
-                    Look::Level(next) => {
-                        socket.due = now + PAUSES[next];
+                match self.check(&mut socket, level, now) {
+                    Checked::Level(next) => {
+                        socket.due = now + CHECK_DELAYS[next];
                         self.levels[next].push_back(socket);
                     }
-                    Look::Over => over.push(socket),
-                    Look::Ended(end) => self.count.ended(end),
+                    Checked::Over => over.push(socket),
+                    Checked::Ended(end) => self.count.ended(end),
                 }
             }
         }
@@ -139,33 +139,33 @@ impl Closing {
     }
 
     /// Checks a socket of this level.
-    fn look(&self, socket: &mut Leaving, level: usize, now: Instant) -> Look {
+    fn check(&self, socket: &mut Leaving, level: usize, now: Instant) -> Checked {
         if is_over(&socket.stream) {
-            return Look::Over;
+            return Checked::Over;
         }
         let next = match discard_input(&socket.stream) {
             Ok(Input::Open) => 0, // it sends a lot, which is allowed
-            Ok(Input::Empty) => (level + 1).min(PAUSES.len() - 1),
+            Ok(Input::Empty) => (level + 1).min(CHECK_DELAYS.len() - 1),
             Ok(Input::Ended) => {
                 leave_to_the_kernel(&socket.stream);
-                return Look::Ended(Ok(()));
+                return Checked::Ended(Ok(()));
             }
-            Err(_) => return Look::Ended(Err(Failure::Reset)),
+            Err(_) => return Checked::Ended(Err(Failure::Reset)),
         };
-        if now < socket.deadline { Look::Level(next) } else { self.extend(socket, next, now) }
+        if now < socket.deadline { Checked::Level(next) } else { self.extend(socket, next, now) }
     }
 
     /// At its deadline a socket gets more time only while the client is still reading what was sent.
-    fn extend(&self, socket: &mut Leaving, next: usize, now: Instant) -> Look {
+    fn extend(&self, socket: &mut Leaving, next: usize, now: Instant) -> Checked {
         let unacknowledged = unacknowledged(&socket.stream);
         if unacknowledged == 0 {
             leave_to_the_kernel(&socket.stream); // the client has received everything, but does not close
-            return Look::Ended(Ok(()));
+            return Checked::Ended(Ok(()));
         }
         if unacknowledged < socket.unacknowledged {
             socket.unacknowledged = unacknowledged;
             socket.deadline = now + self.write_timeout;
-            return Look::Level(next);
+            return Checked::Level(next);
         }
         let peer = socket.stream.peer_addr().ok().and_then(|peer| peer.as_socket());
         let peer = peer.map_or("a local client".into(), |peer| peer.to_string());
@@ -174,7 +174,7 @@ impl Closing {
             "{peer} read nothing for {} seconds; dropped with {unacknowledged} bytes not acknowledged",
             self.write_timeout.as_secs_f64()
         );
-        Look::Ended(Err(Failure::Timeout))
+        Checked::Ended(Err(Failure::Timeout))
     }
 }
 

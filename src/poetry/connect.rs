@@ -30,7 +30,7 @@ const MAX_LOOKUPS: usize = 4;
 const MAX_REASONS: usize = 4;
 
 /// More than a century: longer limits could overflow the clock.
-const LONGEST: Duration = Duration::from_secs(4_000_000_000);
+const MAX_TIMEOUT: Duration = Duration::from_secs(4_000_000_000);
 
 /// Connects to servers. Cheap to clone; a connector and its clones together look up at most four names at a time.
 #[derive(Clone)]
@@ -84,7 +84,7 @@ impl Connector {
         address: &Address,
         limit: Duration,
     ) -> Result<TcpStream, ConnectError> {
-        let deadline = Instant::now() + limit.min(LONGEST);
+        let deadline = Instant::now() + limit.min(MAX_TIMEOUT);
         let found = timeout_at(deadline, self.addresses_of(address)).await;
         let found = found.unwrap_or_else(|_| Err(no_answer_within(limit)));
         let addresses = found

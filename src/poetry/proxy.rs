@@ -78,12 +78,12 @@ struct Inner {
 
 #[derive(Default)]
 struct State {
-    kept: Option<Kept>,
+    kept: Option<FetchedPoem>,
     /// The fetch in progress. It continues as long as somebody waits for it.
     fetching: Option<WeakShared<Fetch>>,
 }
 
-struct Kept {
+struct FetchedPoem {
     poem: Bytes,
     fetched: Instant,
 }
@@ -134,7 +134,7 @@ impl Inner {
             Ok(poem) => {
                 let bytes = poem.len();
                 info!(bytes, "fetched a poem from {upstream} ({bytes} bytes)");
-                state.kept = Some(Kept { poem: poem.clone(), fetched: Instant::now() });
+                state.kept = Some(FetchedPoem { poem: poem.clone(), fetched: Instant::now() });
                 Ok(poem)
             }
             Err(e) => {

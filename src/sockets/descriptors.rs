@@ -96,7 +96,7 @@ impl Descriptors {
             let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft);
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let taken = open_now() + RESERVE + self.0.reserved.load(Ordering::Relaxed);
-            let total = limit.saturating_sub(taken).clamp(1, MOST);
+            let total = limit.saturating_sub(taken).clamp(1, MAX_PERMITS);
             Counted { total, free: Arc::new(Semaphore::new(total)) }
         };
         self.0.counted.get_or_init(count)
@@ -104,7 +104,7 @@ impl Descriptors {
 }
 
 /// The largest count that a semaphore supports, and that can be requested from it.
-const MOST: usize = if Semaphore::MAX_PERMITS < u32::MAX as usize {
+const MAX_PERMITS: usize = if Semaphore::MAX_PERMITS < u32::MAX as usize {
     Semaphore::MAX_PERMITS
 } else {
     u32::MAX as usize

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// More than a century, in seconds. All clocks can represent it.
-const LONGEST: f64 = 4e9;
+const MAX_SECONDS: f64 = 4e9;
 
 /// A string.
 pub fn string(value: &Value<'_>) -> Result<String, String> {
@@ -111,7 +111,7 @@ pub fn seconds_above_0(value: &Value<'_>) -> Result<Duration, String> {
 
 /// A number of seconds as a duration, if possible.
 pub fn duration(seconds: f64) -> Option<Duration> {
-    let plausible = (0.0..=LONGEST).contains(&seconds);
+    let plausible = (0.0..=MAX_SECONDS).contains(&seconds);
     if plausible { Duration::try_from_secs_f64(seconds).ok() } else { None }
 }
 

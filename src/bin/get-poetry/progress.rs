@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 /// How often a progress line is updated if nothing has happened, so that its rate goes down.
-const TICK: Duration = Duration::from_millis(200);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The state of a server that has not sent anything yet.
 const WAITING: &str = "waiting";
@@ -57,7 +57,7 @@ impl Progress {
 
     /// Updates the progress lines, for ever.
     pub async fn animate(&self) -> Infallible {
-        let mut ticks = tokio::time::interval(TICK);
+        let mut ticks = tokio::time::interval(REDRAW_INTERVAL);
         loop {
             ticks.tick().await;
             let mut bars = self.bars.borrow_mut();

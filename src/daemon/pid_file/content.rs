@@ -12,7 +12,7 @@ pub(super) const MODE: u32 = 0o644;
 
 /// One byte more than the longest number with its newline. If the daemon has failed, that byte begins the
 /// outcome.
-const LONGEST: usize = 12;
+const MAX_PREFIX_BYTES: usize = 12;
 
 /// The content of a file, as far as it matters here.
 #[derive(Debug, PartialEq)]
@@ -26,7 +26,7 @@ enum Content {
 
 impl Content {
     fn read(file: &File) -> io::Result<Self> {
-        let mut bytes = [0; LONGEST];
+        let mut bytes = [0; MAX_PREFIX_BYTES];
         let length = file.read_at(&mut bytes, 0)?;
         Ok(Self::parse(&bytes[..length]))
     }

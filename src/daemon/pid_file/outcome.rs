@@ -22,7 +22,7 @@ const END: u8 = b'\n';
 const SPACE: char = '\u{a0}';
 
 /// The longest outcome, in bytes. A longer one is cut.
-const LONGEST: usize = 4096;
+const MAX_OUTCOME_BYTES: usize = 4096;
 
 /// How long those who wait for the outcome may take to read it.
 const READ_WAIT: Duration = Duration::from_secs(1);
@@ -33,7 +33,7 @@ const READ_INTERVAL: Duration = Duration::from_millis(5);
 pub(super) fn write(file: &File, failure: &str) -> io::Result<()> {
     let printable = |c: char| if c.is_whitespace() || c.is_control() { SPACE } else { c };
     let mut word: String = failure.chars().map(printable).collect();
-    word.truncate(word.floor_char_boundary(LONGEST));
+    word.truncate(word.floor_char_boundary(MAX_OUTCOME_BYTES));
     let bytes = [&[MARK], word.as_bytes(), &[END]].concat();
     // In one write, so that a reader sees all of it or nothing.
     file.write_all_at(&bytes, file.metadata()?.len())
@@ -41,7 +41,7 @@ pub(super) fn write(file: &File, failure: &str) -> io::Result<()> {
 
 /// The failure that was written into the file, if one was.
 pub(super) fn read(file: &File) -> io::Result<Option<String>> {
-    let mut bytes = vec![0; LONGEST + 64];
+    let mut bytes = vec![0; MAX_OUTCOME_BYTES + 64];
     let length = file.read_at(&mut bytes, 0)?;
     let content = &bytes[..length];
     let Some(start) = content.windows(2).position(|pair| pair == [b'\n', MARK]) else {
