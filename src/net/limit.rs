@@ -74,7 +74,10 @@ impl Permits {
         }
         if self.full.event().is_some() {
             let max = self.max();
-            warn!(max, "all {max} connections are in use; further clients wait in the backlog");
+            warn!(
+                max,
+                "the connection limit ({max}) is reached; further clients wait in the backlog"
+            );
         }
         let own = match &self.own {
             Some(own) => Some(acquire(&own.free).await),

@@ -20,7 +20,7 @@ const DESCRIPTORS: u64 = 64;
 /// What makes the daemon stop accepting: its own budget, or the system, if its limit is lowered when the daemon
 /// has counted; and what it says then.
 const LIMITS: [(Option<u64>, &str); 2] = [
-    (None, " connections are in use; further clients wait in the backlog"),
+    (None, " is reached; further clients wait in the backlog"),
     (Some(DESCRIPTORS), "can't accept: "),
 ];
 
@@ -168,7 +168,7 @@ fn max_connections_holds_further_clients_in_the_backlog() {
     let (_sandbox, daemon, limited, _) = limited_and_free();
     let before = open_descriptors(daemon.pid());
     let clients: Vec<TcpStream> = (0..10).map(|_| connect(limited)).collect();
-    daemon.wait_for("all 3 connections are in use");
+    daemon.wait_for("the connection limit (3) is reached");
     for (number, mut client) in clients.into_iter().enumerate() {
         assert_eq!(receive(&mut client), (ECSTASY.to_vec(), None));
         // This client still holds its place, so that there are two more for those behind it.
@@ -181,7 +181,7 @@ fn max_connections_holds_further_clients_in_the_backlog() {
 fn max_connections_of_one_service_does_not_hold_up_another() {
     let (_sandbox, daemon, limited, free) = limited_and_free();
     let _clients: Vec<TcpStream> = (0..10).map(|_| connect(limited)).collect();
-    daemon.wait_for("all 3 connections are in use");
+    daemon.wait_for("the connection limit (3) is reached");
     for _ in 0..10 {
         assert_eq!(receive(&mut connect(free)), (ECSTASY.to_vec(), None));
     }
