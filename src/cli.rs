@@ -121,8 +121,8 @@ pub(crate) fn command() -> Command {
 
 /// The last lines of the help.
 const AFTER_HELP: &str = "\
-CONFIG is an application file. Left out, it is NAME.toml in the rundir, and where there is none, the
-built-in application; '-' is standard input. The options above go before CONFIG or PLUGIN.
+CONFIG is an application file; '-' is standard input. The default is NAME.toml in the rundir or, if there is
+no such file, the built-in application. The options above go before CONFIG or PLUGIN.
 
 Exit status: 0 success; 1 failed; 2 wrong command line or configuration; 3 not running; 4 no permission.";
 

@@ -68,8 +68,8 @@ fn read_whole(mut input: impl Read + AsFd, timeout: Duration) -> io::Result<Vec<
         if !wait_for_more(&input, deadline)? {
             let seconds = timeout.as_secs_f64();
             let message = match text.len() {
-                0 => format!("nothing has come within {seconds} seconds"),
-                _ => format!("it has not come to its end within {seconds} seconds"),
+                0 => format!("nothing has arrived within {seconds} seconds"),
+                _ => format!("it has not ended within {seconds} seconds"),
             };
             return Err(io::Error::new(ErrorKind::TimedOut, message));
         }
@@ -127,7 +127,7 @@ mod tests {
         mkfifo(&fifo, Mode::S_IRWXU).unwrap();
         let error = read_whole(open(&fifo).unwrap(), SHORT).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TimedOut);
-        assert_eq!(error.to_string(), "nothing has come within 0.05 seconds");
+        assert_eq!(error.to_string(), "nothing has arrived within 0.05 seconds");
     }
 
     #[test]
@@ -135,7 +135,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         writer.write_all(b"name = ").unwrap();
         let error = read_whole(reader, SHORT).unwrap_err();
-        assert_eq!(error.to_string(), "it has not come to its end within 0.05 seconds");
+        assert_eq!(error.to_string(), "it has not ended within 0.05 seconds");
     }
 
     #[test]

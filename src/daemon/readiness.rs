@@ -122,7 +122,7 @@ impl Supervisor {
         if let Some(notify) = &self.notify
             && let Err(e) = send(notify)
         {
-            warn!("can't tell the service manager: {e}");
+            warn!("can't notify the service manager: {e}");
         }
     }
 }

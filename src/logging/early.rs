@@ -63,7 +63,7 @@ impl EarlyEvents {
     /// The events of `level` and above, followed by how many of those were lost.
     pub(super) fn into_lines(self, level: Level) -> impl Iterator<Item = EarlyEvent> {
         let lost: usize = self.lost.range(..=level).map(|(_, lost)| lost).sum();
-        let text = format!("{lost} events were lost: they came before the log was open");
+        let text = format!("{lost} events were lost: they were logged before the log was open");
         let lost = (lost > 0).then(|| EarlyEvent {
             time: SystemTime::now(),
             level: Level::WARN,

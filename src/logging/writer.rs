@@ -188,7 +188,7 @@ impl Writer {
         let dropped = self.dropped_by_channel();
         if dropped > self.lost.dropped_reported {
             let lines = dropped - self.lost.dropped_reported;
-            let why = "they came faster than they could be written";
+            let why = "they were logged faster than they could be written";
             if self.say(&format!("{lines} log lines were lost: {why}")).is_ok() {
                 self.lost.dropped_reported = dropped;
             }

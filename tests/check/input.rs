@@ -73,8 +73,7 @@ fn a_fifo_that_nobody_writes_to_holds_nobody_up() {
     mkfifo(&sandbox.path("fifo.toml"), Mode::S_IRWXU).unwrap();
     let output = sandbox.run(&["check", "fifo.toml"]);
     assert_eq!(output.status.code(), Some(2));
-    let expected =
-        "poetryd: can't read the application file fifo.toml: nothing has come within 10 seconds\n";
+    let expected = "poetryd: can't read the application file fifo.toml: nothing has arrived within 10 seconds\n";
     assert_eq!(stderr(&output), expected);
 }
 

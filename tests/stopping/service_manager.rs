@@ -19,7 +19,7 @@ fn a_service_manager_that_does_not_read_does_not_hold_up_a_stop() {
     let (status, log) = daemon.wait();
     assert_eq!(status.code(), Some(0));
     let log = log.join("\n");
-    assert!(log.contains("can't tell the service manager"), "{log}");
+    assert!(log.contains("can't notify the service manager"), "{log}");
     assert!(!log.contains("it does not answer"), "it was waited for:\n{log}");
 }
 

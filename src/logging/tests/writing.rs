@@ -91,7 +91,7 @@ fn early_events_are_kept_as_far_as_there_is_room_and_those_lost_are_counted() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 1002);
     assert_eq!((lines[0], lines[999]), ("<6>[-] event 0", "<6>[-] event 999"));
-    let lost = "<4>[-] warning: 500 events were lost: they came before the log was open";
+    let lost = "<4>[-] warning: 500 events were lost: they were logged before the log was open";
     assert_eq!(lines[1000..], [lost, "<6>[-] late"]);
 }
 
