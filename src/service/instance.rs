@@ -234,7 +234,7 @@ impl Instance {
         }
     }
 
-    /// Where it is, as far as that is known.
+    /// The path and span of the service, if they are known.
     fn here(&self) -> Option<&PrivilegedContext> {
         self.prepared.as_ref().or(self.cx.as_ref().map(Context::privileged))
     }

@@ -127,7 +127,7 @@ impl MultiService {
         node.resume(|| self.context_for(node)).await
     }
 
-    /// The context of this group, if the child is to run in it.
+    /// The context of this group, if the child should run in it.
     fn context_for(&self, node: &Arc<Node>) -> Option<Context> {
         let (slot, path) = (node.slot(), node.slot().path());
         let is_child = self.node(path.name()).is_some_and(|child| Arc::ptr_eq(&child, node));

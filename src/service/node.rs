@@ -102,7 +102,7 @@ impl Node {
         }
     }
 
-    /// Starts the service in the group that has this context.
+    /// Starts the service in the group with this context.
     pub(super) async fn start(&self, group: &Context) -> Result<(), ServiceError> {
         let mut instance = self.lock().await;
         if self.slot().is_held() {

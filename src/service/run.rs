@@ -7,18 +7,18 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub(super) struct Run {
     happened: AtomicU8,
-    /// Of everything that happens.
+    /// Notified of every event.
     notify: Notify,
 }
 
-/// What happens in a run, each of it once.
+/// An event of a run. Each happens once at most.
 #[derive(Clone, Copy)]
 enum Event {
-    /// The service has said that it is fit to serve.
+    /// The service is ready.
     Ready = 1,
-    /// It is to take nothing new.
+    /// It must not accept anything new.
     Closing = 2,
-    /// It has failed, or ended by itself.
+    /// It has failed or finished.
     Ended = 4,
 }
 
@@ -54,12 +54,12 @@ impl Run {
         self.note(Event::Ended)
     }
 
-    /// Whether the run has failed or ended.
+    /// Whether the run has failed or finished.
     pub(super) fn has_ended(&self) -> bool {
         self.has(Event::Ended)
     }
 
-    /// `false`: it has happened before.
+    /// Records an event. `false`: it has happened before.
     fn note(&self, event: Event) -> bool {
         let before = self.happened.fetch_or(event as u8, Ordering::AcqRel);
         self.notify.notify_waiters();
