@@ -66,6 +66,9 @@ fn a_daemon_gives_its_poem() {
 #[test]
 fn a_stopped_daemon_is_a_failure_until_it_is_back() {
     let sandbox = Sandbox::new();
+    // An address that no other test listens on: while the daemon is stopped, the port is free for everybody.
+    let file = sandbox.read("fast.toml").replace("127.0.0.1", "127.0.67.1");
+    sandbox.write("fast.toml", &file);
     let daemon = sandbox.foreground();
     let address = daemon.address("fast");
     daemon.stop();
