@@ -2,7 +2,7 @@
 
 use super::Peer;
 use super::connection_counters::{Failure, Traffic};
-use super::socket::unacknowledged;
+use super::socket::{unacknowledged, unread};
 use socket2::Socket;
 use std::future::Future;
 use std::io;
@@ -56,9 +56,14 @@ impl Connection {
     }
 
     /// Waits until the service is told to stop. A protocol that could go on for ever should then finish; it has
-    /// until the deadline.
+    /// until the deadline. For a protocol of lines, [`lines`](Self::lines) does that.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         self.closed.clone().cancelled_owned()
+    }
+
+    /// How many bytes have arrived that have not been read.
+    pub(super) fn unread(&self) -> usize {
+        unread(self.socket.get_ref())
     }
 
     /// Ends the connection: returns the socket, which still has to be closed, unless the protocol has failed or

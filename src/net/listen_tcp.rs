@@ -14,8 +14,9 @@ use std::sync::Arc;
 ///
 /// A kind of service contains it in its settings, and reads it with
 /// [`Section::listen`](crate::config::Section::listen). A plugin contains it in its options, with
-/// `#[command(flatten)]`. [`server`](Self::server) makes a [`TcpServer`] of it. A service that accepts clients
-/// itself, or leaves that to another library, opens its sockets with [`open`](Self::open).
+/// `#[command(flatten)]`. [`server`](Self::server) makes a [`TcpServer`] of it. A service that leaves its
+/// clients to another library is made by [`serve`](Self::serve), and one that accepts them itself opens its sockets
+/// with [`open`](Self::open).
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Listen {

@@ -108,7 +108,9 @@ mod datagram_counters;
 mod deliver;
 mod interface;
 mod limit;
+mod lines;
 mod listen;
+mod listen_fn;
 mod listen_tcp;
 mod listener;
 mod options;
@@ -127,6 +129,8 @@ mod unix_server;
 
 pub use connection::Connection;
 pub use interface::{Interface, ResolveError};
+pub use lines::Lines;
+pub use listen_fn::ListenFn;
 pub use listen_tcp::Listen;
 pub use options::ServerOptions;
 pub use payload::Payload;

@@ -3,6 +3,7 @@
 use super::{Connection, Payload, Peer};
 use async_trait::async_trait;
 use std::io;
+use std::sync::Arc;
 
 /// What is sent on the connections of one service.
 ///
@@ -31,5 +32,21 @@ pub trait Protocol: Send + Sync + 'static {
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         let _ = connection;
         Ok(())
+    }
+}
+
+/// A protocol that others have, too, such as a store that a server [has found](crate::service::Context::find).
+#[async_trait]
+impl<P: Protocol + ?Sized> Protocol for Arc<P> {
+    fn monologue(&self, peer: &Peer) -> Option<Payload> {
+        (**self).monologue(peer)
+    }
+
+    fn descriptors(&self) -> usize {
+        (**self).descriptors()
+    }
+
+    async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
+        (**self).converse(connection).await
     }
 }

@@ -58,10 +58,20 @@ pub(super) fn is_over(stream: &Socket) -> bool {
 
 /// How many bytes the client has not acknowledged: SIOCOUTQ in tcp(7). If this decreases, it is reading.
 pub(super) fn unacknowledged(stream: &impl AsRawFd) -> usize {
-    let mut bytes: libc::c_int = 0;
-    // SAFETY: the request writes one int to the address that it is given, and `bytes` is one.
-    let done = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
-    if done == 0 { usize::try_from(bytes).unwrap_or(0) } else { 0 }
+    ask_for_number(stream, libc::TIOCOUTQ)
+}
+
+/// How many bytes have arrived that nobody has read: SIOCINQ of tcp(7).
+pub(super) fn unread(stream: &impl AsRawFd) -> usize {
+    ask_for_number(stream, libc::FIONREAD)
+}
+
+/// The answer to an ioctl(2) request that writes an int: `TIOCOUTQ` or `FIONREAD`. 0 if there is none.
+fn ask_for_number(stream: &impl AsRawFd, request: libc::Ioctl) -> usize {
+    let mut number: libc::c_int = 0;
+    // SAFETY: both requests write one int to the address that they are given, and `number` is one.
+    let done = unsafe { libc::ioctl(stream.as_raw_fd(), request, &raw mut number) };
+    if done == 0 { usize::try_from(number).unwrap_or(0) } else { 0 }
 }
 
 /// What [`discard_input`] found after the data that it discarded.

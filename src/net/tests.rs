@@ -3,6 +3,7 @@
 mod closing;
 mod counters;
 mod datagram_counters;
+mod lines;
 mod opening;
 mod sharing;
 
