@@ -56,9 +56,7 @@
 //!
 //! impl Kind for Greeting {
 //!     fn read(section: &mut Section<'_>) -> Option<Self> {
-//!         let greeting: Self = section.args()?;
-//!         section.listens_on("port", greeting.listen.addresses());
-//!         Some(greeting)
+//!         section.args()
 //!     }
 //!
 //!     fn service(&self) -> Box<dyn Service> {

@@ -13,11 +13,12 @@ mod source;
 mod tables;
 
 use crate::cli::{self, Action, Invocation, Named};
-use crate::config::{self, Registry};
+use crate::config::{self, Kind, Registry};
 use crate::daemon::{self, Environment, Options, ProgramInfo};
 use crate::logging::BoxedLayer;
 use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
+use clap::Args;
 use failure::Failure;
 pub use reference::ReferenceTable;
 use source::{BuiltIn, FileSource};
@@ -61,6 +62,16 @@ impl Program {
         self
     }
 
+    /// Adds a kind of service for application files and a plugin of the same name, from one type: as
+    /// [`Registry::kind`] and [`Plugins::add_kind`] do. `description` is the plugin's.
+    ///
+    /// A later [`registry`](Self::registry) or [`plugins`](Self::plugins) takes the place of what this has added.
+    pub fn kind<K: Kind + Args>(mut self, name: &'static str, description: &'static str) -> Self {
+        Arc::make_mut(&mut self.registry).kind::<K>(name);
+        self.plugins.add_kind::<K>(name, description);
+        self
+    }
+
     /// Sets the application that is run if there is no file.
     pub fn built_in(
         mut self,
@@ -91,6 +102,15 @@ impl Program {
         let layers = std::mem::take(&mut self.layers);
         let info = ProgramInfo::new(self.name).version(self.version).layers(layers);
         if self.own_subscriber { info.own_subscriber() } else { info }
+    }
+
+    /// [Runs](Self::run) with what this process was started with: for a `main` that does nothing else.
+    ///
+    /// # Panics
+    /// If the process has more than one thread. Where something before this call starts threads, call
+    /// [`Environment::claim`] before that, and then [`run`](Self::run).
+    pub fn main(self) -> ExitCode {
+        self.run(Environment::claim(), env::args_os())
     }
 
     /// Does what the command line asks for and returns the exit status. If it fails, the reason has been printed

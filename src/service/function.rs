@@ -75,6 +75,37 @@ impl ServiceFn {
         Self { waits_for_ready: true, ..Self::new(function) }
     }
 
+    /// A service that keeps something for others: they [find](Context::find) a clone of `value`, and the function gets
+    /// one at each start. The service has started when the function says so with [`Context::ready`]: when it has
+    /// loaded what there is to load. It is told to close when those who have found it have stopped: then it saves.
+    ///
+    /// ```
+    /// use poetryd::service::{Application, BoxError, Context, ServiceFn};
+    /// use std::sync::{Arc, Mutex};
+    ///
+    /// type Names = Arc<Mutex<Vec<String>>>;
+    ///
+    /// async fn keep(names: Names, cx: Context) -> Result<(), BoxError> {
+    ///     cx.ready();
+    ///     cx.closing().await;
+    ///     std::fs::write("names", names.lock().map_err(|_| "a panic")?.join("\n"))?;
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut application = Application::new("names");
+    /// application.add("store", ServiceFn::sharing(Names::default(), keep))?;
+    /// # Ok::<(), poetryd::service::AddError>(())
+    /// ```
+    pub fn sharing<V, F, T>(value: V, function: F) -> Self
+    where
+        V: Clone + Send + Sync + 'static,
+        F: Fn(V, Context) -> T + Send + Sync + 'static,
+        T: Future<Output = Result<(), BoxError>> + Send + 'static,
+    {
+        let shown = value.clone();
+        Self::ready_when_said(move |cx| function(value.clone(), cx)).handle(shown)
+    }
+
     /// Sets the handle that other services get when they look this one up; see [`Service::handle`].
     pub fn handle<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.handle = Some(Handle::new(value));

@@ -33,6 +33,7 @@ mod counters;
 mod error;
 mod files;
 mod function;
+mod group;
 mod handle;
 mod instance;
 mod keeper;

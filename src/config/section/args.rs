@@ -1,13 +1,15 @@
 //! Reads settings with the options that `clap` derives for their type.
 
 use super::Section;
+use crate::net::Interface;
 use crate::value::{Value, describe, nearest};
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Args, Command};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use std::any::TypeId;
 use std::error::Error;
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::de::DeValue;
@@ -22,6 +24,9 @@ impl Section<'_> {
     /// than numbers, such as `"64kB"`. For any other type, that parser gets what is in the file, whether it is a
     /// string or a number.
     /// other type that parser gets what is in the file, be it a string or a number.
+    ///
+    /// Where the type has a [`Listen`](crate::net::Listen), its addresses are noted, as by
+    /// [`listens_on`](Self::listens_on).
     pub fn args<T: Args>(&mut self) -> Option<T> {
         let command = T::augment_args(Command::new("").no_binary_name(true));
         // Every option is passed by its key, even if it has another name on the command line.
@@ -44,9 +49,19 @@ impl Section<'_> {
         if !all_right {
             return None;
         }
-        let read = command.try_get_matches_from(words).and_then(|m| T::from_arg_matches(&m));
+        let matches = command.try_get_matches_from(words);
+        let read = matches.and_then(|m| Ok((T::from_arg_matches(&m)?, addresses(&m))));
         let title = self.title;
-        read.map_err(|e| self.missing(format!("{title}: {}", whole_mistake(&e)))).ok()
+        match read {
+            Ok((settings, addresses)) => {
+                self.listens_on("port", addresses);
+                Some(settings)
+            }
+            Err(e) => {
+                self.missing(format!("{title}: {}", whole_mistake(&e)));
+                None
+            }
+        }
     }
 
     /// The words that set one option to the value of its key: none if the key is missing. `None`: it is wrong.
@@ -87,6 +102,15 @@ impl Section<'_> {
         if let Some(listing) = &mut self.listing {
             listing.add_option(arg, key_of(arg), value);
         }
+    }
+}
+
+/// Where a [`Listen`](crate::net::Listen) among the settings listens. None: there is no such thing among them.
+fn addresses(matches: &ArgMatches) -> Vec<SocketAddr> {
+    let interface = matches.try_get_one::<Interface>("interface");
+    match (interface, matches.try_get_one::<u16>("port")) {
+        (Ok(Some(interface)), Ok(Some(port))) => interface.addresses(*port).collect(),
+        _ => Vec::new(),
     }
 }
 
