@@ -5,8 +5,8 @@
 //! [signals and exit statuses](signals), [users and privileges](privileges), the [security model](security),
 //! [systemd], [containers], and [how fast it is](how_fast).
 //!
-//! For those who write services: [writing services](writing_services), [testing services](testing_services),
-//! [coming from twistd](coming_from_twistd), [the tutorial's exercises](exercises), and
+//! For those who write services: [writing services](writing_services), [a key-value daemon](key_value), [testing
+//! services](testing_services), [coming from twistd](coming_from_twistd), [the tutorial's exercises](exercises), and
 //! [working on poetryd](working_on_poetryd) itself.
 //!
 //! Commands are typed in the top-level directory of a clone, each page from top to bottom. `$` is the prompt of any user, `#`
@@ -37,6 +37,7 @@ pages! {
     containers,
     how_fast,
     writing_services,
+    key_value,
     testing_services,
     coming_from_twistd,
     exercises,

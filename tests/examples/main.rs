@@ -1,12 +1,23 @@
-//! The examples that walk through Parts 17 and 18 of the Twisted tutorial print what they promise.
+//! Every example is run as a program, and does what it is an example of.
+//!
+//! In `path.rs`: the numbered ones, but for the last, which has `key_value.rs`. In `deferred.rs`: those that walk through the
+//! Twisted tutorial.
 //!
 //! `cargo test` builds them, but `cargo test --test examples` does not: before that, `cargo build --examples`.
 
+mod deferred;
+mod key_value;
+mod path;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::path::PathBuf;
-use support::{command, run};
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::MutexGuard;
+use support::network::own_network;
+use support::{Foreground, Sandbox, command, connect};
 
 /// The program that cargo has built from `examples/NAME.rs`: in a folder beside the one of this test.
 fn example(name: &str) -> PathBuf {
@@ -16,28 +27,68 @@ fn example(name: &str) -> PathBuf {
     program
 }
 
-/// Compares all that an example prints with `snapshots/NAME.snap`, to the byte but for the blank
-/// lines at both ends.
-fn prints_what_it_promises(name: &str) {
-    let output = run(command(example(name)));
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert!(output.status.success(), "{}", output.status);
-    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
-        insta::assert_snapshot!(name, String::from_utf8(output.stdout).unwrap());
-    });
+/// Where examples run: their ports are fixed.
+struct Stage {
+    sandbox: Sandbox,
+    _turn: Option<MutexGuard<'static, ()>>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { _turn: own_network(), sandbox: Sandbox::new() }
+    }
+
+    /// Starts an example in the foreground, with these arguments after `--nodaemon`, and waits until it is ready.
+    fn start(&self, name: &str, args: &[&str]) -> Foreground {
+        let mut command = command(example(name));
+        command.arg("--nodaemon").args(args);
+        command.current_dir(self.sandbox.path("")).env("HOME", self.sandbox.path(""));
+        Foreground::start(command).ready()
+    }
+}
+
+/// A client that sends lines and gets lines.
+struct LineClient(BufReader<TcpStream>);
+
+impl LineClient {
+    fn connect(address: SocketAddr) -> Self {
+        Self(BufReader::new(connect(address)))
+    }
+
+    /// Sends a line, and returns the answer, without its newline. `None`: the connection has ended.
+    fn ask(&mut self, line: &str) -> Option<String> {
+        self.0.get_mut().write_all(format!("{line}\n").as_bytes()).ok()?;
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Option<String> {
+        let mut answer = String::new();
+        self.0.read_line(&mut answer).ok()?;
+        answer.strip_suffix('\n').map(str::to_owned)
+    }
 }
 
 #[test]
-fn deferred_lists_keep_their_order_and_report_what_nobody_handled() {
-    prints_what_it_promises("deferred_list");
-}
-
-#[test]
-fn a_deferred_dict_does_by_key_what_a_list_does_by_place() {
-    prints_what_it_promises("deferred_dict");
-}
-
-#[test]
-fn inline_callbacks_pause_return_and_raise() {
-    prints_what_it_promises("inline_callbacks");
+fn every_numbered_example_says_how_it_is_run_and_has_a_test() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let sources = files.filter(|file| file.extension().is_some_and(|extension| extension == "rs"));
+    let tests = include_str!("path.rs").to_owned() + include_str!("key_value.rs");
+    let mut numbers = BTreeSet::new();
+    for file in sources {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let Some((number, _)) = name.split_once('_').filter(|(n, _)| n.parse::<u8>().is_ok())
+        else {
+            continue;
+        };
+        numbers.insert(number.parse::<usize>().unwrap());
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(
+            text.contains(&format!("//!     cargo run --example {name} -- "))
+                || text.contains(&format!("//!     cargo build --example {name}\n")),
+            "{name}"
+        );
+        assert!(tests.contains(&format!("\"{name}\"")), "{name} is not run by a test");
+    }
+    assert_eq!(numbers, (1..=numbers.len()).collect(), "the numbers have a gap");
 }

@@ -1,4 +1,4 @@
-//! `examples/plugin.rs`: another program, with a plugin of its own.
+//! `examples/06_plugin.rs`: another program, with a plugin of its own.
 //!
 //! `cargo test` builds it, but `cargo test --test plugins` does not: before that, `cargo build --examples`.
 
@@ -94,7 +94,7 @@ fn the_example_refuses_wrong_options() {
 /// The program that cargo has built from the example: in a folder beside the one of this test.
 fn example(sandbox: &Sandbox, args: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
-    let program = test.parent().unwrap().with_file_name("examples").join("plugin");
+    let program = test.parent().unwrap().with_file_name("examples").join("06_plugin");
     assert!(program.exists(), "{} is not built: cargo build --examples", program.display());
     let mut example = command(program);
     example.args(args).current_dir(sandbox.path("")).env("HOME", sandbox.path(""));

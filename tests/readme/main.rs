@@ -8,7 +8,6 @@
 //! --examples`.
 
 mod files;
-mod metronome;
 mod names;
 mod output;
 mod pages;
@@ -49,6 +48,7 @@ typed! {
     containers needs "root",
     exercises,
     get_poetry,
+    key_value,
     log,
     plugins,
     privileges needs "root",

@@ -1,10 +1,11 @@
 //! Networks of their own, for daemons whose ports are fixed.
 
-use super::through;
-use nix::sched::{CloneFlags, setns};
+use super::{command, is_root, through};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::unistd::Pid;
 use std::fs::File;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 /// The command in a new network with a loopback interface alone; only root can do that.
@@ -23,4 +24,17 @@ pub fn in_network_of<T: Send>(pid: Pid, work: impl FnOnce() -> T + Send) -> T {
         });
         worker.join().unwrap()
     })
+}
+
+/// A network for the thread that calls this, and for the threads and processes that it starts from then on. Where
+/// there can be none, it is the machine's, which the tests of a program use in turns.
+#[must_use]
+pub fn own_network() -> Option<MutexGuard<'static, ()>> {
+    static TURN: Mutex<()> = Mutex::new(());
+    if is_root() && unshare(CloneFlags::CLONE_NEWNET).is_ok() {
+        let up = command("ip").args(["link", "set", "lo", "up"]).status();
+        assert!(up.is_ok_and(|status| status.success()), "ip link set lo up: is iproute2 there?");
+        return None;
+    }
+    Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }

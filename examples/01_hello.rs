@@ -1,9 +1,8 @@
-//! A small daemon: it says hello to each client.
+//! The smallest daemon: it says hello to each client.
 //!
-//!     cargo run --example hello -- --nodaemon
-//!     get-poetry 10007
+//!     cargo run --example 01_hello -- --nodaemon
+//!     nc localhost 10007
 
-use poetryd::daemon::Environment;
 use poetryd::net::{Interface, Payload, Peer, Protocol, TcpServer};
 use poetryd::service::Application;
 use poetryd::{Program, async_trait};
@@ -18,12 +17,11 @@ impl Protocol for Hello {
 }
 
 fn main() -> std::process::ExitCode {
-    let environment = Environment::claim();
     let program = Program::new("hellod", "1.0", "Says hello to its clients").built_in(|| {
         let mut application = Application::new("hello");
         let interface = Interface::resolve("localhost")?;
         application.add("hello", TcpServer::new(interface, 10007, |_| Ok(Hello)))?;
         Ok(application)
     });
-    program.run(environment, std::env::args_os())
+    program.main()
 }

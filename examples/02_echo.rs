@@ -1,9 +1,8 @@
-//! Another service with the same runner: an echo server that is a complete daemon.
+//! A protocol that listens, too: it sends back what it receives, and ends when the daemon stops.
 //!
-//!     cargo run --example echo -- --nodaemon
+//!     cargo run --example 02_echo -- --nodaemon
 //!     echo hello | nc -N localhost 10007
 
-use poetryd::daemon::Environment;
 use poetryd::net::{Connection, Interface, Protocol, TcpServer};
 use poetryd::service::{Application, BoxError};
 use poetryd::{Program, async_trait};
@@ -31,7 +30,5 @@ fn application() -> Result<Application, BoxError> {
 }
 
 fn main() -> ExitCode {
-    let environment = Environment::claim();
-    let program = Program::new("echod", "1.0", "Says what you say").built_in(application);
-    program.run(environment, std::env::args_os())
+    Program::new("echod", "1.0", "Says what you say").built_in(application).main()
 }
