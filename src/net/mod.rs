@@ -1,49 +1,58 @@
-//! Ready-made services that listen on sockets, and how they handle a connection.
+//! Servers on TCP, Unix sockets and UDP, ready to be added to an application.
 //!
-//! A [`TcpServer`] or a [`UnixServer`] listens, and a [`Protocol`] decides what to send. A connection goes
-//! through these files, in this order (`serving.rs` starts and stops everything):
-//!
-//! 1. `listener.rs`: the listening socket, and which of the workers accepts its clients. `accept.rs`: a loop per
-//!    listening socket and worker accepts clients in batches. If a protocol only sends ([`Protocol::monologue`]),
-//!    that happens there, before the socket is registered with any reactor.
-//! 2. `deliver.rs`: what does not fit into the socket's buffer becomes a task that sends the rest.
-//! 3. `connection.rs`: a protocol that also reads gets a task and a [`Connection`].
-//! 4. `closing.rs`: every connection ends here normally. After our FIN, input is discarded until the client has
-//!    closed, too, because closing a socket with unread input sends a reset, which can destroy bytes that have
-//!    not arrived yet.
-//!
-//! A client on TCP can always tell a complete answer from a cut one: an answer that could not be finished ends in
-//! a reset, never in a FIN, even if the daemon is killed. (A Unix socket has no reset.)
-//!
-//! The effect of each optimization: how much more of the server's CPU time a 3003-byte poem takes without it, over
-//! loopback, on two cores of an AMD EPYC with Linux 6.18 (medians of 30 interleaved rounds of 5,000 poems,
-//! 64 clients at a time, a line in the log for each):
-//!
-//! | optimization | without it |
+//! | to | use |
 //! |---|---|
-//! | the log's thread pauses after a write, so that the next one has many lines (`logging/writer.rs`) | +34% |
-//! | a send before the socket is registered, instead of a task per client (`accept.rs`) | +21% |
-//! | a queue of closing sockets, instead of a task for each (`closing.rs`) | +20% |
-//! | MSG_MORE, so that the poem and the FIN share a segment (`payload.rs`) | +14% |
-//! | one worker accepts clients as long as it keeps up; with two workers (`listener.rs`) | +13% |
-//! | TCP_INFO instead of an accept4 that finds no client (`listener.rs`) | +10% |
-//! | a timer that is set once for each check of closing sockets, and none of Tokio's (`alarm.rs`) | +7% |
-//! | one shutdown(2) instead of removing SO_LINGER and a recv(2) (`closing.rs`) | +4% |
-//! | addresses in the log formatted without the standard library's padding (`peer.rs`) | +2% |
-//! | large poems by sendfile(2) (`payload.rs`): 8 MiB, 16 MiB to 64 clients each | +30%, +60% |
+//! | serve a protocol on a TCP port | [`TcpServer`], or [`Listen`] where interface and port come from a file or a command line |
+//! | serve it on a Unix socket | [`UnixServer`] |
+//! | say the same to everybody, or something that is ready at once | [`Protocol::monologue`], which costs no task |
+//! | talk with a client | [`Protocol::converse`], with a [`Connection`] that is read and written like any stream of Tokio |
+//! | answer lines | [`Connection::lines`] |
+//! | send a large text to many clients from one copy | [`Payload`] |
+//! | answer datagrams | [`UdpServer`] with a [`Responder`] |
+//! | let axum or another library accept the clients | [`Listen::serve`] |
 //!
-//! Without its line in the log, a poem would take 3 to 4% less. Some things were tried and left out, since they had no
-//! effect: a first check of closing sockets after 2 to 8 ms instead of 16; no check, but an immediate close; a pause
-//! before clients are accepted, so that there are more of them in a batch; one question to TCP_INFO per batch instead
-//! of one or two.
+//! ```
+//! use poetryd::async_trait;
+//! use poetryd::net::{Connection, Interface, Protocol, TcpServer};
+//! use poetryd::service::{Application, BoxError};
 //!
-//! A [`UdpServer`] receives datagrams, and a [`Responder`] decides how to answer them: `answer.rs` is its loop,
-//! `rate.rs` limits how often each source is answered.
+//! struct Upper;
+//!
+//! #[async_trait]
+//! impl Protocol for Upper {
+//!     async fn converse(&self, connection: &mut Connection) -> std::io::Result<()> {
+//!         let mut lines = connection.lines(1000);
+//!         while let Some(line) = lines.next().await? {
+//!             lines.send(line.to_uppercase() + "\n").await?;
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let mut application = Application::new("upper");
+//! let interface = Interface::resolve("localhost")?;
+//! application.add("upper", TcpServer::new(interface, 10007, |_| Ok(Upper)))?;
+//! # Ok::<(), BoxError>(())
+//! ```
+//!
+//! # What holds for every connection
+//!
+//! - Clients are accepted when the whole application has started, and only if the process has a descriptor for each; the
+//!   others wait in the kernel's queue. [`ServerOptions`] has the limits.
+//! - A client on TCP can always tell a whole answer from a cut one: an answer that could not be finished ends in a reset, never
+//!   in a normal close, even if the daemon is killed. (A Unix socket has no reset.)
+//! - After the answer the server closes its side, discards what the client still sends, and waits for the client to close, too,
+//!   for at most `linger_timeout`. Closing a socket with unread input would send a reset, which can destroy the end of the
+//!   answer on its way.
+//! - A client that takes nothing for `write_timeout` is dropped.
+//! - At a stop, clients that wait are served, everybody else is refused, and conversations may go on until the deadline. What
+//!   is unfinished then is cut.
+//! - A panic in a protocol costs that one connection.
 //!
 //! # What is counted
 //!
-//! Each server has counters at its path in the tree (`connection_counters.rs`, `datagram_counters.rs`), one set
-//! for each address that it listens on. They outlive restarts of the service. They can be read from any thread:
+//! Each server has counters at its path in the tree, one set for each address that it listens on. They outlive
+//! restarts of the service. They can be read from any thread:
 //!
 //! ```
 //! # use poetryd::service::{BoxError, Context};
@@ -92,9 +101,23 @@
 //! | `refused` | the responder has no answer to it |
 //! | `responder` | the responder panicked |
 //! | `system` | the system could not send the answer |
-//!
-//! Counting costs a load and a store: each accept loop has its own numbers (`cells.rs`), which are added up when
-//! they are read. If a connection runs in a task on another worker, its loop counts it when the task has ended.
+
+// The path of a connection (`serving.rs` starts and stops it all):
+//
+// 1. `listener.rs`: the listening socket, and which of the workers takes its clients. `accept.rs`: one loop per
+//    listening socket and worker takes clients in batches. A protocol that only speaks is sent right there, before the
+//    socket is registered with any reactor.
+// 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest.
+// 3. `connection.rs`: a protocol that also listens gets a task and a `Connection`; `lines.rs` reads lines from it.
+// 4. `closing.rs`: the end of every connection.
+//
+// `answer.rs` is the loop of UDP, and `rate.rs` how often it answers whom. `listen_fn.rs` leaves accepting to others.
+//
+// `connection_counters.rs` and `datagram_counters.rs`: what is counted. Counting costs a load and a store: each accept loop
+// has its own numbers (`cells.rs`), which are added up when they are read. If a connection runs in a task on another
+// worker, its loop counts it when the task has ended.
+//
+// What each measure that makes this fast is worth: see benches/README.md.
 
 mod accept;
 mod alarm;

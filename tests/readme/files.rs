@@ -2,7 +2,6 @@
 
 use crate::pages::{Block, Page, REPOSITORY, page, pages};
 use crate::support::{Sandbox, run, stderr};
-use poetryd::config;
 use std::path::Path;
 
 /// What an application needs at least, for the tables that a page shows without it.
@@ -38,43 +37,6 @@ fn the_application_files_are_accepted() {
         check.current_dir(REPOSITORY); // the poems are there
         let output = run(check);
         assert!(output.status.success(), "{}\n{file}", stderr(&output));
-    }
-}
-
-/// The services of which `services.md` shows defaults, and the keys that have one.
-const DEFAULTS: [(&str, &[&str]); 6] = [
-    ("fast", &["interface", "backlog", "write-timeout", "linger-timeout"]),
-    ("slow", &["num-bytes", "delay"]),
-    ("proxy", &["connect-timeout", "silence-timeout", "max-length"]),
-    ("transform", &["max-length", "read-timeout", "request-memory"]),
-    ("forward", &["connect-timeout", "idle-timeout"]),
-    ("quote", &["interface", "max-reply", "replies-per-second", "allow-reflection"]),
-];
-
-#[test]
-fn the_defaults_shown_are_the_defaults() {
-    let mut registry = config::Registry::new();
-    poetryd::poetry::register(&mut registry);
-    let parse = |text: &str| config::parse("shown.toml", text, &registry, |_| ()).unwrap().0;
-    for (service, keys) in DEFAULTS {
-        let has = |file: &str, key: &&str| file.contains(&format!("\n{key} = "));
-        let shown = application_files(&page("services"))
-            .into_iter()
-            .find(|file| {
-                file.contains(&format!("[services.{service}]"))
-                    && keys.iter().all(|key| has(file, key))
-            })
-            .unwrap_or_else(|| panic!("{service} is not shown with {keys:?}"));
-        let is_default =
-            |line: &&str| line.split_once(" = ").is_some_and(|(key, _)| keys.contains(&key));
-        let without_defaults: String =
-            shown.lines().filter(|line| !is_default(line)).flat_map(|l| [l, "\n"]).collect();
-        let (said, unsaid) = (parse(&shown), parse(&without_defaults));
-        let (said, unsaid) = (
-            said.services().settings(service).unwrap(),
-            unsaid.services().settings(service).unwrap(),
-        );
-        assert!(said.same_as(&*unsaid), "shown {said:?}, but the defaults are {unsaid:?}");
     }
 }
 
