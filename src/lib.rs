@@ -1,41 +1,164 @@
 //! Runs a tree of Tokio services as a well-behaved Unix daemon, as `twistd` does for Twisted, and serves poetry
 //! out of the box.
 //!
-//! This is a complete daemon, with a command line, pid file, log, privileges, signals and a clean stop:
+//! A program that uses it has a command line, application files in TOML, a pid file, a log that rotates, privileges that are
+//! given up, signals, systemd's protocols, and a stop that finishes what is in progress. What is left to be written is what it
+//! does. It is for Linux only.
+//!
+//! # The smallest daemon
+//!
+//! It says hello to each client. `hellod` becomes a daemon, `hellod --nodaemon` stays in the foreground, `hellod stop` stops it, and
+//! `hellod --help` lists the rest:
 //!
 //! ```no_run
-//! use poetryd::daemon::Environment;
-//! use poetryd::net::{Connection, Interface, Protocol, TcpServer};
-//! use poetryd::service::{Application, BoxError};
+//! use poetryd::net::{Interface, Payload, Peer, Protocol, TcpServer};
+//! use poetryd::service::Application;
 //! use poetryd::{Program, async_trait};
 //!
-//! struct Echo;
+//! struct Hello;
 //!
 //! #[async_trait]
-//! impl Protocol for Echo {
-//!     async fn converse(&self, connection: &mut Connection) -> std::io::Result<()> {
-//!         let stopping = connection.stopping();
-//!         let (mut from, mut to) = tokio::io::split(connection);
-//!         tokio::select! {
-//!             copied = tokio::io::copy(&mut from, &mut to) => copied.map(drop),
-//!             () = stopping => Ok(()),
-//!         }
+//! impl Protocol for Hello {
+//!     fn monologue(&self, peer: &Peer) -> Option<Payload> {
+//!         Some(format!("hello, {peer}\n").into())
 //!     }
 //! }
 //!
-//! fn application() -> Result<Application, BoxError> {
-//!     let mut application = Application::new("echo");
-//!     let server = TcpServer::new(Interface::resolve("localhost")?, 10007, |_| Ok(Echo));
-//!     application.add("echo", server)?;
-//!     Ok(application)
-//! }
-//!
 //! fn main() -> std::process::ExitCode {
-//!     let environment = Environment::claim();
-//!     let program = Program::new("echod", "1.0", "Says what you say").built_in(application);
-//!     program.run(environment, std::env::args_os())
+//!     let program = Program::new("hellod", "1.0", "Says hello to its clients").built_in(|| {
+//!         let mut application = Application::new("hello");
+//!         let interface = Interface::resolve("localhost")?;
+//!         application.add("hello", TcpServer::new(interface, 10007, |_| Ok(Hello)))?;
+//!         Ok(application)
+//!     });
+//!     program.main()
 //! }
 //! ```
+//!
+//! # Which module for what
+//!
+//! **To write a service: [`service`].** A service starts and stops. One that is a loop is a function, and there are timers and
+//! outgoing connections. Services find each other by name, and those that were found stop last.
+//!
+//! ```
+//! use poetryd::service::{Application, BoxError, ServiceFn, TimerService};
+//! use std::time::Duration;
+//!
+//! let mut application = Application::new("example");
+//! let worker = ServiceFn::new(|cx| async move {
+//!     cx.status("waits until it is to close");
+//!     cx.closing().await;
+//!     Ok(()) // here it would save what it has
+//! });
+//! let timer = TimerService::new(Duration::from_secs(60), |_| async {
+//!     tracing::info!("a minute has passed");
+//!     Ok(())
+//! });
+//! application.add("worker", worker)?;
+//! application.add("timer", timer)?;
+//! # Ok::<(), BoxError>(())
+//! ```
+//!
+//! **To listen: [`net`].** Servers on TCP, Unix sockets and UDP, for a protocol of your own, and listeners for libraries such as
+//! axum. **To test that, or to open sockets of your own: [`sockets`].** Every listening socket of the process is there, whoever
+//! has opened it.
+//!
+//! ```
+//! use poetryd::net::{Interface, Payload, Peer, Protocol, TcpServer};
+//! use poetryd::service::{Application, BoxError, Resources, Workers};
+//! use poetryd::sockets::Sockets;
+//! use tokio::io::AsyncReadExt;
+//! use tokio::time::{Duration, Instant};
+//!
+//! struct Hello;
+//!
+//! impl Protocol for Hello {
+//!     fn monologue(&self, _: &Peer) -> Option<Payload> {
+//!         Some("hello\n".to_owned().into())
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let mut application = Application::new("example");
+//! application.add("hello", TcpServer::new(Interface::resolve("127.0.0.1")?, 0, |_| Ok(Hello)))?;
+//!
+//! // Without a daemon, as in a test:
+//! let (sockets, resources) = (Sockets::new(), Resources::new());
+//! resources.insert(sockets.clone());
+//! application.privileged_start(&resources)?;
+//! application.start(&resources, Workers::current()).await?;
+//! let address = sockets.list()[0].endpoint.address().ok_or("not an address of TCP")?;
+//! let mut greeting = String::new();
+//! tokio::net::TcpStream::connect(address).await?.read_to_string(&mut greeting).await?;
+//! assert_eq!(greeting, "hello\n");
+//! application.stop(Instant::now() + Duration::from_secs(10)).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! **To have kinds of service of your own in application files: [`config`].** A kind is a type with checked settings. All
+//! mistakes in a file are found before anything starts, with line and column.
+//!
+//! ```
+//! use poetryd::config::{self, Kind, Registry, Section, read};
+//! use poetryd::service::{Service, ServiceFn};
+//!
+//! #[derive(Debug, PartialEq)]
+//! struct Saying {
+//!     text: String,
+//! }
+//!
+//! impl Kind for Saying {
+//!     fn read(section: &mut Section<'_>) -> Option<Self> {
+//!         Some(Self { text: section.required("text", read::word)? })
+//!     }
+//!
+//!     fn service(&self) -> Box<dyn Service> {
+//!         let text = self.text.clone();
+//!         Box::new(ServiceFn::new(move |_| {
+//!             tracing::info!("{text}");
+//!             async { Ok(()) }
+//!         }))
+//!     }
+//! }
+//!
+//! let mut registry = Registry::new();
+//! registry.kind::<Saying>("saying");
+//! let file = "[services.first]\nkind = \"saying\"\ntext = \"hello\"\n";
+//! let (application, ()) = config::parse("example.toml", file, &registry, |_| ())?;
+//! assert!(application.services().contains("first"));
+//! # Ok::<(), config::ConfigError>(())
+//! ```
+//!
+//! **To have options of its own on the command line: [`plugin`].** A plugin makes an application of them. [`Program::kind`] makes
+//! a kind and a plugin of one type for which `clap` derives options; [`plugin`] has an example.
+//!
+//! **To become a daemon: [`Program`]**, with a command line, or [`daemon::run`] without one:
+//!
+//! ```no_run
+//! use poetryd::daemon::{self, Environment, Options};
+//! use poetryd::service::Application;
+//!
+//! fn main() -> Result<(), daemon::RunError> {
+//!     let source = || Ok((Application::new("nothing yet"), Options::default()));
+//!     daemon::run("example", Environment::claim(), Options::default(), source)
+//! }
+//! ```
+//!
+//! **To log:** the macros of `tracing`, such as `tracing::info!`; each line has the path of the service in whose task it was
+//! written. [`logging`] says where lines go. [`Program::layer`] adds a layer of [`tracing_subscriber`]:
+//!
+//! ```
+//! use poetryd::Program;
+//! use poetryd::tracing_subscriber::layer::Identity;
+//!
+//! let program = Program::new("exampled", "1.0", "An example").layer(Identity::new());
+//! # drop(program);
+//! ```
+//!
+//! The [`guide`] shows it step by step: [writing services](guide::writing_services), [a whole key-value
+//! daemon](guide::key_value), [testing services](guide::testing_services), and everything about running a daemon. The folder
+//! `examples` has fourteen programs, each of which shows one thing.
 //!
 //! # Modules
 //!
@@ -59,13 +182,6 @@
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
 //! | `value` | reads one value of an option or of a key in a file, and shows it in messages | nothing; every module may use it |
 //! | `threads` | whether the process has other threads | nothing; every module may use it |
-//!
-//! Most programs need three of them: [`service`] to write services, [`net`] to listen, and [`Program`]
-//! (or, without a command line, [`daemon::run`]) to become a daemon. With a [`config::Registry`] a
-//! program's own kinds of service can be named in TOML files.
-//!
-//! The [`guide`] shows it step by step: [writing services](guide::writing_services), [testing
-//! them](guide::testing_services), and everything about running a daemon.
 //!
 //! # Features
 //!

@@ -4,6 +4,7 @@ mod closing;
 mod counters;
 mod datagram_counters;
 mod lines;
+mod listen_fn;
 mod opening;
 mod sharing;
 
