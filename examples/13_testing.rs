@@ -41,7 +41,7 @@ mod tests {
     #[tokio::test]
     async fn it_says_hello() -> Result<(), BoxError> {
         let (sockets, resources) = (Sockets::new(), Resources::new());
-        resources.insert(sockets.clone());
+        sockets.lend(&resources);
         let mut application = application(0)?;
         application.privileged_start(&resources)?;
         application.start(&resources, Workers::current()).await?;

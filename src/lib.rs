@@ -85,7 +85,7 @@
 //!
 //! // Without a daemon, as in a test:
 //! let (sockets, resources) = (Sockets::new(), Resources::new());
-//! resources.insert(sockets.clone());
+//! sockets.lend(&resources);
 //! application.privileged_start(&resources)?;
 //! application.start(&resources, Workers::current()).await?;
 //! let address = sockets.list()[0].endpoint.address().ok_or("not an address of TCP")?;

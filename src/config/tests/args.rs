@@ -1,6 +1,7 @@
 //! Settings of a type for which clap derives options.
 
 use crate::config::{self, KeyInfo, Kind, Registry, Section, read};
+use crate::net::Listen;
 use crate::service::{MultiService, Service};
 use clap::{ArgAction, Args, ValueEnum};
 use std::any::Any;
@@ -205,4 +206,36 @@ fn the_keys_are_described_as_the_options_are() {
     assert_eq!(rows[8], expect("file", "FILE", "Where it is", None, true));
     assert_eq!(rows[10], expect("colour", "one of red, green", "In what colour", None, false));
     assert_eq!(rows.len(), 12);
+}
+
+#[derive(Args, Debug, PartialEq)]
+struct Listening {
+    #[command(flatten)]
+    listen: Listen,
+}
+
+impl Kind for Listening {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        section.args()
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(MultiService::new())
+    }
+}
+
+#[test]
+fn two_services_that_would_listen_on_the_same_port_are_a_mistake() {
+    let mut registry = Registry::new();
+    registry.kind::<Listening>("listening");
+    let service = |name: &str, port: u16| {
+        format!(
+            "[services.{name}]\nkind = \"listening\"\ninterface = \"127.0.0.1\"\nport = {port}\n"
+        )
+    };
+    let parse = |text: &str| config::parse("a.toml", text, &registry, |_| ()).map(drop);
+    parse(&(service("one", 17) + &service("two", 18))).unwrap();
+    let mistake = parse(&(service("one", 17) + &service("two", 17))).unwrap_err().to_string();
+    let expected = "a.toml:8:8: one already listens on 127.0.0.1:17";
+    assert!(mistake.starts_with(expected), "{mistake}");
 }

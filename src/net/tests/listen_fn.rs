@@ -4,14 +4,18 @@ use super::*;
 use crate::service::{Service, ServicePath, State};
 use tokio::net::TcpListener;
 
-/// Answers one client after the other until the service closes, and then the last of them.
-async fn serve(cx: crate::service::Context, listener: TcpListener) -> Result<(), crate::service::BoxError> {
+/// Asks one client after the other for a word, and says it, until the service closes; the last one gets its answer.
+async fn serve(
+    cx: crate::service::Context,
+    listener: TcpListener,
+) -> Result<(), crate::service::BoxError> {
     loop {
         let (mut client, _) = tokio::select! {
             biased;
             () = cx.closing() => return Ok(()),
             accepted = listener.accept() => accepted?,
         };
+        client.write_all(b"?").await?;
         let mut word = [0; 4];
         client.read_exact(&mut word).await?;
         client.write_all(&word).await?;
@@ -24,7 +28,7 @@ async fn started() -> (Application, Sockets, SocketAddr) {
     let mut application = Application::new("test");
     application.add("server", listen.serve(serve)).unwrap();
     let (sockets, resources) = (Sockets::new(), Resources::new());
-    sockets.clone().lend(&resources);
+    sockets.lend(&resources);
     application.privileged_start(&resources).unwrap();
     application.start(&resources, Workers::current()).await.unwrap();
     let address = sockets.list()[0].endpoint.address().unwrap();
@@ -35,11 +39,10 @@ async fn started() -> (Application, Sockets, SocketAddr) {
 async fn a_stop_closes_its_socket_and_waits_for_the_client_in_progress() {
     let (mut application, sockets, address) = started().await;
     let mut client = TcpStream::connect(address).await.unwrap();
-    client.write_all(b"wo").await.unwrap();
-    tokio::task::yield_now().await;
+    assert_eq!(client.read_u8().await.unwrap(), b'?');
     let stop = application.stop(Instant::now() + LIMIT);
     let finish = async {
-        client.write_all(b"rd").await.unwrap();
+        client.write_all(b"word").await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         answer
@@ -61,13 +64,13 @@ async fn after_a_restart_it_serves_at_the_same_address() {
     client.write_all(b"word").await.unwrap();
     let mut answer = String::new();
     client.read_to_string(&mut answer).await.unwrap();
-    assert_eq!(answer, "word");
+    assert_eq!(answer, "?word");
     application.stop(Instant::now() + LIMIT).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_check_says_where_it_would_listen() {
     let listen = Listen::new(Interface::resolve("127.0.0.1").unwrap(), 17);
-    let said = listen.serve(serve).check(&crate::service::Files::new(None)).unwrap();
+    let said = listen.serve(serve).check(&crate::service::Files::new(None, "/".into())).unwrap();
     assert_eq!(said, "would listen on 127.0.0.1:17");
 }
