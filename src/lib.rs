@@ -201,6 +201,7 @@ mod sync;
 pub use async_trait::async_trait;
 pub use clap;
 pub use program::{Program, ReferenceTable};
+pub use tracing;
 pub use tracing_subscriber;
 
 pub mod cli;

@@ -47,7 +47,9 @@ impl Listen {
     ///
     /// The function learns from [`Context::closing`] that it is to take nothing new. Then it finishes what is in
     /// progress and returns, or is dropped at the deadline. If it returns an error, the service has failed. What
-    /// [`open`](Self::open) says of connections that a library has accepted holds here, too.
+    /// [`open`](Self::open) says of connections that a library has accepted holds here, too. A library that drops its
+    /// listener when it is told to stop, as axum does, resets the clients that are still waiting in the backlog; a
+    /// [`TcpServer`](super::TcpServer) serves them.
     pub fn serve<F, T>(self, serve: F) -> ListenFn
     where
         F: Fn(Context, TcpListener) -> T + Send + Sync + 'static,
