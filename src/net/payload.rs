@@ -37,20 +37,22 @@ impl Payload {
     /// # Errors
     /// If the file can't be read.
     pub fn read(file: &mut File) -> io::Result<Self> {
-        let start = file.stream_position()?;
-        let length = file.metadata()?.len().saturating_sub(start);
+        let length = file.metadata()?.len();
         if length >= LARGE {
-            match Self::in_sealed_memory(file) {
-                Ok(payload) => return Ok(payload),
-                Err(e) => {
-                    warn!("it is sent from memory, which takes more CPU time than sendfile(2): {e}")
+            let start = file.stream_position()?;
+            if length.saturating_sub(start) >= LARGE {
+                match Self::in_sealed_memory(file) {
+                    Ok(payload) => return Ok(payload),
+                    Err(e) => warn!(
+                        "it is sent from memory, which takes more CPU time than sendfile(2): {e}"
+                    ),
                 }
+                file.seek(io::SeekFrom::Start(start))?;
             }
-            file.seek(io::SeekFrom::Start(start))?;
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
-        // (By `take`, the standard library does not ask for the length and the position again.)
+        // With `take`, the standard library does not ask for the length again, and not for the position either.
         file.take(u64::MAX).read_to_end(&mut bytes)?;
         Ok(bytes.into())
     }

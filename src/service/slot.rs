@@ -41,8 +41,8 @@ struct Inside {
     since: Instant,
     next_start: Option<Instant>,
     restarts: u64,
-    status: Option<Box<str>>,
-    failure: Option<Box<str>>,
+    status: Option<String>,
+    failure: Option<String>,
 }
 
 /// A service's turn to stop. When it is dropped, the service has stopped.
@@ -304,7 +304,7 @@ impl Slot {
     }
 
     pub(super) fn set_status(&self, status: String) {
-        self.inside.lock().status = Some(status.into_boxed_str());
+        self.inside.lock().status = Some(status);
     }
 
     pub(super) fn report(&self) -> ServiceReport {
@@ -315,8 +315,8 @@ impl Slot {
             is_group: inside.children.is_some(),
             state: inside.state,
             since: inside.since,
-            status: inside.status.as_deref().map(str::to_owned),
-            failure: inside.failure.as_deref().map(str::to_owned),
+            status: inside.status.clone(),
+            failure: inside.failure.clone(),
             restarts: inside.restarts,
             next_start: inside.next_start,
             counters,
