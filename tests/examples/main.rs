@@ -10,6 +10,10 @@ mod key_value;
 mod path;
 #[path = "../support/mod.rs"]
 mod support;
+/// The example that is a test. (With `test = true`, cargo would build it as a test only, and not as a program.)
+#[allow(dead_code)] // its `main`
+#[path = "../../examples/13_testing.rs"]
+mod testing;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
