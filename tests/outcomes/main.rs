@@ -5,24 +5,19 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[path = "../support/cases.rs"]
-mod cases;
+#[path = "../support/functions.rs"]
+mod functions;
 
 mod program;
 
+use functions::{Test, run_tests, tests};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::panic;
 use std::process::{Command, ExitCode, Output};
 use support::{Background, Sandbox, command, is_root, run, stderr, stdout, until};
 
-/// A test, by its name.
-macro_rules! cases {
-    ($($case:ident),* $(,)?) => { &[$((stringify!($case), $case as fn())),*] };
-}
-
-const CASES: &[(&str, fn())] = cases![
+const TESTS: &[Test] = tests![
     a_stop_that_went_well_exits_0,
     a_service_that_fails_to_stop_makes_stop_exit_1_with_the_reason,
     a_reason_of_several_lines_is_said_in_one,
@@ -39,11 +34,7 @@ fn main() -> ExitCode {
     if std::env::var_os(program::STOP).is_some() {
         return program::run();
     }
-    let names: Vec<&str> = CASES.iter().map(|(name, _)| *name).collect();
-    cases::run_all(&names, |name| {
-        let case = CASES.iter().find(|case| case.0 == name).expect("it is one of them").1;
-        panic::catch_unwind(case).is_ok()
-    })
+    run_tests(TESTS, &[])
 }
 
 /// The daemon, in the background, whose service stops in this way.

@@ -4,26 +4,18 @@
 //! with one service, which does what `MUSE` names.
 
 mod errors;
+#[path = "../support/functions.rs"]
+mod functions;
 mod listeners;
 mod muse;
 #[path = "../support/mod.rs"]
 mod support;
 mod words;
 
-use std::panic::catch_unwind;
+use functions::{Test, run_tests, tests};
 use std::process::ExitCode;
 
-/// A test, with its name.
-type Test = (&'static str, fn());
-
-/// The list of the functions of a module, with their names.
-macro_rules! tests {
-    ($($module:ident::$name:ident),* $(,)?) => {
-        [$((concat!(stringify!($module), "::", stringify!($name)), $module::$name as fn())),*]
-    };
-}
-
-const TESTS: &[Test] = &tests![
+const TESTS: &[Test] = tests![
     errors::a_failed_start_shows_the_whole_chain_at_the_terminal_and_in_the_log,
     errors::a_service_that_fails_later_shows_the_whole_chain,
     errors::a_stop_that_fails_shows_the_whole_chain,
@@ -47,23 +39,11 @@ const TESTS: &[Test] = &tests![
 ];
 
 /// Those that need root, run by `--ignored`.
-const IGNORED: &[Test] = &tests![words::with_syslog_both_streams_go_to_syslog];
+const IGNORED: &[Test] = tests![words::with_syslog_both_streams_go_to_syslog];
 
 fn main() -> ExitCode {
     if std::env::var_os("MUSE").is_some() {
         return muse::main();
     }
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let chosen = |name: &str| filter.as_ref().is_none_or(|filter| name.contains(filter));
-    let (mut passed, mut failed) = (0, 0);
-    let ignored = std::env::args().any(|argument| argument == "--ignored");
-    let tests = if ignored { IGNORED } else { TESTS };
-    for (name, test) in tests.iter().filter(|(name, _)| chosen(name)) {
-        let ok = catch_unwind(test).is_ok();
-        println!("test {name} ... {}", if ok { "ok" } else { "FAILED" });
-        *if ok { &mut passed } else { &mut failed } += 1;
-    }
-    let result = if failed == 0 { "ok" } else { "FAILED" };
-    println!("\ntest result: {result}. {passed} passed; {failed} failed\n");
-    ExitCode::from(u8::from(failed > 0))
+    run_tests(TESTS, IGNORED)
 }
