@@ -51,6 +51,13 @@ impl Interface {
         })
     }
 
+    /// The addresses for people, each with `port`: `[::1]:10000 and 127.0.0.1:10000`.
+    pub(super) fn described(&self, port: u16) -> String {
+        let addresses: Vec<String> =
+            self.addresses(port).map(|address| address.to_string()).collect();
+        addresses.join(" and ")
+    }
+
     /// Whether it was given as an address, not a name: then it must exist on this machine.
     pub fn is_literal(&self) -> bool {
         self.literal

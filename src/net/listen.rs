@@ -43,6 +43,14 @@ impl fmt::Display for ListenedOn {
     }
 }
 
+/// Logs where a service listens from now on.
+pub(super) fn log_open(sockets: &[LentSocket]) {
+    for socket in sockets {
+        let address = socket.endpoint();
+        info!(%address, "listening on {address}");
+    }
+}
+
 /// What a service wants to listen on: every address of an interface, with one port.
 pub(super) struct Wanted<'a> {
     pub(super) interface: &'a Interface,

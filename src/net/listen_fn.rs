@@ -1,7 +1,7 @@
 //! A service that leaves its clients to a function.
 
 use super::Listen;
-use super::listen::ListenedOn;
+use super::listen::{ListenedOn, log_open};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service, ServiceFn};
 use crate::sockets::LentSocket;
 use crate::sync::Mutex;
@@ -13,7 +13,6 @@ use std::io;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
-use tracing::info;
 
 type Serve = dyn Fn(Context, TcpListener) -> BoxFuture<'static, Result<(), BoxError>> + Send + Sync;
 
@@ -64,10 +63,7 @@ impl Listen {
 impl Service for ListenFn {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         self.sockets = self.listen.open(cx)?;
-        for socket in &self.sockets {
-            let address = socket.endpoint();
-            info!(%address, "listening on {address}");
-        }
+        log_open(&self.sockets);
         Ok(())
     }
 
@@ -98,9 +94,7 @@ impl Service for ListenFn {
     }
 
     fn check(&self, _: &Files) -> Result<String, BoxError> {
-        let addresses: Vec<String> =
-            self.listen.addresses().map(|address| address.to_string()).collect();
-        Ok(format!("would listen on {}", addresses.join(" and ")))
+        Ok(format!("would listen on {}", self.listen.interface.described(self.listen.port)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A service that listens on a TCP port.
 
-use super::listen::Wanted;
+use super::listen::{Wanted, log_open};
 use super::options::ServerOptions;
 use super::serving::{MakeProtocol, Serving};
 use super::socket::set_connection_options;
@@ -10,7 +10,6 @@ use crate::sockets::{Endpoint, LentSocket, ListenOptions};
 use async_trait::async_trait;
 use std::sync::Arc;
 use tokio::time::Instant;
-use tracing::info;
 
 /// A service that listens on every address of an interface with one protocol.
 ///
@@ -74,10 +73,7 @@ impl Service for TcpServer {
         let (interface, port) = (&self.interface, self.port);
         let wanted = Wanted { interface, port, endpoint: Endpoint::Tcp, options };
         self.listeners = wanted.open(cx)?;
-        for listener in &self.listeners {
-            let address = listener.endpoint();
-            info!(%address, "listening on {address}");
-        }
+        log_open(&self.listeners);
         Ok(())
     }
 
@@ -110,8 +106,6 @@ impl Service for TcpServer {
     }
 
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
-        let addresses: Vec<String> =
-            self.interface.addresses(self.port).map(|address| address.to_string()).collect();
-        Ok(format!("would listen on {}", addresses.join(" and ")))
+        Ok(format!("would listen on {}", self.interface.described(self.port)))
     }
 }

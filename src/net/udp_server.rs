@@ -3,7 +3,7 @@
 use super::Interface;
 use super::answer::{AnswerState, answer_loop};
 use super::datagram_counters::DatagramCounters;
-use super::listen::{ListenedOn, Wanted};
+use super::listen::{ListenedOn, Wanted, log_open};
 use super::responder::{Responder, UdpOptions};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
 use crate::sockets::{Endpoint, LentSocket, ListenOptions};
@@ -84,10 +84,7 @@ impl Service for UdpServer {
         for address in sockets.iter().filter_map(|socket| socket.endpoint().address()) {
             self.options.permit(address)?;
         }
-        for socket in &sockets {
-            let address = socket.endpoint();
-            info!(%address, "listening on {address}");
-        }
+        log_open(&sockets);
         self.sockets = sockets;
         Ok(())
     }
@@ -139,12 +136,10 @@ impl Service for UdpServer {
     }
 
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
-        let addresses: Vec<String> =
-            self.interface.addresses(self.port).map(|address| address.to_string()).collect();
         let UdpOptions { max_reply, replies_per_second, .. } = self.options;
         Ok(format!(
             "would answer datagrams to {} with at most {max_reply} bytes, {replies_per_second} per second to each source",
-            addresses.join(" and ")
+            self.interface.described(self.port)
         ))
     }
 }
