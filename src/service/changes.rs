@@ -153,7 +153,7 @@ impl<'a> Changes<'a> {
     ) -> Result<(), TreeError> {
         let (slot, path) = (old.slot(), old.slot().path());
         let Some(cx) = group.context() else {
-            return Err(TreeError::GroupNotRunning(path.parent().unwrap_or(path)));
+            return Err(group_of_not_running(&path));
         };
         let old_handle = slot.handle();
         let replacement =
@@ -202,7 +202,7 @@ impl<'a> Changes<'a> {
     ) -> Result<(MultiService, Arc<Node>), TreeError> {
         let (group, node) = self.locate(path)?;
         if !group.running() {
-            return Err(TreeError::GroupNotRunning(path.parent().unwrap_or(path.clone())));
+            return Err(group_of_not_running(path));
         }
         Ok((group, node))
     }
@@ -242,9 +242,7 @@ impl<'a> Changes<'a> {
     fn not_started(&self, group: &MultiService, path: &ServicePath, why: NotResumed) -> TreeError {
         match why {
             NotResumed::Failed(error) => TreeError::Start(error),
-            NotResumed::Interrupted if group.context().is_none() => {
-                TreeError::GroupNotRunning(path.parent().unwrap_or(path.clone()))
-            }
+            NotResumed::Interrupted if group.context().is_none() => group_of_not_running(path),
             NotResumed::Interrupted => AddError::Interrupted(path.clone()).into(),
         }
     }
@@ -252,6 +250,11 @@ impl<'a> Changes<'a> {
     fn keep(&self, path: &ServicePath) -> Option<Box<dyn Any + Send>> {
         self.resources.belongings().map(|belongings| belongings.keep(path))
     }
+}
+
+/// The group of the service at `path` is not running.
+fn group_of_not_running(path: &ServicePath) -> TreeError {
+    TreeError::GroupNotRunning(path.parent().unwrap_or(path.clone()))
 }
 
 fn log(errors: Option<StopErrors>) {

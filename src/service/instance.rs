@@ -182,8 +182,7 @@ impl Instance {
             cx.run().close();
             cx.slot().set_state(State::Stopping);
         }
-        let here = self.prepared.as_ref().or(self.cx.as_ref().map(Context::privileged));
-        let Some(here) = here else { return }; // it has never been prepared
+        let Some(here) = here(&self.prepared, &self.cx) else { return }; // it has never been prepared
         here.span().in_scope(|| {
             if let Err(panic) = guarded(|| self.service.close()) {
                 let error = ServiceError::locate(here.path(), Step::Close, panic);
@@ -236,7 +235,7 @@ impl Instance {
 
     /// The path and span of the service, if they are known.
     fn here(&self) -> Option<&PrivilegedContext> {
-        self.prepared.as_ref().or(self.cx.as_ref().map(Context::privileged))
+        here(&self.prepared, &self.cx)
     }
 
     fn path(&self) -> ServicePath {
@@ -253,6 +252,14 @@ impl Instance {
             None => say(),
         }
     }
+}
+
+/// For calls that borrow the service as well.
+fn here<'a>(
+    prepared: &'a Option<PrivilegedContext>,
+    cx: &'a Option<Context>,
+) -> Option<&'a PrivilegedContext> {
+    prepared.as_ref().or(cx.as_ref().map(Context::privileged))
 }
 
 /// Dropping runs the service's own code, too. Even if that panics, the caller has to continue.

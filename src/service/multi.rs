@@ -131,8 +131,7 @@ impl MultiService {
     fn context_for(&self, node: &Arc<Node>) -> Option<Context> {
         let (slot, path) = (node.slot(), node.slot().path());
         let is_child = self.node(path.name()).is_some_and(|child| Arc::ptr_eq(&child, node));
-        let cx = self.context().filter(|_| is_child && !slot.is_held())?;
-        Some(cx)
+        self.context().filter(|_| is_child && !slot.is_held())
     }
 
     /// The path of a child with that name, as far as this group knows its own path.
@@ -323,8 +322,8 @@ impl Child {
 #[async_trait]
 impl Service for MultiService {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
-        for (name, node) in self.names().iter().zip(self.nodes()) {
-            node.privileged_start(cx.child(name))?;
+        for (name, child) in self.children() {
+            child.node.privileged_start(cx.child(&name))?;
         }
         Ok(())
     }
