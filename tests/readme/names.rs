@@ -18,7 +18,7 @@ fn described(page: &Page) -> BTreeSet<String> {
     cells.filter(|cell| cell.starts_with("`-")).flat_map(long_options).collect()
 }
 
-/// The options that a help text has entries for. The description stands behind two spaces.
+/// The options that a help text has entries for. Two spaces separate it from the description.
 fn entries(help: &str) -> BTreeSet<String> {
     let lines = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let options = lines.map(|line| line.split_once("  ").map_or(line, |(option, _)| option));

@@ -124,7 +124,7 @@ fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// What was printed before the mark, and what stands behind the mark in its line.
+/// The lines printed before the mark, and the rest of the line after the mark.
 fn lines_up_to_end(lines: &Receiver<String>, command: &str) -> (Vec<String>, String) {
     let mut before = Vec::new();
     loop {
