@@ -2,7 +2,7 @@
 
 use super::diagnostic::suggestion;
 use super::file_checks::Offer;
-use super::registry::{GROUP, Made, Registry};
+use super::registry::{GROUP, Registry};
 use super::reserved::{self, Reserved};
 use super::section::Section;
 use crate::service::{Application, Managed, MultiService};
@@ -44,26 +44,31 @@ fn read_children(section: &mut Section<'_>, parent: &MultiService, registry: &Re
 
 fn read_service(section: &mut Section<'_>, registry: &Registry) -> Option<Managed> {
     let Reserved { kind, restart } = reserved::read(section);
-    let (service, settings) = read_kind(section, kind, registry)?;
-    Some(Managed::new(service).settings(settings).restart(restart))
+    let managed = read_kind(section, kind.as_deref(), registry)?.restart(restart);
+    Some(managed.kind(kind.unwrap_or_default()))
 }
 
-fn read_kind(section: &mut Section<'_>, kind: Option<String>, registry: &Registry) -> Option<Made> {
+fn read_kind(
+    section: &mut Section<'_>,
+    kind: Option<&str>,
+    registry: &Registry,
+) -> Option<Managed> {
     let Some(kind) = kind else {
         section.allow_any_key();
         section.add_service("", Offer::Unknown);
         return None;
     };
-    section.add_service(&kind, registry.offer_of(&kind));
+    section.add_service(kind, registry.offer_of(kind));
     if kind == GROUP {
         return Some(read_group(section, registry));
     }
-    let Some(read) = registry.kind_named(&kind) else {
+    let Some(read) = registry.kind_named(kind) else {
         section.allow_any_key();
-        section.mistake("kind", unknown_kind(&kind, registry));
+        section.mistake("kind", unknown_kind(kind, registry));
         return None;
     };
-    read(section)
+    let (service, settings) = read(section)?;
+    Some(Managed::new(service).settings(settings))
 }
 
 fn unknown_kind(kind: &str, registry: &Registry) -> String {
@@ -80,7 +85,7 @@ fn unknown_kind(kind: &str, registry: &Registry) -> String {
 #[derive(Debug, PartialEq)]
 struct Group;
 
-fn read_group(section: &mut Section<'_>, registry: &Registry) -> Made {
+fn read_group(section: &mut Section<'_>, registry: &Registry) -> Managed {
     let group = MultiService::new();
     if !read_children(section, &group, registry) {
         let path = section.path();
@@ -89,5 +94,5 @@ fn read_group(section: &mut Section<'_>, registry: &Registry) -> Made {
             "the group {path} has no services; describe at least one in a table [services.{table}.services.NAME]"
         ));
     }
-    (Box::new(group), Box::new(Group))
+    Managed::new(group).settings(Box::new(Group))
 }

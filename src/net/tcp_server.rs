@@ -105,6 +105,10 @@ impl Service for TcpServer {
         true
     }
 
+    fn kind(&self) -> &str {
+        "tcp"
+    }
+
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
         Ok(format!("would listen on {}", self.interface.described(self.port)))
     }

@@ -135,6 +135,10 @@ impl Service for UdpServer {
         true
     }
 
+    fn kind(&self) -> &str {
+        "udp"
+    }
+
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
         let UdpOptions { max_reply, replies_per_second, .. } = self.options;
         Ok(format!(

@@ -113,6 +113,10 @@ impl Service for UnixServer {
         true
     }
 
+    fn kind(&self) -> &str {
+        "unix"
+    }
+
     fn check(&self, files: &Files) -> Result<String, BoxError> {
         let path = check_unix_path(&self.path, files)?;
         Ok(format!("would listen on {}", path.display()))

@@ -1,8 +1,8 @@
 //! A plugin that is a kind of service as well.
 
 use super::{MakeContext, Maker};
-use crate::config::{self, Kind};
-use crate::service::{Application, BoxError};
+use crate::config::Kind;
+use crate::service::{Application, BoxError, Managed};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use std::any::TypeId;
@@ -41,7 +41,8 @@ impl<K: Kind + Args> Maker for KindMaker<K> {
         let words = words_with_whole_names(&command, matches, cx);
         let settings = K::from_arg_matches(&command.try_get_matches_from(words)?)?;
         let mut application = Application::new(self.name);
-        config::add(&mut application, self.name, settings)?;
+        let service = Managed::new(settings.service()).settings(Box::new(settings));
+        application.add(self.name, service.kind(self.name))?;
         Ok(application)
     }
 }

@@ -111,6 +111,10 @@ impl Service for Poem {
         true
     }
 
+    fn kind(&self) -> &str {
+        "poem"
+    }
+
     fn check(&self, files: &Files) -> Result<String, BoxError> {
         Ok(match &self.file {
             Some(file) => {

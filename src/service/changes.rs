@@ -158,7 +158,7 @@ impl<'a> Changes<'a> {
         let old_handle = slot.handle();
         let replacement =
             Replacement::put(group, old, new).ok_or_else(|| TreeError::Unknown(path.clone()))?;
-        slot.enter(cx.slot(), path.name(), handle);
+        replacement.node().enter(cx.slot(), path.name(), handle);
         let started = match slot.is_held() {
             true => Ok(()),
             false => group.resume(replacement.node()).await,
@@ -166,7 +166,7 @@ impl<'a> Changes<'a> {
         if started.is_ok() {
             info!("replaced the service {path}");
         } else if replacement.undo() {
-            slot.enter(cx.slot(), path.name(), old_handle);
+            old.enter(cx.slot(), path.name(), old_handle);
         }
         started.map_err(|e| self.not_started(group, &path, e))
     }

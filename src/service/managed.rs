@@ -1,6 +1,7 @@
 //! A service, with what its group has to know about it.
 
-use super::{Restart, Service, Settings};
+use super::{MultiService, Restart, Service, Settings};
+use std::any::Any;
 
 /// A service for a [`MultiService`](super::MultiService), with what the group has to know about it.
 ///
@@ -21,6 +22,10 @@ pub struct Managed {
     pub(super) service: Box<dyn Service>,
     pub(super) settings: Option<Box<dyn Settings>>,
     pub(super) restart: Restart,
+    /// What kind of service it is, if not what the service itself says.
+    pub(super) kind: Option<String>,
+    /// Set if the service is nothing but a group: what can be done with its children, can be done with it.
+    pub(super) group: Option<MultiService>,
 }
 
 impl Managed {
@@ -35,6 +40,12 @@ impl Managed {
         self
     }
 
+    /// Sets what kind of service this is, for people, instead of [what it says itself](Service::kind).
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
     /// Sets the settings that the service was made from, so that it can be compared with another one.
     pub fn settings(mut self, settings: Box<dyn Settings>) -> Self {
         self.settings = Some(settings);
@@ -44,13 +55,14 @@ impl Managed {
 
 impl<S: Service> From<S> for Managed {
     fn from(service: S) -> Self {
+        let group = (&service as &dyn Any).downcast_ref::<MultiService>().cloned();
         let service: Box<dyn Service> = Box::new(service);
-        service.into()
+        Self { group, ..service.into() }
     }
 }
 
 impl From<Box<dyn Service>> for Managed {
     fn from(service: Box<dyn Service>) -> Self {
-        Self { service, settings: None, restart: Restart::never() }
+        Self { service, settings: None, restart: Restart::never(), kind: None, group: None }
     }
 }

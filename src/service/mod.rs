@@ -42,11 +42,13 @@ mod managed;
 mod multi;
 mod node;
 mod path;
+mod reload;
 mod replacement;
 mod request;
 mod resources;
 mod restart;
 mod run;
+mod runner;
 mod settings;
 mod slot;
 mod state;
@@ -55,6 +57,7 @@ mod stop_order;
 mod tests;
 mod timer;
 mod tree;
+mod update;
 mod workers;
 
 pub use application::Application;
@@ -68,13 +71,16 @@ pub use handle::{FindError, Handle};
 pub use managed::Managed;
 pub use multi::MultiService;
 pub use path::{BadPath, ServicePath};
+pub use reload::{ReloadError, ReloadReport};
 pub use request::IfFound;
 pub use resources::{Belongings, Resources};
 pub use restart::{Restart, RestartWhen};
+pub use runner::{LastReload, Phase, Process, Refusal, ReloadMode, Reloaded, Runner, RunnerReport};
 pub use settings::Settings;
 pub use state::{ServiceReport, State};
 pub use timer::TimerService;
-pub use tree::Tree;
+pub use tree::{Draining, Tree};
+pub use update::Update;
 pub use workers::Workers;
 
 use async_trait::async_trait;
@@ -126,7 +132,21 @@ pub trait Service: Send + 'static {
     ///
     /// Work that is unfinished at `deadline` should be abandoned: about a second later the caller stops waiting,
     /// drops the future and reports that the service did not stop.
+    ///
+    /// A service that a reload has replaced or removed has no deadline: `deadline` is years ahead. If the daemon is
+    /// told to stop meanwhile, the future is dropped at an `.await`, and this is called again with the deadline of
+    /// that stop. So keep in `self` what is still to be stopped.
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError>;
+
+    /// Prepares what a reload changes in this service, which is running, and stays: its settings are the same. For
+    /// example, a service that has read a file reads it again.
+    ///
+    /// If this fails, nothing is changed by the reload, and the service continues as before. If the daemon is told to
+    /// stop meanwhile, the returned future is dropped at an `.await`.
+    async fn reload(&mut self, cx: &Context) -> Result<Update, BoxError> {
+        let _ = cx;
+        Ok(Update::none())
+    }
 
     /// What other services of the tree get when they look this one up with [`Context::find`].
     ///
@@ -141,6 +161,13 @@ pub trait Service: Send + 'static {
     /// If not, an instance that replaces this one starts after this one has stopped.
     fn may_overlap(&self) -> bool {
         false
+    }
+
+    /// What kind of service this is, in a word, for people. The default is the name of the type.
+    fn kind(&self) -> &str {
+        let name = std::any::type_name::<Self>();
+        let plain = name.split('<').next().unwrap_or(name);
+        plain.rsplit("::").next().unwrap_or(plain)
     }
 
     /// Describes in one line what this service would do if it were started, or why it could not.

@@ -104,7 +104,7 @@ impl MultiService {
         let child = Child::new(child, slot.clone(), || path.clone())?;
         let (node, handle) = (child.node.clone(), child.handle(|| path.clone())?);
         self.insert(&name, child)?;
-        slot.enter(cx.slot(), &name, handle);
+        node.enter(cx.slot(), &name, handle);
         let Err(not_started) = self.resume(&node).await else { return Ok(()) };
         self.take_out(&name, &node);
         Err(match not_started {
@@ -357,6 +357,10 @@ impl Service for MultiService {
         true
     }
 
+    fn kind(&self) -> &str {
+        "group"
+    }
+
     fn check(&self, _files: &Files) -> Result<String, BoxError> {
         Ok(format!("would start its {} services", self.len()))
     }
@@ -376,7 +380,7 @@ impl MultiService {
         };
         for (name, child) in &children {
             let handle = child.handle(|| cx.path().child(name))?;
-            child.node.slot().enter(cx.slot(), name, handle);
+            child.node.enter(cx.slot(), name, handle);
         }
         for (_, child) in children {
             child.node.start(cx).await?;

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Node {
     known: Known,
     settings: Option<Arc<dyn Settings>>,
+    kind: String,
     /// Whether it contains others, which have their own limits when it stops.
     is_group: bool,
     instance: tokio::sync::Mutex<Instance>,
@@ -37,8 +38,9 @@ pub(super) enum NotResumed {
 
 impl Node {
     pub(super) fn new(managed: Managed, slot: Arc<Slot>, is_group: bool) -> Self {
-        let Managed { service, settings, restart } = managed;
+        let Managed { service, settings, restart, kind, .. } = managed;
         Self {
+            kind: kind.unwrap_or_else(|| service.kind().to_owned()),
             known: Known::new(slot, Supervision::new(restart)),
             settings: settings.map(Arc::from),
             is_group,
@@ -49,6 +51,12 @@ impl Node {
 
     pub(super) fn slot(&self) -> &Arc<Slot> {
         &self.known.slot
+    }
+
+    /// Puts it into the slot of a group, at the end, or in place of the one with its name.
+    pub(super) fn enter(&self, group: &Arc<Slot>, name: &str, handle: Option<Handle>) {
+        self.slot().set_kind(&self.kind);
+        self.slot().enter(group, name, handle);
     }
 
     pub(super) fn settings(&self) -> Option<Arc<dyn Settings>> {

@@ -56,6 +56,10 @@ pub trait Belongings: Send + Sync {
     /// Keeps what the services at `path` and below have now, until the result is dropped.
     fn keep(&self, path: &ServicePath) -> Box<dyn Any + Send>;
 
+    /// Keeps what the services at exactly these paths have now, and lets others have it, too, until the result is
+    /// dropped: these services will be replaced or removed, and those that come after them listen on the same sockets.
+    fn hand_over(&self, from: &[ServicePath]) -> Box<dyn Any + Send>;
+
     /// Releases what no service has any more. Called after each change to the tree.
     fn let_go(&self);
 }

@@ -31,6 +31,7 @@ struct Inside {
     /// Whether the service was stopped on its own: then it stays stopped when its group starts.
     held: bool,
     handle: Option<Handle>,
+    kind: String,
     /// Which services this one has found, and which ones have found it, since their starts.
     finds: SlotSet,
     found_by: SlotSet,
@@ -68,6 +69,7 @@ impl Default for Slot {
             is_part: false,
             held: false,
             handle: None,
+            kind: String::new(),
             finds: SlotSet::default(),
             found_by: SlotSet::default(),
             turn: None,
@@ -267,6 +269,10 @@ impl Slot {
         self.inside.lock().held = held;
     }
 
+    pub(super) fn set_kind(&self, kind: &str) {
+        self.inside.lock().kind = kind.into();
+    }
+
     pub(super) fn state(&self) -> State {
         self.inside.lock().state
     }
@@ -312,6 +318,7 @@ impl Slot {
         let inside = self.inside.lock();
         ServiceReport {
             path: inside.path.clone(),
+            kind: inside.kind.clone(),
             is_group: inside.children.is_some(),
             state: inside.state,
             since: inside.since,

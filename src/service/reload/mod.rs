@@ -1,0 +1,5 @@
+//! Changes a running tree into another one.
+
+mod report;
+
+pub use report::{ReloadError, ReloadReport};

@@ -1,0 +1,49 @@
+//! What a reload has changed, and why it has changed nothing.
+
+use crate::service::{AddError, ServiceError, ServicePath};
+
+/// What a reload has changed in a tree, or would change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReloadReport {
+    /// How many services were kept as they were, without groups.
+    pub kept: usize,
+    /// The services that were kept, but do something differently: what, in a few words.
+    pub updated: Vec<(ServicePath, String)>,
+    /// The services in whose place there are new ones.
+    pub replaced: Vec<ServicePath>,
+    /// The services that are new.
+    pub added: Vec<ServicePath>,
+    /// The services that are not there any more.
+    pub removed: Vec<ServicePath>,
+    /// The services that were added by [`Tree::add`](crate::service::Tree::add) and were restarted, since they had
+    /// found one that was replaced or removed.
+    pub restarted: Vec<ServicePath>,
+}
+
+impl ReloadReport {
+    /// Whether nothing has changed.
+    pub fn is_empty(&self) -> bool {
+        let Self { kept: _, updated, replaced, added, removed, restarted } = self;
+        let changed = [replaced, added, removed, restarted];
+        updated.is_empty() && changed.iter().all(|paths| paths.is_empty())
+    }
+}
+
+/// Why a tree was not reloaded. It is as it was before.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReloadError {
+    /// The application has not started yet, or is being stopped.
+    #[error("the application is not running; try again when it has started")]
+    NotRunning,
+    /// The application was told to stop during the reload.
+    #[error("told to stop during the reload")]
+    Stopped,
+    /// A service failed to start, or to prepare what it has to change.
+    #[error(transparent)]
+    Service(#[from] ServiceError),
+    /// A service can't be added to the tree.
+    #[error(transparent)]
+    Add(#[from] AddError),
+}
