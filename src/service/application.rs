@@ -6,7 +6,8 @@ use super::{
     ServicePath, Step, StopErrors, Tree, Workers,
 };
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::join;
+use tokio::time::{Instant, timeout_at};
 
 /// The root of a tree of services, with a name: what a daemon runs.
 ///
@@ -128,6 +129,7 @@ impl Application {
     /// Calls [`Service::close`] for the whole tree, in reverse order, except for services that others [have
     /// found](Context::find): these are closed when the others have stopped.
     pub fn close(&mut self) {
+        self.tree.say_stopping();
         self.services.close();
     }
 
@@ -139,9 +141,13 @@ impl Application {
     /// Every service that failed to stop, or had not stopped about a second after `deadline`. One that others
     /// have kept waiting until then gets another moment. Everything is over within 2.5 seconds after `deadline`.
     pub async fn stop(&mut self, deadline: Instant) -> Result<(), StopErrors> {
-        match self.services.stop(deadline).await {
-            Ok(()) => Ok(()),
-            Err(cause) => StopErrors::check(StopErrors::flatten(&ServicePath::root(), cause)),
+        self.tree.say_stopping();
+        let reload = timeout_at(deadline, self.tree.changing().read());
+        let drained = self.tree.drains().stop(deadline);
+        let (stopped, mut errors, _) = join!(self.services.stop(deadline), drained, reload);
+        if let Err(cause) = stopped {
+            errors.extend(StopErrors::flatten(&ServicePath::root(), cause));
         }
+        StopErrors::check(errors)
     }
 }

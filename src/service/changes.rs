@@ -121,7 +121,7 @@ impl<'a> Changes<'a> {
         let (group, old) = self.locate_in_running_group(path)?;
         let new = Child::new(service, old.slot().clone(), || path.clone())?;
         let handle = new.handle(|| path.clone())?;
-        let mut users = self.users_of_users(&old);
+        let mut users = users_of_users(self.services, &old);
         users.retain(|(_, user)| user.slot().state() != State::Finished); // they have finished their work
         for (_, user) in users.iter().rev() {
             self.pause(user).await;
@@ -169,27 +169,6 @@ impl<'a> Changes<'a> {
             old.enter(cx.slot(), path.name(), old_handle);
         }
         started.map_err(|e| self.not_started(group, &path, e))
-    }
-
-    /// The services that have found this one, those that have found them, and so on. Each comes after one that it
-    /// has found.
-    fn users_of_users(&self, node: &Arc<Node>) -> Vec<(MultiService, Arc<Node>)> {
-        let mut known = HashSet::from([address(node.slot())]);
-        let (mut all, mut next) = (Vec::new(), users(node.slot()));
-        while !next.is_empty() {
-            let mut further = Vec::new();
-            for user in next {
-                // A service that belongs to another service is started only by that one.
-                let Some((group, user)) = self.services.nearest(&user.path()) else { continue };
-                let is_around = node.slot().is_within(user.slot());
-                if !is_around && known.insert(address(user.slot())) {
-                    further.extend(users(user.slot()));
-                    all.push((group, user));
-                }
-            }
-            next = further;
-        }
-        all
     }
 
     fn locate(&self, path: &ServicePath) -> Result<(MultiService, Arc<Node>), TreeError> {
@@ -262,7 +241,7 @@ fn log(errors: Option<StopErrors>) {
 }
 
 /// The services that have found the service in this slot, or one within it, and are not within it themselves.
-fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
+pub(super) fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
     let (mut users, mut known, mut ahead) = (Vec::new(), HashSet::new(), vec![slot.clone()]);
     while let Some(inner) = ahead.pop() {
         for user in inner.found_by() {
@@ -273,4 +252,28 @@ fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
         ahead.extend(inner.children());
     }
     users
+}
+
+/// The services that have found this one, those that have found them, and so on. Each comes after one that it has
+/// found.
+pub(super) fn users_of_users(
+    services: &MultiService,
+    node: &Arc<Node>,
+) -> Vec<(MultiService, Arc<Node>)> {
+    let mut known = HashSet::from([address(node.slot())]);
+    let (mut all, mut next) = (Vec::new(), users(node.slot()));
+    while !next.is_empty() {
+        let mut further = Vec::new();
+        for user in next {
+            // A service that belongs to another service is started only by that one.
+            let Some((group, user)) = services.nearest(&user.path()) else { continue };
+            let is_around = node.slot().is_within(user.slot());
+            if !is_around && known.insert(address(user.slot())) {
+                further.extend(users(user.slot()));
+                all.push((group, user));
+            }
+        }
+        next = further;
+    }
+    all
 }

@@ -1,6 +1,7 @@
 //! What a service gets when it starts: its path in the tree, and access to everything outside itself.
 
 use super::error::panicked;
+use super::generation::Generation;
 use super::request::{Ended, Request};
 use super::run::Run;
 use super::slot::Slot;
@@ -36,7 +37,8 @@ impl PrivilegedContext {
         self.at(self.path.child(name))
     }
 
-    fn at(&self, path: ServicePath) -> Self {
+    /// The context of the service at this path.
+    pub(super) fn at(&self, path: ServicePath) -> Self {
         let span = span_of(&path);
         Self { path, span, resources: self.resources.clone() }
     }
@@ -71,6 +73,8 @@ pub struct Context {
     run: Arc<Run>,
     tree: Tree,
     workers: Workers,
+    /// The reload that has started it, if one has.
+    generation: Option<Arc<Generation>>,
 }
 
 /// The failures of services that run without an [`Application`](super::Application), as they happen.
@@ -102,7 +106,12 @@ impl Context {
     /// The context of the root of this tree.
     pub(super) fn of_tree(tree: Tree, resources: Resources, workers: Workers) -> Self {
         let (here, slot) = (PrivilegedContext::root(resources), tree.root().clone());
-        Self { here, slot, run: Arc::default(), tree, workers }
+        Self { here, slot, run: Arc::default(), tree, workers, generation: None }
+    }
+
+    /// The same context, for services that a reload starts.
+    pub(super) fn in_generation(&self, generation: &Arc<Generation>) -> Self {
+        Self { generation: Some(generation.clone()), ..self.clone() }
     }
 
     /// The context of a part of this service, or of a service that it starts itself, named `name`.
@@ -122,8 +131,7 @@ impl Context {
             Some(prepared) => prepared,
             None => self.here.at(path),
         };
-        let (tree, workers) = (self.tree.clone(), self.workers.clone());
-        Self { here, slot: slot.clone(), run: Arc::default(), tree, workers }
+        Self { here, slot: slot.clone(), run: Arc::default(), ..self.clone() }
     }
 
     /// The service's path in the tree.
@@ -176,12 +184,16 @@ impl Context {
         Ok(value)
     }
 
-    /// Waits until every service of the tree has started.
+    /// Waits until every service of the tree has started and, if a reload has started this one, until the reload has
+    /// succeeded.
     ///
     /// A listener accepts its first client after this, so that no client meets an application that has started
     /// only in part.
     pub async fn all_started(&self) {
         self.tree.all_started().await;
+        if let Some(generation) = &self.generation {
+            generation.committed().await;
+        }
     }
 
     /// Waits until the service has to stop accepting anything new: immediately before its
@@ -254,7 +266,12 @@ impl Context {
     fn end(&self, cause: Option<BoxError>) {
         if self.run.end() {
             let (path, run) = (self.path().clone(), self.run.clone());
-            self.tree.report_end(Ended { path, run, cause });
+            let ended = Ended { path, run, cause };
+            let ended = match &self.generation {
+                Some(generation) => generation.take(ended),
+                None => Some(ended),
+            };
+            ended.into_iter().for_each(|ended| self.tree.report_end(ended));
         } else if let Some(cause) = cause {
             self.span()
                 .in_scope(|| error!("failed again before it was stopped: {}", chain(&*cause)));

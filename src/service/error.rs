@@ -17,6 +17,8 @@ pub enum Step {
     /// Running: a task without which it can't work has ended, or it has called
     /// [`Context::fail`](super::Context::fail).
     Run,
+    /// [`Service::reload`](super::Service::reload).
+    Reload,
     /// [`Service::close`](super::Service::close).
     Close,
     /// [`Service::stop`](super::Service::stop).
@@ -28,6 +30,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Step::PrivilegedStart | Step::Start => "could not start",
             Step::Run => "failed",
+            Step::Reload => "could not prepare the reload",
             Step::Close => "could not be closed",
             Step::Stop => "did not stop cleanly",
         })

@@ -7,7 +7,7 @@ use super::run::Run;
 use super::slot::Slot;
 use super::{
     BoxError, Context, PrivilegedContext, Service, ServiceError, ServicePath, State, Step,
-    StopErrors,
+    StopErrors, Update,
 };
 use crate::chain::chain;
 use crate::sync::Mutex;
@@ -191,15 +191,26 @@ impl Instance {
         });
     }
 
-    /// Ends the run. Returns what went wrong in this service or below.
+    /// Prepares what a reload changes.
+    pub(super) async fn reload(&mut self) -> Result<Update, ServiceError> {
+        let Some(cx) = self.cx.as_ref().filter(|_| self.phase == Phase::Running) else {
+            return Ok(Update::none());
+        };
+        let reload = AssertUnwindSafe(async { self.service.reload(cx).await }).catch_unwind();
+        let prepared = reload.instrument(cx.span().clone()).await;
+        prepared
+            .unwrap_or_else(|panic| Err(panicked(panic)))
+            .map_err(|cause| ServiceError::locate(cx.path(), Step::Reload, cause))
+    }
+
+    /// Ends the run. Returns what went wrong in this service or below. If the future is dropped, the run has not
+    /// ended, and this can be called again.
     pub(super) async fn end(&mut self, limits: Limits, known: &Known) -> Vec<ServiceError> {
         self.close();
-        match mem::replace(&mut self.phase, Phase::Idle) {
-            Phase::Idle | Phase::Prepared => {
-                known.slot.waits_no_longer();
-                return Vec::new();
-            }
-            Phase::Starting | Phase::Running => {}
+        if let Phase::Idle | Phase::Prepared = self.phase {
+            self.phase = Phase::Idle;
+            known.slot.waits_no_longer();
+            return Vec::new();
         }
         let (span, service) = (self.span(), &mut self.service);
         let stop = AssertUnwindSafe(async { service.stop(limits.deadline).await }).catch_unwind();
@@ -209,6 +220,7 @@ impl Instance {
             Ok(Err(panic)) => Err(panicked(panic)),
             Err(_) => Err("it had not stopped at the deadline".into()),
         };
+        self.phase = Phase::Idle;
         self.run_is_over(known);
         known.slot.set_state(State::Stopped);
         match outcome {

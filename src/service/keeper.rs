@@ -3,10 +3,14 @@
 use super::changes::Changes;
 use super::context::span_of;
 use super::node::{Node, NotResumed};
+use super::reload::{self, Failed};
 use super::request::{Change, Ended, Request};
 use super::restart::Verdict;
 use super::run::Run;
-use super::{Context, MultiService, Resources, ServiceError, State, Step, Tree, TreeError};
+use super::{
+    Context, MultiService, ReloadError, ReloadMode, ReloadReport, Resources, ServiceError, State,
+    Step, Tree, TreeError,
+};
 use crate::chain::chain;
 use futures::future::join_all;
 use std::any::Any;
@@ -14,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout_at};
 use tracing::{error, info};
 
 /// A tree that is kept running until this is dropped.
@@ -85,6 +89,9 @@ async fn serve(keeper: Arc<Keeper>, mut requests: mpsc::UnboundedReceiver<Reques
                 Some(Request::Change(change, reply)) => {
                     at_work.spawn(carry_out(keeper.clone(), change, reply));
                 }
+                Some(Request::Reload(new, mode, reply)) => {
+                    at_work.spawn(reload(keeper.clone(), new, mode, reply));
+                }
             },
             Some(_) = at_work.join_next() => {}
         }
@@ -99,12 +106,43 @@ async fn carry_out(
 ) {
     let Keeper { services, tree, resources, .. } = &*keeper;
     let mut changes = Changes::new(services, tree, resources);
-    let outcome = changes.make(change).await;
+    let outcome = {
+        let _changing = tree.changing().read().await;
+        changes.make(change).await
+    };
     if let Err(Err(error)) = reply.send(outcome) {
         error!("a requested change was not made: {}", chain(&error));
     }
+    keep_running_again(&keeper, changes.failed()).await;
+}
+
+/// Reloads the tree, and answers the request.
+async fn reload(
+    keeper: Arc<Keeper>,
+    new: MultiService,
+    mode: ReloadMode,
+    reply: oneshot::Sender<Result<ReloadReport, ReloadError>>,
+) {
+    let Keeper { services, tree, resources, .. } = &*keeper;
+    let stopping = tree.stopping();
+    let (outcome, failed) = tokio::select! {
+        biased;
+        () = stopping.cancelled() => (Err(ReloadError::Stopped), Vec::new()),
+        alone = timeout_at(tree.stop_deadline(), tree.changing().write()) => match alone {
+            Ok(_alone) => reload::reload(services, &new, mode, tree, resources).await,
+            Err(_) => (Err(ReloadError::Busy), Vec::new()),
+        },
+    };
+    if let Err(Err(error)) = reply.send(outcome) {
+        error!("the tree was not reloaded: {}", chain(&error));
+    }
+    keep_running_again(&keeper, failed).await;
+}
+
+/// Decides about services that should be running, but failed to start again.
+async fn keep_running_again(keeper: &Arc<Keeper>, failed: Failed) {
     let mut restarts = Vec::new();
-    for (node, failure) in changes.failed() {
+    for (node, failure) in failed {
         match keeper.decide(&node, Some(&failure)) {
             Some(after) => {
                 let restart = Restart { node, run: None, after, kept: None };

@@ -30,9 +30,11 @@ mod changes;
 mod client;
 mod context;
 mod counters;
+mod drains;
 mod error;
 mod files;
 mod function;
+mod generation;
 mod group;
 mod handle;
 mod instance;
@@ -64,6 +66,7 @@ pub use application::Application;
 pub use client::{Client, ClientService, NotConnected};
 pub use context::{Context, Failures, PrivilegedContext};
 pub use counters::{Counter, Counters, Sample, SampleKind};
+pub use drains::Draining;
 pub use error::{AddError, ServiceError, Step, StopErrors, TreeError};
 pub use files::Files;
 pub use function::ServiceFn;
@@ -79,7 +82,7 @@ pub use runner::{LastReload, Phase, Process, Refusal, ReloadMode, Reloaded, Runn
 pub use settings::Settings;
 pub use state::{ServiceReport, State};
 pub use timer::TimerService;
-pub use tree::{Draining, Tree};
+pub use tree::Tree;
 pub use update::Update;
 pub use workers::Workers;
 

@@ -18,7 +18,7 @@ use tracing::error;
 
 /// How long services that have started may take to stop if a later one fails to start. They have not served a
 /// client yet, so there is nothing to finish.
-const TIME_TO_UNDO: Duration = Duration::from_secs(5);
+pub(super) const TIME_TO_UNDO: Duration = Duration::from_secs(5);
 
 /// A service that contains other services, by name. Each clone is the same group.
 ///
@@ -45,6 +45,10 @@ pub(super) struct Child {
     pub(super) node: Arc<Node>,
     /// What it holds itself.
     pub(super) group: Option<MultiService>,
+    /// Whether it is nothing but a group.
+    pub(super) is_plain_group: bool,
+    /// Whether it was added to a group that was running.
+    pub(super) is_added: bool,
 }
 
 impl MultiService {
@@ -102,6 +106,7 @@ impl MultiService {
         let Some(cx) = self.context() else { return self.add(name, child) };
         let (slot, path) = (Arc::<Slot>::default(), cx.path().child(&name));
         let child = Child::new(child, slot.clone(), || path.clone())?;
+        let child = Child { is_added: true, ..child };
         let (node, handle) = (child.node.clone(), child.handle(|| path.clone())?);
         self.insert(&name, child)?;
         node.enter(cx.slot(), &name, handle);
@@ -238,6 +243,17 @@ impl MultiService {
         self.0.lock().named()
     }
 
+    /// Removes all children, which are neither running nor starting.
+    pub(super) fn take_children(&self) -> Vec<(String, Child)> {
+        std::mem::take(&mut self.0.lock().children).into_iter().collect()
+    }
+
+    /// Sets the children, in order.
+    pub(super) fn set_children(&self, children: Vec<(String, Child)>) {
+        let before = std::mem::replace(&mut self.0.lock().children, children.into_iter().collect());
+        drop(before); // may run the services' own code, so no lock is held
+    }
+
     fn node(&self, name: &str) -> Option<Arc<Node>> {
         self.child(name).map(|child| child.node)
     }
@@ -303,8 +319,9 @@ impl Child {
     ) -> Result<Self, ServiceError> {
         let group = guarded(|| managed.service.children().cloned())
             .map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))?;
+        let is_plain_group = managed.group.is_some();
         let node = Arc::new(Node::new(managed, slot, group.is_some()));
-        Ok(Self { node, group })
+        Ok(Self { node, group, is_plain_group, is_added: false })
     }
 
     /// The service's handle.

@@ -7,12 +7,14 @@ use super::restart::{Supervision, Verdict};
 use super::run::Run;
 use super::slot::Slot;
 use super::{
-    Context, Handle, Managed, PrivilegedContext, Restart, Service, ServiceError, Settings, Step,
+    Context, Files, Handle, Managed, PrivilegedContext, Restart, Service, ServiceError, Settings,
+    State, Step, Update,
 };
 use crate::sync::Mutex;
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
@@ -131,16 +133,67 @@ impl Node {
         }
     }
 
-    /// Returns what went wrong in this service or below.
+    /// Returns what went wrong in this service or below. If the future is dropped, this can be called again.
     pub(super) async fn stop(&self, deadline: Instant) -> Vec<ServiceError> {
-        let turn = self.slot().take_turn();
-        for stopped in turn.iter().flat_map(|turn| &turn.after) {
+        for stopped in self.slot().stops_after() {
             // Each of them is abandoned by then.
             let _ = timeout_at(deadline + LATEST_DEADLINE, stopped.cancelled()).await;
         }
         let errors = self.pause(deadline, None).await;
-        drop(turn);
+        drop(self.slot().take_turn());
         errors
+    }
+
+    /// Stops, with a deadline that may become earlier meanwhile.
+    pub(super) async fn drain(&self, mut deadline: watch::Receiver<Instant>) -> Vec<ServiceError> {
+        loop {
+            let current = *deadline.borrow_and_update();
+            tokio::select! {
+                biased;
+                errors = self.stop(current) => return errors,
+                Ok(()) = deadline.changed() => {}
+            }
+        }
+    }
+
+    // What a reload does.
+
+    /// Whether another instance may start while this one is running.
+    pub(super) fn may_overlap(&self) -> bool {
+        guarded(|| self.inspect(|service| service.may_overlap()))
+            .is_ok_and(|may| may.unwrap_or(false))
+    }
+
+    /// Prepares what a reload changes in the service, if it is running.
+    pub(super) async fn reload(&self) -> Result<Update, ServiceError> {
+        if self.slot().state() != State::Running {
+            return Ok(Update::none()); // it reads everything anew when it starts
+        }
+        self.lock().await.reload().await
+    }
+
+    /// Checks the service as `poetryd check` does, in this process.
+    pub(super) fn check(&self) -> Result<(), ServiceError> {
+        let files = Files::new(None, PathBuf::new());
+        let checked = guarded(|| self.inspect(|service| service.check(&files).map(drop)));
+        let checked = checked.and_then(|checked| checked.unwrap_or(Ok(())));
+        checked.map_err(|cause| ServiceError::locate(&self.slot().path(), Step::Start, cause))
+    }
+
+    /// Takes over the restart policy of another service. Returns whether it is another one.
+    pub(super) fn restart_like(&self, other: &Node) -> bool {
+        let restart = other.restart();
+        let differs = self.restart() != restart;
+        if differs {
+            self.set_restart(restart);
+        }
+        differs
+    }
+
+    /// What happens when it fails.
+    pub(super) fn restart(&self) -> Restart {
+        let supervision = self.known.supervision.lock();
+        supervision.as_ref().map_or_else(Restart::never, |supervision| supervision.policy().clone())
     }
 
     fn limits(&self, deadline: Instant) -> Limits {

@@ -37,7 +37,7 @@ impl Replacement {
 }
 
 /// Takes over what belongs to the paths of the services that `new` contains.
-fn inherit(new: &Child, old: &Child) {
+pub(super) fn inherit(new: &Child, old: &Child) {
     let (Some(new), Some(old)) = (&new.group, &old.group) else { return };
     for (name, child) in new.children() {
         if let Some(before) = old.child(&name) {

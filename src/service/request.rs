@@ -1,12 +1,15 @@
 //! Requests to the keeper of a running tree.
 
 use super::run::Run;
-use super::{BoxError, Managed, ServicePath, TreeError};
+use super::{
+    BoxError, Managed, MultiService, ReloadError, ReloadMode, ReloadReport, ServicePath, TreeError,
+};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
 pub(super) enum Request {
     Ended(Ended),
+    Reload(MultiService, ReloadMode, oneshot::Sender<Result<ReloadReport, ReloadError>>),
     Change(Change, oneshot::Sender<Result<(), TreeError>>),
 }
 

@@ -108,6 +108,10 @@ impl Supervision {
         if never { None } else { Some(Self(Box::new((restart, Attempts::default())))) }
     }
 
+    pub(super) fn policy(&self) -> &Restart {
+        &self.0.0
+    }
+
     /// The service has started.
     pub(super) fn started(&mut self) {
         self.0.1.started();

@@ -22,9 +22,25 @@ type Graph = HashMap<Event, HashSet<Event>>;
 
 /// Gives each service within `group` its turn to stop: after all services within `group` that have found it.
 /// `finders` are all services that have found any. In a circle, the one that comes later in the tree goes first.
+///
+/// Services that a reload has replaced or removed stop together with the root.
 pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
+    let is_root = group.group().is_none();
+    let is_within = |slot: &Arc<Slot>| slot.is_within(group) || is_root && slot.is_retired();
+    set_turns(Some(group), finds_among(is_within, finders));
+}
+
+/// The same for services that are anywhere in a tree, given by their [addresses](address).
+pub(super) fn decide_order_among(
+    services: &HashSet<usize>,
+    finders: impl IntoIterator<Item = Arc<Slot>>,
+) {
+    set_turns(None, finds_among(|slot| services.contains(&address(slot)), finders));
+}
+
+fn set_turns(group: Option<&Arc<Slot>>, finds: Vec<Find>) {
     let mut turns: HashMap<usize, (Arc<Slot>, Turn)> = HashMap::new();
-    for find in without_circles(group, finds_within(group, finders)) {
+    for find in without_circles(group, finds) {
         let finder = turns.entry(address(&find.finder)).or_insert_with(|| no_turn(&find.finder));
         let stopped = finder.1.stopped.clone();
         let found = turns.entry(address(&find.found)).or_insert_with(|| no_turn(&find.found));
@@ -39,13 +55,16 @@ fn no_turn(slot: &Arc<Slot>) -> (Arc<Slot>, Turn) {
     (slot.clone(), Turn::default())
 }
 
-/// Which services have found which, both within `group`. A service that has found a group around itself does not
-/// count, since it is that group that stops it.
-fn finds_within(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) -> Vec<Find> {
+/// Which services have found which, both among those that stop together. A service that has found a group around
+/// itself does not count, since it is that group that stops it.
+fn finds_among(
+    stops: impl Fn(&Arc<Slot>) -> bool,
+    finders: impl IntoIterator<Item = Arc<Slot>>,
+) -> Vec<Find> {
     let mut finds = Vec::new();
-    for finder in finders.into_iter().filter(|finder| finder.is_within(group)) {
+    for finder in finders.into_iter().filter(&stops) {
         for found in finder.finds() {
-            if found.is_within(group) && !finder.is_within(&found) {
+            if stops(&found) && !finder.is_within(&found) {
                 finds.push(Find { finder: finder.clone(), found });
             }
         }
@@ -54,7 +73,7 @@ fn finds_within(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>)
 }
 
 /// Leaves out, of the finds that are part of a circle, those by a service that comes earlier in the tree.
-fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
+fn without_circles(group: Option<&Arc<Slot>>, finds: Vec<Find>) -> Vec<Find> {
     let by_earlier: Vec<bool> =
         finds.iter().map(|find| find.finder.position() < find.found.position()).collect();
     if !by_earlier.contains(&true) {
@@ -71,14 +90,14 @@ fn without_circles(group: &Arc<Slot>, finds: Vec<Find>) -> Vec<Find> {
 /// Which events come directly after which: the end of a service after its beginning; within a group, the
 /// beginnings after the group's beginning, and the group's end after their ends; and the beginning of a service
 /// after the ends of those that have found it.
-fn order_of_events(group: &Arc<Slot>, finds: &[Find]) -> Graph {
+fn order_of_events(group: Option<&Arc<Slot>>, finds: &[Find]) -> Graph {
     let mut next = Graph::new();
     let mut add = |from, to| _ = next.entry(from).or_default().insert(to);
     for find in finds {
         add(Event::End(address(&find.finder)), Event::Begin(address(&find.found)));
         for slot in [&find.finder, &find.found] {
-            let around: Vec<Arc<Slot>> =
-                slot.and_around().take_while(|slot| !Arc::ptr_eq(slot, group)).collect();
+            let is_inside = |slot: &Arc<Slot>| group.is_none_or(|group| !Arc::ptr_eq(slot, group));
+            let around: Vec<Arc<Slot>> = slot.and_around().take_while(is_inside).collect();
             for slot in &around {
                 add(Event::Begin(address(slot)), Event::End(address(slot)));
             }

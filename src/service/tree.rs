@@ -1,17 +1,20 @@
 //! A running tree, which anybody may inspect and change.
 
+use super::drains::{Draining, Drains};
 use super::request::{Change, Ended, Request};
 use super::slot::{Slot, SlotSet};
-use super::stop_order::decide_order;
+use super::stop_order::{decide_order, decide_order_among};
 use super::{
     Application, IfFound, Managed, ReloadError, ReloadMode, ReloadReport, ServicePath,
     ServiceReport, TreeError,
 };
 use crate::sync::Mutex;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{RwLock, mpsc, oneshot, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// How long a service that is restarted, replaced or removed may take to stop, by default.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,15 +52,11 @@ struct Inside {
     /// Where requests go while the application is running.
     requests: Mutex<Option<Requests>>,
     stop_timeout: Mutex<Duration>,
-}
-
-/// A service that a reload has replaced or removed, and that finishes what is in progress.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Draining {
-    /// What it was at its path. Its state, its status line and times are its own, not those of the service that is
-    /// there now.
-    pub service: ServiceReport,
+    drains: Arc<Drains>,
+    /// Cancelled when the application has to stop.
+    stopping: Mutex<CancellationToken>,
+    /// Held while the tree is being changed: by changes to parts of it together, by a reload alone.
+    changing: Arc<RwLock<()>>,
 }
 
 #[derive(Clone)]
@@ -76,6 +75,9 @@ impl Tree {
             all_started: watch::Sender::new(false),
             requests: Mutex::default(),
             stop_timeout: Mutex::new(STOP_TIMEOUT),
+            drains: Arc::default(),
+            stopping: Mutex::default(),
+            changing: Arc::default(),
         }))
     }
 
@@ -174,13 +176,18 @@ impl Tree {
         application: Application,
         mode: ReloadMode,
     ) -> Result<ReloadReport, ReloadError> {
-        let _ = (application, mode);
-        Err(ReloadError::NotRunning)
+        let requests = self.requests().filter(|requests| requests.can_change);
+        let requests = requests.ok_or(ReloadError::NotRunning)?;
+        let (reply, answer) = oneshot::channel();
+        let new = application.services().clone();
+        // Without a receiver the application is gone, and so is the reply.
+        let _ = requests.sender.send(Request::Reload(new, mode, reply));
+        answer.await.unwrap_or(Err(ReloadError::Stopped))
     }
 
     /// The services that reloads have replaced or removed, and that have not stopped yet.
     pub fn draining(&self) -> Vec<Draining> {
-        Vec::new()
+        self.0.drains.list()
     }
 
     async fn change(&self, change: Change) -> Result<(), TreeError> {
@@ -202,6 +209,7 @@ impl Tree {
         let (sender, receiver) = mpsc::unbounded_channel();
         *self.0.requests.lock() = Some(Requests { sender, can_change });
         self.0.all_started.send_replace(false);
+        *self.0.stopping.lock() = CancellationToken::new();
         receiver
     }
 
@@ -262,5 +270,37 @@ impl Tree {
 
     pub(super) fn set_stop_timeout(&self, timeout: Duration) {
         *self.0.stop_timeout.lock() = timeout;
+    }
+
+    /// The same for services that are anywhere in the tree, given by the addresses of their slots.
+    pub(super) fn decide_order_among(&self, services: &HashSet<usize>) {
+        let finders: Vec<_> = self.0.finders.lock().iter().collect();
+        decide_order_among(services, finders);
+    }
+
+    /// Declares that the application has to stop: a reload in progress is undone.
+    pub(super) fn say_stopping(&self) {
+        self.0.stopping.lock().cancel();
+    }
+
+    /// Cancelled when the application has to stop.
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.0.stopping.lock().clone()
+    }
+
+    /// Does something during which the application is not told to stop. `None`: it has been already.
+    pub(super) fn unless_stopping<R>(&self, work: impl FnOnce() -> R) -> Option<R> {
+        let stopping = self.0.stopping.lock();
+        let work = Some(work).filter(|_| !stopping.is_cancelled());
+        work.map(|work| work())
+    }
+
+    /// Held while the tree is being changed: by changes to parts of it together, by a reload alone.
+    pub(super) fn changing(&self) -> &Arc<RwLock<()>> {
+        &self.0.changing
+    }
+
+    pub(super) fn drains(&self) -> &Arc<Drains> {
+        &self.0.drains
     }
 }

@@ -1,5 +1,62 @@
 //! Changes a running tree into another one.
+//!
+//! A reload first makes a plan (`plan.rs`), which compares the trees by the names of their services
+//! (`comparison.rs`). Then comes everything that can fail (`preparation.rs`), while the running tree is as it was:
+//! services that stay prepare their changes, and new ones start, but accept nothing. Services that must not run at the
+//! same time as those that they replace are started last, after those have stopped. If anything fails, all that is
+//! undone. If nothing does, the change is made at one moment (`commit.rs`). Services that have been replaced or removed
+//! finish what is in progress afterwards (`drains.rs`).
 
+mod commit;
+mod comparison;
+mod plan;
+mod preparation;
 mod report;
 
 pub use report::{ReloadError, ReloadReport};
+
+use super::node::Node;
+use super::{MultiService, ReloadMode, Resources, Tree};
+use plan::Plan;
+use preparation::Preparation;
+use std::sync::Arc;
+
+/// Services that should be running, but failed to start again, and why.
+pub(super) type Failed = Vec<(Arc<Node>, String)>;
+
+/// Changes `services`, which are running, into `new`.
+pub(super) async fn reload(
+    services: &MultiService,
+    new: &MultiService,
+    mode: ReloadMode,
+    tree: &Tree,
+    resources: &Resources,
+) -> (Result<ReloadReport, ReloadError>, Failed) {
+    let plan = match Plan::make(services, new, tree.root()) {
+        Ok(plan) => plan,
+        Err(error) => return (Err(error.into()), Vec::new()),
+    };
+    let stopping = tree.stopping();
+    if mode == ReloadMode::DryRun {
+        let checked = tokio::select! {
+            biased;
+            () = stopping.cancelled() => Err(ReloadError::Stopped),
+            checked = preparation::check(plan) => checked,
+        };
+        return (checked, Vec::new());
+    }
+    let mut preparation = Preparation::new(plan, services, tree, resources);
+    let prepared = tokio::select! {
+        biased;
+        () = stopping.cancelled() => Err(ReloadError::Stopped),
+        prepared = preparation.prepare() => prepared,
+    };
+    let outcome = match prepared {
+        Ok(()) => preparation.commit().await,
+        Err(error) => Err(error),
+    };
+    if outcome.is_err() {
+        preparation.undo().await;
+    }
+    (outcome, preparation.failed)
+}

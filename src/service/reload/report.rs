@@ -1,6 +1,7 @@
 //! What a reload has changed, and why it has changed nothing.
 
 use crate::service::{AddError, ServiceError, ServicePath};
+use std::collections::HashSet;
 
 /// What a reload has changed in a tree, or would change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,10 +41,35 @@ pub enum ReloadError {
     /// The application was told to stop during the reload.
     #[error("told to stop during the reload")]
     Stopped,
+    /// Another change to the tree had not ended within the stop-timeout.
+    #[error(
+        "another change to the tree is still in progress, such as the restart of a service; try again"
+    )]
+    Busy,
     /// A service failed to start, or to prepare what it has to change.
     #[error(transparent)]
     Service(#[from] ServiceError),
     /// A service can't be added to the tree.
     #[error(transparent)]
     Add(#[from] AddError),
+}
+
+impl ReloadReport {
+    /// A service that was kept does something differently.
+    pub(super) fn update(&mut self, path: ServicePath, text: &str) {
+        match self.updated.last_mut() {
+            Some((last, texts)) if *last == path => *texts = format!("{texts}, {text}"),
+            _ => self.updated.push((path, text.into())),
+        }
+    }
+
+    /// What has been removed and added at the same path has been replaced.
+    pub(super) fn join_replaced(&mut self) {
+        let added: HashSet<&ServicePath> = self.added.iter().collect();
+        let is_replaced = |path: &ServicePath| added.contains(path);
+        let (replaced, removed) = self.removed.drain(..).partition(is_replaced);
+        (self.replaced, self.removed) = (replaced, removed);
+        let replaced: HashSet<&ServicePath> = self.replaced.iter().collect();
+        self.added.retain(|path| !replaced.contains(path));
+    }
 }

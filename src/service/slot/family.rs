@@ -29,6 +29,37 @@ impl Slot {
         slot
     }
 
+    /// A slot that stands in for that of a group: services that belong to it look up what it contains, while the
+    /// group's own slot is as it was.
+    pub(in crate::service) fn stand_in(of: &Slot, group: Option<&Arc<Slot>>) -> Arc<Slot> {
+        let slot = Arc::new(Slot::default());
+        {
+            let mut inside = slot.inside.lock();
+            inside.path = of.path();
+            inside.group = group.map_or(Weak::new(), Arc::downgrade);
+            inside.children.get_or_insert_default();
+        }
+        slot
+    }
+
+    /// Lets services find the one in this slot in this group, too.
+    pub(in crate::service) fn also_contains(&self, name: &str, slot: &Arc<Slot>) {
+        let mut inside = self.inside.lock();
+        inside.children.get_or_insert_default().insert(name.into(), slot.clone());
+    }
+
+    /// Moves a service into another group, which contains it already.
+    pub(in crate::service) fn belongs_to(&self, group: &Arc<Slot>) {
+        self.inside.lock().group = Arc::downgrade(group);
+    }
+
+    /// Takes over what another slot contains, and leaves it what this one has contained.
+    pub(in crate::service) fn exchange_children(&self, other: &Slot) {
+        let theirs = other.inside.lock().children.take();
+        let ours = mem::replace(&mut self.inside.lock().children, theirs);
+        other.inside.lock().children = ours;
+    }
+
     /// Declares that the service here is a group, even if it is empty.
     pub(in crate::service) fn becomes_group(&self) {
         self.inside.lock().children.get_or_insert_default();

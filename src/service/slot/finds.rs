@@ -4,6 +4,7 @@ use super::{Slot, Turn};
 use crate::service::Handle;
 use std::mem;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 impl Slot {
     pub(in crate::service) fn handle(&self) -> Option<Handle> {
@@ -44,6 +45,15 @@ impl Slot {
         self.inside.lock().found_by.iter().collect()
     }
 
+    /// Records that a reload has replaced or removed the service here.
+    pub(in crate::service) fn retire(&self) {
+        self.inside.lock().is_retired = true;
+    }
+
+    pub(in crate::service) fn is_retired(&self) -> bool {
+        self.inside.lock().is_retired
+    }
+
     // The order in which services stop.
 
     /// Records that the order is fixed. `false`: it was already, here or in a group around it.
@@ -61,6 +71,11 @@ impl Slot {
 
     pub(in crate::service) fn set_turn(&self, turn: Turn) {
         self.inside.lock().turn = Some(Box::new(turn));
+    }
+
+    /// The services that have to stop before the one here. Each token is cancelled when its service has stopped.
+    pub(in crate::service) fn stops_after(&self) -> Vec<CancellationToken> {
+        self.inside.lock().turn.as_ref().map(|turn| turn.after.clone()).unwrap_or_default()
     }
 
     pub(in crate::service) fn take_turn(&self) -> Option<Box<Turn>> {

@@ -41,6 +41,8 @@ struct Inside {
     finds: SlotSet,
     found_by: SlotSet,
     turn: Option<Box<Turn>>,
+    /// Whether a reload has replaced or removed the service.
+    is_retired: bool,
     /// Whether the order in which the services in here stop has been fixed.
     stops_in_order: bool,
     state: State,
@@ -78,6 +80,7 @@ impl Default for Slot {
             finds: SlotSet::default(),
             found_by: SlotSet::default(),
             turn: None,
+            is_retired: false,
             stops_in_order: false,
             state: State::Stopped,
             since: Instant::now(),

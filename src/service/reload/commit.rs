@@ -1,0 +1,92 @@
+//! The change itself. Nothing here can fail or wait.
+
+use super::plan::Group;
+use super::preparation::{Preparation, all_within};
+use super::{ReloadError, ReloadReport};
+use crate::service::error::guarded;
+use crate::service::multi::Child;
+use crate::service::slot::{Slot, address};
+use std::collections::HashSet;
+use std::mem;
+use std::sync::Arc;
+use tracing::error;
+
+impl Preparation<'_> {
+    /// Changes the tree, unless the application has been told to stop.
+    pub(super) async fn commit(&mut self) -> Result<ReloadReport, ReloadError> {
+        let workers = self.services.context().map(|cx| cx.workers().clone());
+        let (tree, retired) = (self.tree, mem::take(&mut self.plan.retired));
+        let changed = tree.unless_stopping(|| self.change(&retired)).zip(workers);
+        let Some((before, workers)) = changed else { return Err(ReloadError::Stopped) };
+        let going: HashSet<usize> =
+            retired.iter().map(|retired| address(retired.node.slot())).collect();
+        drop(workers.spawn_on(0, tree.drains().begin(retired, before)));
+        let others = self.start_again(|node| !going.contains(&address(node.slot()))).await;
+        self.plan.report.restarted = others;
+        self.handed_over = None;
+        if let Some(belongings) = self.resources.belongings() {
+            belongings.let_go();
+        }
+        Ok(mem::take(&mut self.plan.report))
+    }
+
+    /// Returns the slots in which the services that go find what they have found before.
+    fn change(&mut self, retired: &[Child]) -> Vec<Arc<Slot>> {
+        self.generation.settle();
+        let ended = self.ended();
+        self.update();
+        let slots = retired.iter().flat_map(|retired| all_within(retired.node.slot()));
+        self.tree.decide_order_among(&slots.map(|slot| address(&slot)).collect());
+        let before = mem::take(&mut self.plan.groups).into_iter().map(|group| group.commit());
+        let before = before.collect();
+        retired.iter().rev().for_each(close);
+        self.generation.commit();
+        ended.into_iter().for_each(|ended| self.tree.report_end(ended));
+        before
+    }
+
+    /// Changes the services that stay.
+    fn update(&mut self) {
+        let report = &mut self.plan.report;
+        for (node, update) in self.updates.drain(..) {
+            let path = node.slot().path();
+            update.text().iter().for_each(|text| report.update(path.clone(), text));
+            if let Err(panic) = guarded(|| update.commit()) {
+                error!("the service {path} {panic} when it had to change for a reload");
+            }
+        }
+        for kept in self.plan.kept.drain(..) {
+            if kept.node.restart_like(&kept.like) {
+                report.update(kept.node.slot().path(), "another restart policy");
+            }
+        }
+    }
+}
+
+impl Group {
+    /// Puts the services in place. Returns the slot that contains what was there before.
+    fn commit(self) -> Arc<Slot> {
+        let Self { group, children, stand_in, running } = self;
+        if let Some(running) = running {
+            running.exchange_children(&stand_in);
+            running.children().iter().for_each(|slot| slot.belongs_to(&running));
+            let stays = |slot: &Arc<Slot>| {
+                running.child(slot.path().name()).is_some_and(|now| Arc::ptr_eq(&now, slot))
+            };
+            let before = stand_in.children();
+            before.iter().filter(|slot| !stays(slot)).for_each(|slot| slot.belongs_to(&stand_in));
+        }
+        group.set_children(children);
+        stand_in
+    }
+}
+
+/// A service that goes accepts nothing more, unless others that have found it are still to be stopped.
+fn close(retired: &Child) {
+    let slot = retired.node.slot();
+    all_within(slot).iter().for_each(|slot| slot.retire());
+    if retired.is_plain_group {
+        slot.begin_to_stop_in_order(); // the order has been decided already
+    }
+    retired.node.close();
+}

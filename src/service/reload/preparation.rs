@@ -1,0 +1,232 @@
+//! What can fail: everything before the change itself.
+
+use super::plan::{New, Plan};
+use super::{ReloadError, ReloadReport};
+use crate::chain::chain;
+use crate::service::changes::{users, users_of_users};
+use crate::service::generation::Generation;
+use crate::service::multi::TIME_TO_UNDO;
+use crate::service::node::{Node, NotResumed};
+use crate::service::request::Ended;
+use crate::service::slot::{Slot, address};
+use crate::service::{
+    Context, MultiService, Resources, ServiceError, ServicePath, Step, Tree, Update,
+};
+use futures::future::join_all;
+use std::any::Any;
+use std::collections::HashSet;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::error;
+
+/// A reload that has not been committed.
+pub(super) struct Preparation<'a> {
+    pub(super) plan: Plan,
+    pub(super) services: &'a MultiService,
+    pub(super) tree: &'a Tree,
+    pub(super) resources: &'a Resources,
+    pub(super) generation: Arc<Generation>,
+    ended: mpsc::UnboundedReceiver<Ended>,
+    /// New services that have finished already.
+    finished: Vec<Ended>,
+    /// What services that stay will change.
+    pub(super) updates: Vec<(Arc<Node>, Update)>,
+    /// Running services that have to be stopped before others start, in the order in which they start.
+    pub(super) stopped: Vec<(MultiService, Arc<Node>)>,
+    /// How many of the new services start before that.
+    first: usize,
+    pub(super) handed_over: Option<Box<dyn Any + Send>>,
+    /// Services that should be running, but failed to start again, and why.
+    pub(super) failed: Vec<(Arc<Node>, String)>,
+}
+
+impl<'a> Preparation<'a> {
+    pub(super) fn new(
+        plan: Plan,
+        services: &'a MultiService,
+        tree: &'a Tree,
+        resources: &'a Resources,
+    ) -> Self {
+        let (generation, ended) = Generation::new();
+        let (first, stopped) = sequence(&plan, services);
+        let going = plan.retired.iter().map(|retired| &retired.node);
+        let going = going.chain(stopped.iter().map(|(_, node)| node));
+        let paths: Vec<ServicePath> =
+            going.flat_map(|node| all_within(node.slot())).map(|slot| slot.path()).collect();
+        let handed_over = resources.belongings().map(|belongings| belongings.hand_over(&paths));
+        let (finished, updates, failed) = Default::default();
+        Self {
+            plan,
+            services,
+            tree,
+            resources,
+            generation,
+            ended,
+            finished,
+            updates,
+            stopped,
+            first,
+            handed_over,
+            failed,
+        }
+    }
+
+    /// Does everything that can fail. If this fails or is dropped, it has to be [undone](Self::undo).
+    pub(super) async fn prepare(&mut self) -> Result<(), ReloadError> {
+        let cx = self.services.context().ok_or(ReloadError::NotRunning)?;
+        let steps = async {
+            for kept in &self.plan.kept {
+                let update = kept.node.reload().await?;
+                self.updates.push((kept.node.clone(), update));
+            }
+            let (first, last) = self.plan.new.split_at(self.first);
+            start(first, &cx, &self.generation).await?;
+            stop(&self.stopped, self.tree).await;
+            start(last, &cx, &self.generation).await
+        };
+        tokio::select! {
+            biased;
+            failure = failure(&mut self.ended, &mut self.finished) => Err(failure.into()),
+            done = steps => done,
+        }
+    }
+
+    /// The ends of runs that have not been reported to the tree.
+    pub(super) fn ended(&mut self) -> Vec<Ended> {
+        let mut ended = std::mem::take(&mut self.finished);
+        ended.extend(std::iter::from_fn(|| self.ended.try_recv().ok()));
+        ended
+    }
+
+    /// Stops what has been started, and starts what has been stopped.
+    pub(super) async fn undo(&mut self) {
+        let nodes: Vec<&Arc<Node>> = self.plan.new.iter().map(|new| &new.node).collect();
+        let slots = nodes.iter().flat_map(|node| all_within(node.slot()));
+        self.tree.decide_order_among(&slots.map(|slot| address(&slot)).collect());
+        nodes.iter().rev().for_each(|node| node.close());
+        let deadline = Instant::now() + TIME_TO_UNDO;
+        let errors = join_all(nodes.iter().rev().map(|node| node.stop(deadline))).await;
+        for error in errors.iter().flatten() {
+            error!("while undoing the reload: {}", chain(error));
+        }
+        self.start_again(|_| true).await;
+        self.handed_over = None;
+    }
+
+    /// Starts some of the services that have been stopped. Returns the paths of those that were to be started.
+    pub(super) async fn start_again(&mut self, which: impl Fn(&Node) -> bool) -> Vec<ServicePath> {
+        let mut paths = Vec::new();
+        for (group, node) in self.stopped.iter().filter(|(_, node)| which(node)) {
+            paths.push(node.slot().path());
+            if let Err(NotResumed::Failed(error)) = group.resume(node).await {
+                error!("it had to be stopped for a reload: {}", chain(&error));
+                self.failed.push((node.clone(), chain(&error)));
+            }
+        }
+        paths
+    }
+}
+
+/// Waits for the failure of a new service that has started.
+async fn failure(
+    ended: &mut mpsc::UnboundedReceiver<Ended>,
+    finished: &mut Vec<Ended>,
+) -> ServiceError {
+    loop {
+        match ended.recv().await {
+            Some(Ended { path, cause: Some(cause), .. }) => {
+                return ServiceError::locate(&path, Step::Run, cause);
+            }
+            Some(over) => finished.push(over),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// Starts new services: first what needs the sockets of others, then the rest.
+async fn start(
+    new: &[New],
+    root: &Context,
+    generation: &Arc<Generation>,
+) -> Result<(), ReloadError> {
+    for New { node, .. } in new {
+        node.privileged_start(root.privileged().at(node.slot().path()))?;
+    }
+    for New { node, group, .. } in new {
+        let cx = group.context().ok_or(ReloadError::Stopped)?;
+        node.start(&cx.in_generation(generation)).await?;
+    }
+    Ok(())
+}
+
+/// Stops running services, whose sockets are kept: clients wait.
+async fn stop(services: &[(MultiService, Arc<Node>)], tree: &Tree) {
+    let nodes = || services.iter().rev().map(|(_, node)| node);
+    tree.decide_order_among(&nodes().map(|node| address(node.slot())).collect());
+    nodes().for_each(|node| node.close());
+    let deadline = tree.stop_deadline();
+    for error in join_all(nodes().map(|node| node.stop(deadline))).await.iter().flatten() {
+        error!("{}", chain(error));
+    }
+}
+
+/// How many of the new services can start while all others are running, and which running services have to be stopped
+/// before the rest can start: those that must not run at the same time as a new one, and their users. Users that stay,
+/// because they were added while the tree was running, are stopped, too, in order to find the new services.
+fn sequence(plan: &Plan, services: &MultiService) -> (usize, Vec<(MultiService, Arc<Node>)>) {
+    let exclusive = |retired: &&Arc<Node>| retired.run().is_some() && !retired.may_overlap();
+    let leaves = plan.retired.iter().filter(|retired| !retired.is_plain_group);
+    let leaves: Vec<&Arc<Node>> = leaves.map(|retired| &retired.node).collect();
+    let going: HashSet<usize> =
+        leaves.iter().flat_map(|node| all_within(node.slot())).map(|slot| address(&slot)).collect();
+
+    let mut stopped: Vec<Arc<Node>> = Vec::new();
+    for user in leaves.iter().flat_map(|node| users(node.slot())) {
+        if !going.contains(&address(&user)) {
+            stopped.extend(services.nearest(&user.path()).map(|(_, user)| user));
+        }
+    }
+    let mut first = plan.new.len();
+    let old: Vec<&Arc<Node>> = leaves.into_iter().filter(exclusive).collect();
+    if let Some(new) = plan.new.iter().position(|new| !new.may_overlap).filter(|_| !old.is_empty())
+    {
+        first = new;
+        stopped.extend(old.into_iter().cloned());
+    }
+    let users = stopped.iter().flat_map(|node| users_of_users(services, node));
+    let users: Vec<Arc<Node>> = users.map(|(_, user)| user).collect();
+    stopped.extend(users);
+    stopped.retain(|node| node.run().is_some());
+    stopped.sort_by_cached_key(|node| node.slot().position());
+    stopped.dedup_by(|a, b| Arc::ptr_eq(a, b));
+    let with_group = |node: Arc<Node>| services.locate(&node.slot().path());
+    (first, stopped.into_iter().filter_map(with_group).collect())
+}
+
+/// A slot and those within it.
+pub(super) fn all_within(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
+    let (mut all, mut ahead) = (Vec::new(), vec![slot.clone()]);
+    while let Some(slot) = ahead.pop() {
+        ahead.extend(slot.children());
+        all.push(slot);
+    }
+    all
+}
+
+/// What a plan would change, if nothing fails that can be found out now.
+pub(super) async fn check(plan: Plan) -> Result<ReloadReport, ReloadError> {
+    let mut report = plan.report;
+    for kept in &plan.kept {
+        if let Some(text) = kept.node.reload().await?.text() {
+            report.update(kept.node.slot().path(), text);
+        }
+    }
+    let new: Vec<Arc<Node>> = plan.new.into_iter().map(|new| new.node).collect();
+    let check = move || new.iter().try_for_each(|node| node.check());
+    match tokio::task::spawn_blocking(check).await {
+        Ok(checked) => checked?,
+        Err(_) => return Err(ReloadError::Stopped), // the runtime is ending
+    }
+    Ok(report)
+}
