@@ -7,7 +7,7 @@ use std::collections::HashSet;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReloadReport {
-    /// How many services were kept as they were, without groups.
+    /// How many services were kept, including those that do something differently; groups don't count.
     pub kept: usize,
     /// The services that were kept, but do something differently: what, in a few words.
     pub updated: Vec<(ServicePath, String)>,

@@ -10,6 +10,7 @@ mod finding;
 mod functions;
 mod misbehaving;
 mod properties;
+mod reloading;
 mod restarting;
 mod starting;
 mod stop_order;
