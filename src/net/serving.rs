@@ -11,7 +11,6 @@ use super::listener::Listener;
 use super::options::ServerOptions;
 use crate::service::{BoxError, Context};
 use crate::sockets::{LentSocket, Sockets};
-use futures::future::join_all;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -77,16 +76,26 @@ impl Serving {
         self.listened_on.log_close();
     }
 
-    /// Returns when every connection is closed, or was cut at the deadline. Logs how many were cut.
-    pub(super) async fn stop(mut self, deadline: Instant) {
+    /// Returns when every connection is closed, or was cut at the deadline. Logs how many were cut. If the future is
+    /// dropped, this can be called again.
+    pub(super) async fn stop(&mut self, deadline: Instant) {
         self.close();
-        let mut ended = join_all(std::mem::take(&mut self.loops));
-        if timeout_at(deadline, &mut ended).await.is_err() {
+        if timeout_at(deadline, self.ended()).await.is_err() {
             self.shared.cut.cancel();
-            ended.await;
+            self.ended().await;
             let unfinished = self.shared.unfinished.load(Ordering::Relaxed);
             let what = if unfinished == 1 { "connection" } else { "connections" };
             warn!(connections = unfinished, "cut {unfinished} {what} at the deadline");
+        }
+    }
+}
+
+impl Serving {
+    /// Waits until all loops have ended.
+    async fn ended(&mut self) {
+        while let Some(last) = self.loops.last_mut() {
+            let _ = last.await;
+            self.loops.pop();
         }
     }
 }

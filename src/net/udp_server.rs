@@ -8,7 +8,6 @@ use super::responder::{Responder, UdpOptions};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
 use crate::sockets::{Endpoint, LentSocket, ListenOptions};
 use async_trait::async_trait;
-use futures::future::join_all;
 use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -47,6 +46,16 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.shared.closed.cancel();
+    }
+}
+
+impl Running {
+    /// Waits until all loops have ended.
+    async fn ended(&mut self) {
+        while let Some(last) = self.loops.last_mut() {
+            let _ = last.await;
+            self.loops.pop();
+        }
     }
 }
 
@@ -119,12 +128,13 @@ impl Service for UdpServer {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let Some(running) = &mut self.running else { return Ok(()) };
         running.shared.closed.cancel();
         // Nothing is left to be cut: a loop that has not ended is blocked by its responder.
-        let loops = std::mem::take(&mut running.loops);
-        timeout_at(deadline, join_all(loops)).await.map_err(|_| "the responder blocks")?;
+        let ended = timeout_at(deadline, running.ended()).await;
         let requests = running.shared.unanswered();
+        self.running = None;
+        ended.map_err(|_| "the responder blocks")?;
         if requests > 0 {
             info!(requests, "left {requests} requests without an answer");
         }

@@ -103,9 +103,10 @@ impl Service for UnixServer {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        if let Some(serving) = self.serving.take() {
+        if let Some(serving) = &mut self.serving {
             serving.stop(deadline).await;
         }
+        self.serving = None;
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use crate::config::{Kind, Section, read};
 use crate::net::Payload;
-use crate::service::{BoxError, Context, Files, Handle, Service};
+use crate::service::{BoxError, Context, Files, Handle, Service, Update};
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use std::any::TypeId;
@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -47,7 +48,7 @@ impl Kind for PoemSettings {
 
 /// A service that holds a poem in memory. Others find its [`PoemHandle`] by its name.
 ///
-/// The poem is read once, at the start. It is bytes: no encoding is assumed.
+/// The poem is read at the start, and again at each reload. It is bytes: no encoding is assumed.
 pub struct Poem {
     /// `None`: the built-in poem.
     file: Option<PathBuf>,
@@ -63,6 +64,21 @@ impl PoemHandle {
     pub fn get(&self) -> Option<Payload> {
         self.0.load().as_deref().cloned()
     }
+
+    /// From now on, this poem is served.
+    fn show(&self, poem: Payload, origin: &str, cx: &Context) {
+        let bytes = poem.len();
+        info!(file = origin, bytes, "loaded a poem from {origin} ({bytes} bytes)");
+        cx.status(text_of(&poem, origin));
+        if poem.is_empty() {
+            warn!(file = origin, "the poem {origin} is empty: clients will get nothing");
+        }
+        self.0.store(Some(Arc::new(poem)));
+    }
+}
+
+fn text_of(poem: &Payload, origin: &str) -> String {
+    format!("{} bytes from {origin}", poem.len())
 }
 
 impl Poem {
@@ -84,18 +100,21 @@ impl Service for Poem {
             Some(file) => (read_poem(file)?, file.display().to_string()),
             None => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
         };
-        info!(
-            file = origin,
-            bytes = poem.len(),
-            "loaded a poem from {origin} ({} bytes)",
-            poem.len()
-        );
-        cx.status(format!("{} bytes from {origin}", poem.len()));
-        if poem.is_empty() {
-            warn!(file = origin, "the poem {origin} is empty: clients will get nothing");
-        }
-        self.handle.0.store(Some(Arc::new(poem)));
+        self.handle.show(poem, &origin, cx);
         Ok(())
+    }
+
+    /// Reads the file again, without keeping a worker from its clients.
+    async fn reload(&mut self, cx: &Context) -> Result<Update, BoxError> {
+        let Some(file) = self.file.clone() else { return Ok(Update::none()) };
+        let origin = file.display().to_string();
+        let poem = spawn_blocking(move || read_poem(&file)).await??;
+        if self.handle.get().is_some_and(|before| *before == *poem) {
+            return Ok(Update::none());
+        }
+        let (handle, cx) = (self.handle.clone(), cx.clone());
+        let text = text_of(&poem, &origin);
+        Ok(Update::new(text, move || cx.span().in_scope(|| handle.show(poem, &origin, &cx))))
     }
 
     /// The poem stays in memory for those who are still reading it or use the handle.
@@ -150,7 +169,9 @@ fn read_poem(file: &Path) -> Result<Payload, BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::{Application, Resources, Workers};
+    use crate::chain::chain;
+    use crate::config;
+    use crate::service::{Application, ReloadMode, Resources, Workers};
 
     #[tokio::test]
     async fn its_status_says_how_many_bytes_came_from_where() {
@@ -166,6 +187,41 @@ mod tests {
             let report = application.tree().report(&path.parse().unwrap()).unwrap();
             assert_eq!(report.status, Some(format!("{bytes} bytes from {origin}")));
         }
+        application.stop(Instant::now()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_reload_reads_the_file_again_and_changes_nothing_if_that_fails() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let with_poem = || {
+            let mut application = Application::new("test");
+            config::add(&mut application, "poem", PoemSettings::new(Some(file.path().into())))
+                .unwrap();
+            application
+        };
+        std::fs::write(file.path(), "old").unwrap();
+        let mut application = with_poem();
+        application.start(&Resources::new(), Workers::current()).await.unwrap();
+        let poem: PoemHandle = application
+            .services()
+            .inspect("poem", |service| service.handle().unwrap().value().unwrap())
+            .unwrap();
+        let tree = application.tree().clone();
+        let reload = || tree.reload(with_poem(), ReloadMode::Change);
+
+        assert!(reload().await.unwrap().is_empty());
+        std::fs::write(file.path(), "newer").unwrap();
+        let report = reload().await.unwrap();
+        let text = format!("5 bytes from {}", file.path().display());
+        assert_eq!(report.updated, [("poem".parse().unwrap(), text.clone())]);
+        let status = tree.report(&"poem".parse().unwrap()).unwrap().status;
+        assert_eq!((&*poem.get().unwrap(), status), (&b"newer"[..], Some(text)));
+
+        std::fs::remove_file(file.path()).unwrap();
+        let failed = chain(&reload().await.unwrap_err());
+        let expected = format!("can't load the poem {}: ", file.path().display());
+        assert!(failed.contains(&expected), "{failed}");
+        assert_eq!(&*poem.get().unwrap(), b"newer");
         application.stop(Instant::now()).await.unwrap();
     }
 }

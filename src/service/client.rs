@@ -158,10 +158,11 @@ impl<C: Clone + Send + Sync + 'static> Service for ClientService<C> {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        let stopped = match self.running.take() {
-            Some(mut running) => running.stop(deadline).await,
+        let stopped = match &mut self.running {
+            Some(running) => running.stop(deadline).await,
             None => Ok(()),
         };
+        self.running = None;
         self.client.state.send_replace(State::Stopped);
         stopped
     }

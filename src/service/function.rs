@@ -137,8 +137,10 @@ impl Service for ServiceFn {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        let Some(mut task) = self.task.take() else { return Ok(()) };
-        match timeout_at(deadline, &mut task).await {
+        let Some(task) = &mut self.task else { return Ok(()) };
+        let ended = timeout_at(deadline, task).await;
+        self.task = None; // aborts it
+        match ended {
             Ok(ended) => ended?,
             Err(_) => Err("its function had not returned at the deadline".into()),
         }

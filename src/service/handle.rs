@@ -18,7 +18,7 @@ impl Handle {
     }
 
     /// The value, if it is a `T`.
-    pub(super) fn value<T: Clone + 'static>(&self) -> Option<T> {
+    pub(crate) fn value<T: Clone + 'static>(&self) -> Option<T> {
         self.0.downcast_ref::<T>().cloned()
     }
 }

@@ -24,6 +24,8 @@ pub struct Managed {
     pub(super) restart: Restart,
     /// What kind of service it is, if not what the service itself says.
     pub(super) kind: Option<String>,
+    /// Whether two instances may run at the same time, whatever the service itself says.
+    pub(super) may_overlap: bool,
     /// Set if the service is nothing but a group: what can be done with its children, can be done with it.
     pub(super) group: Option<MultiService>,
 }
@@ -46,6 +48,13 @@ impl Managed {
         self
     }
 
+    /// Declares that a new instance of the service may start while an old one is still running, even if the service
+    /// does not [say so itself](Service::may_overlap). By default, a reload starts it after the old one has stopped.
+    pub fn may_overlap(mut self) -> Self {
+        self.may_overlap = true;
+        self
+    }
+
     /// Sets the settings that the service was made from, so that it can be compared with another one.
     pub fn settings(mut self, settings: Box<dyn Settings>) -> Self {
         self.settings = Some(settings);
@@ -63,6 +72,13 @@ impl<S: Service> From<S> for Managed {
 
 impl From<Box<dyn Service>> for Managed {
     fn from(service: Box<dyn Service>) -> Self {
-        Self { service, settings: None, restart: Restart::never(), kind: None, group: None }
+        Self {
+            service,
+            settings: None,
+            restart: Restart::never(),
+            kind: None,
+            may_overlap: false,
+            group: None,
+        }
     }
 }

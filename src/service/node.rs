@@ -25,6 +25,8 @@ pub(super) struct Node {
     kind: String,
     /// Whether it contains others, which have their own limits when it stops.
     is_group: bool,
+    /// Whether it has been declared that it may run at the same time as another instance.
+    may_overlap: bool,
     instance: tokio::sync::Mutex<Instance>,
     /// Cancelled when the service has to stop, or is dropped: an attempt to start it again is then abandoned. After
     /// that, there is a new one; `None` as long as nobody has asked for it.
@@ -40,12 +42,13 @@ pub(super) enum NotResumed {
 
 impl Node {
     pub(super) fn new(managed: Managed, slot: Arc<Slot>, is_group: bool) -> Self {
-        let Managed { service, settings, restart, kind, .. } = managed;
+        let Managed { service, settings, restart, kind, may_overlap, .. } = managed;
         Self {
             kind: kind.unwrap_or_else(|| service.kind().to_owned()),
             known: Known::new(slot, Supervision::new(restart)),
             settings: settings.map(Arc::from),
             is_group,
+            may_overlap,
             instance: tokio::sync::Mutex::new(Instance::new(service)),
             interrupt: Mutex::default(),
         }
@@ -160,8 +163,8 @@ impl Node {
 
     /// Whether another instance may start while this one is running.
     pub(super) fn may_overlap(&self) -> bool {
-        guarded(|| self.inspect(|service| service.may_overlap()))
-            .is_ok_and(|may| may.unwrap_or(false))
+        let asked = || guarded(|| self.inspect(|service| service.may_overlap()));
+        self.may_overlap || asked().is_ok_and(|may| may.unwrap_or(false))
     }
 
     /// Prepares what a reload changes in the service, if it is running.

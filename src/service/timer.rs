@@ -67,10 +67,10 @@ impl Service for TimerService {
     }
 
     async fn stop(&mut self, deadline: Instant) -> Result<(), BoxError> {
-        match self.running.take() {
-            Some(mut running) => running.stop(deadline).await,
-            None => Ok(()),
-        }
+        let Some(running) = &mut self.running else { return Ok(()) };
+        let stopped = running.stop(deadline).await;
+        self.running = None;
+        stopped
     }
 }
 
