@@ -1,11 +1,9 @@
 //! Steps 7 to 10 for the services: the threads that they run on, and the task that starts and stops them.
 
+use super::inbox::{self, Outbox, Waker};
 use crate::service::{Application, Resources, ServiceError, StopErrors, Workers};
-use nix::sys::eventfd::{EfdFlags, EventFd};
 use std::future::pending;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::Arc;
 use std::sync::mpsc::{self, TryRecvError};
 use std::thread;
 use std::time::Instant;
@@ -27,31 +25,22 @@ pub(super) enum Event {
 /// A running application, as seen by the main thread.
 pub(super) struct Conductor {
     events: mpsc::Receiver<Event>,
-    wake: Arc<EventFd>,
     stop: Option<oneshot::Sender<Instant>>,
     workers: Workers,
 }
 
-/// The application's end of the channel. Every event wakes the main thread.
-struct Events {
-    sender: mpsc::Sender<Event>,
-    wake: Arc<EventFd>,
-}
-
 impl Conductor {
-    /// Starts the application on the first worker.
+    /// Starts the application on the first worker. Its events wake the main thread.
     pub(super) fn start(
         application: Application,
         resources: Resources,
         workers: Workers,
-    ) -> io::Result<Self> {
-        let flags = EfdFlags::EFD_NONBLOCK | EfdFlags::EFD_CLOEXEC;
-        let wake = Arc::new(EventFd::from_value_and_flags(0, flags)?);
-        let (sender, events) = mpsc::channel();
+        waker: &Waker,
+    ) -> Self {
+        let (outbox, events) = inbox::channel(waker);
         let (stop, stopped) = oneshot::channel();
-        let reporter = Events { sender, wake: wake.clone() };
-        workers.spawn_on(0, conduct(application, resources, workers.clone(), stopped, reporter));
-        Ok(Self { events, wake, stop: Some(stop), workers })
+        workers.spawn_on(0, conduct(application, resources, workers.clone(), stopped, outbox));
+        Self { events, stop: Some(stop), workers }
     }
 
     /// Requests a stop with this deadline. Only the first request counts.
@@ -63,17 +52,11 @@ impl Conductor {
 
     /// The next event, if there is one. It is an error if the application has ended without an event.
     pub(super) fn next(&self) -> Result<Option<Event>, Vanished> {
-        let _ = self.wake.read(); // nothing to read: something else woke this thread
         match self.events.try_recv() {
             Ok(event) => Ok(Some(event)),
             Err(TryRecvError::Empty) => Ok(None),
             Err(TryRecvError::Disconnected) => Err(Vanished),
         }
-    }
-
-    /// Readable when there is an event.
-    pub(super) fn readiness(&self) -> BorrowedFd<'_> {
-        self.wake.as_fd()
     }
 
     /// The threads that the services run on.
@@ -87,20 +70,6 @@ impl Conductor {
 #[error("the task that runs the application ended unexpectedly; this is a bug in poetryd")]
 #[non_exhaustive]
 pub struct Vanished;
-
-impl Events {
-    fn send(&self, event: Event) {
-        // The main thread outlives the application.
-        let _ = self.sender.send(event);
-        let _ = self.wake.write(1);
-    }
-}
-
-impl Drop for Events {
-    fn drop(&mut self) {
-        let _ = self.wake.write(1);
-    }
-}
 
 /// Starts this many threads, each with a runtime of its own.
 pub(super) fn start_workers(count: usize) -> io::Result<Workers> {
@@ -121,7 +90,7 @@ async fn conduct(
     resources: Resources,
     workers: Workers,
     mut stop: oneshot::Receiver<Instant>,
-    events: Events,
+    events: Outbox<Event>,
 ) {
     let start = tokio::select! {
         biased;
@@ -149,7 +118,7 @@ async fn conduct(
 async fn serve(
     application: &mut Application,
     stop: &mut oneshot::Receiver<Instant>,
-    events: &Events,
+    events: &Outbox<Event>,
 ) -> Result<Instant, oneshot::error::RecvError> {
     loop {
         tokio::select! {

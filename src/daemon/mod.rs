@@ -29,6 +29,8 @@ mod control;
 mod detach;
 mod environment;
 mod error;
+mod inbox;
+mod loader;
 mod option;
 mod options;
 mod panics;
@@ -38,6 +40,7 @@ mod privileges;
 mod process;
 mod program_info;
 mod readiness;
+mod runner;
 mod settings;
 mod signals;
 mod strays;
@@ -60,16 +63,19 @@ pub use program_info::ProgramInfo;
 pub use settings::{OptionError, Settings};
 
 use crate::logging::{EarlyLog, Logging, LostLines, Outside};
-use crate::service::{Application, BoxError, Resources};
+use crate::service::{Application, BoxError, Process, Resources, RunnerReport};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
 use detach::{Report, Side};
+use loader::{Loaded, Loader};
 use pid_file::PidFile;
 use readiness::Supervisor;
+use runner::{Reception, State};
 use signals::Signals;
 use std::io::Write;
 use std::os::fd::RawFd;
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 use tracing::{error, info, warn};
 use watch::Watch;
@@ -121,14 +127,15 @@ pub fn run(
     program: impl Into<ProgramInfo>,
     environment: Environment,
     options: Options,
-    mut source: impl Source,
+    source: impl Source,
 ) -> Result<(), RunError> {
     let ProgramInfo { name, version, layers, own_subscriber } = program.into();
     let early_log = if own_subscriber { EarlyLog::of_program() } else { EarlyLog::begin(layers)? };
 
     // 1. Check everything that can be checked, while there is a terminal to report to.
-    let (application, from_source) = source.load().map_err(RunError::Application)?;
-    let settings = options.or(from_source).decide_for(&name, own_subscriber)?;
+    let (program, source) = (name.clone(), Box::new(source));
+    let mut loader = Loader { program, own_log: own_subscriber, typed: options, source };
+    let Loaded { application, options: _, settings } = loader.load()?;
     if settings.detach && std::process::id() == 1 {
         return Err(OptionError::FirstProcess.into());
     }
@@ -148,10 +155,8 @@ pub fn run(
         given.signals.detached();
         given.signals.let_stop();
     }
-    let version = version.map(|version| format!(" {version}")).unwrap_or_default();
-    let pid = std::process::id();
-    let start = format!("{name}{version} starts with pid {pid}: {}", source.origin());
-    let outcome = live(&settings, given, early_log, application, &start, &mut report);
+    let state = State::starting(name, version, loader.source.origin(), settings.workers);
+    let outcome = live(&settings, given, early_log, application, state, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
             Ok(()) => "the daemon was told to stop before it was ready".into(),
@@ -187,7 +192,7 @@ fn live(
     given: Given,
     early_log: EarlyLog,
     application: Application,
-    start: &str,
+    state: State,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
     // 3. Root directory, umask and rundir. What is outside the new root is opened before.
@@ -205,15 +210,22 @@ fn live(
         logging.take_streams()?;
     }
     panic::set_hook(Box::new(panics::log));
-    info!("{start}");
+    info!("{}", start_line(&state.report()));
 
-    let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, report));
+    let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, state, report));
     let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
         Ok(()) => info!("stopped cleanly"),
         Err(e) => error!("{e}"),
     }
     leave_nothing(&logging, pid_file, outcome)
+}
+
+/// The first line of the log.
+fn start_line(process: &RunnerReport) -> String {
+    let RunnerReport { program, version, pid, origin, .. } = process;
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    format!("{program}{version} starts with pid {pid}: {origin}")
 }
 
 /// Step 11: leaves nothing behind, and reports the outcome to those who wait for the daemon to end.
@@ -258,6 +270,7 @@ fn serve(
     given: Given,
     mut application: Application,
     logging: &Logging,
+    state: State,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
     let Given { sockets, mut supervisor, signals } = given;
@@ -271,6 +284,8 @@ fn serve(
     let store = if settings.detach { None } else { supervisor.store() };
     let sockets = Sockets::of_process(sockets, store);
     sockets.lend(&resources);
+    let (reception, process) = Reception::open(state, logging)?;
+    resources.insert::<Process>(Arc::new(process));
     application.privileged_start(&resources)?;
     sockets.close_unwanted();
 
@@ -282,8 +297,9 @@ fn serve(
     logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
-    let conductor = Conductor::start(application, resources, workers)?;
+    let conductor = Conductor::start(application, resources, workers, &reception.waker);
 
     // 8 to 10. Report that the daemon is ready, serve, stop.
-    Watch::new(signals, conductor, supervisor, logging, settings.stop_timeout).run(report)
+    Watch::new(signals, conductor, supervisor, reception, logging, settings.stop_timeout)
+        .run(report)
 }

@@ -5,12 +5,14 @@ use super::conductor::{Conductor, Event};
 use super::detach::Report;
 use super::error::RunError;
 use super::readiness::Supervisor;
+use super::runner::{Reception, Request};
 use super::signals::{SignalReader, StopRequests, asks_to_stop};
 use crate::chain::chain;
 use crate::logging::{Logging, LostLines};
-use crate::service::ServiceError;
+use crate::service::{Phase, ServiceError};
 use nix::sys::signal::Signal;
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -23,11 +25,15 @@ const START_LINES_TIMEOUT: Duration = Duration::from_millis(200);
 /// services that have not stopped. If it still has not ended then, a service blocks its thread, and is abandoned.
 const TIME_TO_ABANDON: Duration = Duration::from_secs(3);
 
+/// How long services may take to stop if they may take longer than the clock can count.
+const LONGEST_STOP: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// The main thread, which waits for signals and for the application's events.
 pub(super) struct Watch<'a> {
     signals: SignalReader,
     conductor: Conductor,
     supervisor: Supervisor,
+    reception: Reception,
     logging: &'a Logging,
     stop_timeout: Duration,
     /// The signals that asked for a stop.
@@ -45,6 +51,7 @@ impl<'a> Watch<'a> {
         signals: SignalReader,
         conductor: Conductor,
         supervisor: Supervisor,
+        reception: Reception,
         logging: &'a Logging,
         stop_timeout: Duration,
     ) -> Self {
@@ -53,6 +60,7 @@ impl<'a> Watch<'a> {
             signals,
             conductor,
             supervisor,
+            reception,
             logging,
             stop_timeout,
             requests: StopRequests::default(),
@@ -65,7 +73,8 @@ impl<'a> Watch<'a> {
     /// Watches over the application until it has stopped. Reports when it is ready.
     pub(super) fn run(mut self, report: &mut Option<Report>) -> Result<(), RunError> {
         loop {
-            self.signals.wait(&[self.conductor.readiness()], self.next_time())?;
+            self.signals.wait(&[self.reception.waker.as_fd()], self.next_time())?;
+            self.reception.waker.clear();
             while let Some(signal) = self.signals.next() {
                 self.signal(signal)?;
             }
@@ -82,6 +91,9 @@ impl<'a> Watch<'a> {
                         return self.failure.map_or(Ok(()), |failure| Err(failure.into()));
                     }
                 }
+            }
+            while let Ok(request) = self.reception.requests.try_recv() {
+                self.asked(request);
             }
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline + TIME_TO_ABANDON) {
                 return Err(RunError::Stuck);
@@ -133,10 +145,30 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// A service, or a client of the control socket, has asked for something.
+    fn asked(&mut self, request: Request) {
+        match request {
+            Request::Stop(_) if self.deadline.is_some() => {}
+            Request::Stop(time) => {
+                info!("asked to stop, shutting down");
+                self.stop_within(time.unwrap_or(self.stop_timeout));
+            }
+            Request::LogLevel(level) => {
+                info!(
+                    "asked to log events of the level {level} from now on",
+                    level = level.as_str().to_ascii_lowercase()
+                );
+                self.logging.set_level(level);
+            }
+            Request::Reload(..) => {} // without a reply, it is refused
+        }
+    }
+
     fn ready(&mut self, report: &mut Option<Report>) {
         if self.deadline.is_some() {
             return; // told to stop at the last moment
         }
+        self.reception.state.enter(Phase::Running);
         info!("ready");
         // Whoever receives the report may read the log next. If the log can't be written, the daemon does not
         // wait for it, but prints the reason where it can be seen.
@@ -159,7 +191,13 @@ impl<'a> Watch<'a> {
     }
 
     fn stop(&mut self) {
-        let deadline = Instant::now() + self.stop_timeout;
+        self.stop_within(self.stop_timeout);
+    }
+
+    fn stop_within(&mut self, time: Duration) {
+        let now = Instant::now();
+        let deadline = now.checked_add(time).unwrap_or(now + LONGEST_STOP);
+        self.reception.state.enter(Phase::Stopping);
         self.deadline = Some(deadline);
         self.conductor.stop(deadline);
         self.supervisor.stopping();

@@ -1,8 +1,9 @@
 //! Turns the events of `tracing` into lines.
 
+use super::changing::ChangingLevel;
 use super::early::{EarlyEvent, EarlyEvents};
 use super::event_fields::{EventFields, Field};
-use super::line::{Formatter, Line};
+use super::line::{Format, Formatter, Line};
 use super::output::Output;
 use crate::sync::Mutex;
 use std::cell::RefCell;
@@ -26,7 +27,7 @@ pub(super) struct Log {
 }
 
 struct OpenLog {
-    level: Level,
+    level: ChangingLevel,
     formatter: Formatter,
     output: Arc<Output>,
 }
@@ -40,9 +41,28 @@ impl Log {
     /// Opens the log. It begins with the events that were kept.
     pub(super) fn open(&self, level: Level, formatter: Formatter, output: Arc<Output>) {
         let mut early = self.early.lock();
-        let log = self.open.get_or_init(|| OpenLog { level, formatter, output });
+        let log = self.open.get_or_init(|| OpenLog {
+            level: ChangingLevel::new(level),
+            formatter,
+            output,
+        });
         for event in early.take().into_iter().flat_map(|early| early.into_lines(level)) {
             log.write(&event.line(), &mut String::new());
+        }
+    }
+
+    /// Changes the least important level that becomes a line.
+    pub(super) fn set_level(&self, level: Level) {
+        let Some(log) = self.open.get() else { return };
+        log.level.set(level);
+        // Which events are wanted was noted at each place that makes some.
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// Changes the format of lines, of this log and of everything whose formatter is a clone of its own.
+    pub(super) fn set_format(&self, format: Format) {
+        if let Some(log) = self.open.get() {
+            log.formatter.set_format(format);
         }
     }
 
@@ -54,7 +74,7 @@ impl Log {
 
     /// Writes a line that is not an event: other layers do not receive it.
     pub(super) fn say(&self, level: Level, message: &str) {
-        if let Some(log) = self.open.get().filter(|log| level <= log.level) {
+        if let Some(log) = self.open.get().filter(|log| level <= log.level.get()) {
             let fields = EventFields::of(message, &[]);
             let line = Line { time: SystemTime::now(), level, path: "-", fields: &fields };
             log.write(&line, &mut String::new());
@@ -100,7 +120,7 @@ thread_local! {
 impl LogLayer {
     /// Whether an event of this level becomes a line.
     fn wants(&self, level: &Level) -> bool {
-        self.0.open.get().is_none_or(|log| level <= &log.level)
+        self.0.open.get().is_none_or(|log| *level <= log.level.get())
     }
 }
 
@@ -108,7 +128,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         match self.0.open.get() {
             None => Interest::sometimes(), // ask again when the level is known
-            Some(log) if !self.0.alone || metadata.level() <= &log.level => Interest::always(),
+            Some(log) if !self.0.alone || *metadata.level() <= log.level.get() => {
+                Interest::always()
+            }
             Some(_) => Interest::never(),
         }
     }
@@ -118,7 +140,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for LogLayer {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let level = self.0.open.get().filter(|_| self.0.alone).map(|log| log.level.into());
+        let level = self.0.open.get().filter(|_| self.0.alone).map(|log| log.level.get().into());
         Some(level.unwrap_or(LevelFilter::TRACE))
     }
 

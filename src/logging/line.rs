@@ -1,5 +1,6 @@
 //! The format of a log line.
 
+use super::changing::ChangingFormat;
 use super::clock::{Clock, TimeFormat};
 use super::event_fields::{EventFields, Field};
 use super::facility::Facility;
@@ -46,17 +47,27 @@ pub(super) struct Line<'a> {
     pub(super) fields: &'a EventFields,
 }
 
-/// Formats lines.
+/// Formats lines. Clones have the same format, even after a change.
 #[derive(Clone)]
 pub(super) struct Formatter {
-    format: Format,
+    format: ChangingFormat,
     style: Style,
     clock: Clock,
 }
 
 impl Formatter {
     pub(super) fn new(format: Format, style: Style, clock: Clock) -> Self {
-        Self { format, style, clock }
+        Self { format: ChangingFormat::new(format), style, clock }
+    }
+
+    /// The same in another style. A change of the format changes both.
+    pub(super) fn with_style(&self, style: Style) -> Self {
+        Self { style, ..self.clone() }
+    }
+
+    /// Changes the format, also that of all clones.
+    pub(super) fn set_format(&self, format: Format) {
+        self.format.set(format);
     }
 
     /// Appends a whole line, with its newline, to `out`.
@@ -72,7 +83,7 @@ impl Formatter {
                 out.push_str(tag);
             }
         }
-        match self.format {
+        match self.format.get() {
             Format::Text => self.write_text(line, out),
             Format::Json => self.write_json(line, out),
         }

@@ -8,6 +8,7 @@
 //! thread that writes batches, so that no service ever waits for a disk. If that thread can't keep up, lines are
 //! dropped, and their number is logged.
 
+mod changing;
 mod clock;
 mod early;
 mod event_fields;
@@ -41,7 +42,7 @@ use event_fields::EventFields;
 use layer::{Log, LogLayer};
 use line::{Formatter, Line, Style};
 use output::Output;
-use rotating::{FileSettings, RotatingFile};
+use rotating::{FileChange, FileSettings, RotatingFile};
 use sink::Sink;
 use standard_output::StandardOutput;
 use std::io::Write;
@@ -180,18 +181,19 @@ impl EarlyLog {
         let (own_syslog, fallback) =
             if options.target == Target::Syslog { (syslog, None) } else { (None, syslog) };
         let (sink, style) = open_sink(options, own_syslog, owner, &clock)?;
-        let in_syslog = Style::syslog(options.facility, &options.name);
-        let in_syslog = Formatter::new(options.format, in_syslog, clock.clone());
-        let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
         let formatter = Formatter::new(options.format, style, clock);
+        let in_syslog = formatter.with_style(Style::syslog(options.facility, &options.name));
+        let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
         let output = Arc::new(Output::new(sink, formatter.clone()));
         self.log.open(options.level, formatter, output.clone());
         if self.records {
             records::limit(options.level);
         }
+        let (log, records) = (self.log.clone(), self.records);
         self.waiting = false;
         let streams = Arc::new(Streams::new(self.log.clone(), output.clone()));
-        Ok(Logging { output, streams, target: options.target.clone(), fallback })
+        let target = options.target.clone();
+        Ok(Logging { log, records, output, streams, target, fallback })
     }
 
     /// Forgets the events that were kept, since another process has them as well.
@@ -240,9 +242,12 @@ fn open_sink(
     })
 }
 
-/// The open log. Lines are logged through `tracing`; this handle rotates and flushes it.
+/// The open log. Lines are logged through `tracing`; this handle changes, rotates and flushes it.
 #[derive(Clone)]
 pub struct Logging {
+    log: Arc<Log>,
+    /// Whether it receives the records of the `log` crate.
+    records: bool,
     output: Arc<Output>,
     streams: Arc<Streams>,
     target: Target,
@@ -278,6 +283,11 @@ impl Logging {
         matches!(self.target, Target::File(_))
     }
 
+    /// Whether the program sets up its own log.
+    pub fn is_of_program(&self) -> bool {
+        self.target == Target::Program
+    }
+
     /// Whether the log goes to standard output.
     pub fn is_standard_output(&self) -> bool {
         self.target == Target::Stdout
@@ -298,6 +308,25 @@ impl Logging {
     /// order with the lines logged. Has no effect on other targets.
     pub fn rotate(&self) {
         self.output.rotate();
+    }
+
+    /// Changes the least important level that is logged. Has no effect if the program sets up its own log.
+    pub fn set_level(&self, level: Level) {
+        self.log.set_level(level);
+        if self.records {
+            records::limit(level);
+        }
+    }
+
+    /// Changes the level and the format of the log, and the rotation and the permissions of its file. Takes effect
+    /// in order with the lines logged. Where the log goes does not change.
+    pub fn change(&self, options: &LogOptions) {
+        if self.target == Target::Program {
+            return;
+        }
+        self.set_level(options.level);
+        self.log.set_format(options.format);
+        self.output.change_file(FileChange { rotation: options.rotation, mode: options.mode });
     }
 
     /// Whether log lines appear on standard error as well, or the other way round: both are a terminal or the

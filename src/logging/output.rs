@@ -2,9 +2,10 @@
 
 use super::line::Formatter;
 use super::lost::LostLines;
+use super::rotating::FileChange;
 use super::sink::Sink;
 use super::stream::Stream;
-use super::writer::{BARRIER, Barriers, COMMAND, ROTATE, Writer, WriterState};
+use super::writer::{BARRIER, Barriers, CHANGE, COMMAND, ROTATE, Writer, WriterState};
 use crate::sync::Mutex;
 use std::io::{self, Write};
 use std::sync::atomic::Ordering;
@@ -79,6 +80,13 @@ impl Output {
             // The channel was full, perhaps because of this command. So the writer is awake, and will check this.
             self.shared.rotate_soon.store(request, Ordering::Release);
         }
+    }
+
+    /// Changes the settings of the log file, if there is one.
+    pub(super) fn change_file(&self, change: FileChange) {
+        *self.shared.change.lock() = Some(change);
+        // If the channel is too full for this, the writer is awake, and will see the change.
+        self.command(CHANGE, 0);
     }
 
     /// Waits until everything written before this call has been handled, for at most `limit`.

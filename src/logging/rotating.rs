@@ -45,6 +45,13 @@ pub(super) struct FileSettings {
     pub(super) clock: Clock,
 }
 
+/// New settings of an open log file.
+pub(super) struct FileChange {
+    pub(super) rotation: Rotation,
+    /// Its permissions, if they have to change.
+    pub(super) mode: Option<u32>,
+}
+
 /// A log file. It never stops: if it can't be rotated, it continues to grow, and reports the problem.
 pub(super) struct RotatingFile {
     path: PathBuf,
@@ -120,6 +127,20 @@ impl RotatingFile {
         self.retry_at = None;
         if self.length.is_some() {
             self.rotate();
+        }
+    }
+
+    /// Changes the settings. A mode that can't be set is reported as a problem.
+    pub(super) fn change(&mut self, change: FileChange) {
+        let FileChange { rotation, mode } = change;
+        (self.settings.rotation, self.settings.mode) = (rotation, mode);
+        self.begin_period(SystemTime::now());
+        self.remove_surplus();
+        if let (Some(mode), Some(_)) = (mode, self.length)
+            && let Err(e) = set_mode(&self.file, mode)
+        {
+            let file = self.path.display();
+            self.problem = Some(format!("can't change the mode of the log file {file}: {e}"));
         }
     }
 

@@ -3,6 +3,7 @@
 use super::event_fields::EventFields;
 use super::line::{Formatter, Line};
 use super::lost::{Lost, LostLines, count_lines, first_line};
+use super::rotating::FileChange;
 use super::sink::Sink;
 use crate::sync::{Condvar, Mutex};
 use std::io::{self, Write};
@@ -26,6 +27,7 @@ const MAX_KEPT_BYTES: usize = 1 << 20;
 /// The first byte of a command, which is sent to the thread like a line. No line starts with it.
 pub(super) const COMMAND: u8 = 0;
 /// The commands. Each is followed by a number.
+pub(super) const CHANGE: u8 = b'c';
 pub(super) const ROTATE: u8 = b'r';
 pub(super) const BARRIER: u8 = b'b';
 
@@ -36,6 +38,8 @@ pub(super) struct WriterState {
     pub(super) rotations_asked: AtomicU64,
     /// The number of a rotation whose command the channel may have dropped.
     pub(super) rotate_soon: AtomicU64,
+    /// New settings of the file that the writer has not seen yet.
+    pub(super) change: Mutex<Option<FileChange>>,
     pub(super) barriers: Mutex<Barriers>,
     pub(super) barrier_asked: Condvar,
     pub(super) barrier_reached: Condvar,
@@ -145,6 +149,7 @@ impl Writer {
         self.write_batch();
         match what {
             ROTATE => self.rotate(number),
+            CHANGE => self.change_file(),
             _ => {
                 let mut barriers = self.shared.barriers.lock();
                 barriers.reached = barriers.reached.max(number);
@@ -163,6 +168,15 @@ impl Writer {
             file.rotate_or_reopen();
         }
         self.say_rotation_problem();
+    }
+
+    /// Changes the settings of the file, if there are new ones.
+    fn change_file(&mut self) {
+        let change = self.shared.change.lock().take();
+        if let (Some(change), Sink::File(file)) = (change, &mut self.sink) {
+            file.change(change);
+            self.say_rotation_problem();
+        }
     }
 
     fn write_batch(&mut self) {
@@ -266,6 +280,7 @@ impl Write for Writer {
     /// The thread calls this when the channel is empty.
     fn flush(&mut self) -> io::Result<()> {
         self.write_batch();
+        self.change_file();
         self.rotate(self.shared.rotate_soon.load(Ordering::Acquire));
         self.pause();
         Ok(())
