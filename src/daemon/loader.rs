@@ -1,9 +1,11 @@
 //! Step 1, and the first part of a reload: makes the application, and the options that it is to run with.
 
+use super::error::RunError;
+use super::in_effect::{InEffect, OptionChanges};
 use super::options::Options;
-use super::settings::Settings;
-use super::{RunError, Source};
-use crate::service::Application;
+use super::source::{NotAgain, Source};
+use crate::service::{Application, Refusal};
+use std::panic::{self, AssertUnwindSafe};
 
 /// Where the application and the options come from, at the start and at each reload.
 pub(super) struct Loader {
@@ -15,19 +17,45 @@ pub(super) struct Loader {
     pub(super) source: Box<dyn Source>,
 }
 
-/// An application that has not been started, and the options for it.
-pub(super) struct Loaded {
+/// What a reload has made: an application that has not been started, and what changes in the options.
+pub(super) struct Prepared {
     pub(super) application: Application,
-    pub(super) options: Options,
-    pub(super) settings: Settings,
+    pub(super) origin: String,
+    pub(super) options: OptionChanges,
 }
 
 impl Loader {
-    /// Makes the application anew, and checks the options.
-    pub(super) fn load(&mut self) -> Result<Loaded, RunError> {
+    /// Makes the application, and merges the options. They are not checked yet.
+    pub(super) fn load(&mut self) -> Result<(Application, Options), RunError> {
         let (application, from_source) = self.source.load().map_err(RunError::Application)?;
-        let options = self.typed.clone().or(from_source);
+        Ok((application, self.typed.clone().or(from_source)))
+    }
+
+    /// The first part of a reload: makes the application again, and finds out what changes in the options.
+    ///
+    /// # Errors
+    /// If anything is wrong, or if the source panics.
+    pub(super) fn load_anew(&mut self, in_effect: &InEffect) -> Result<Prepared, Refusal> {
+        let load = AssertUnwindSafe(|| {
+            let (application, options) = self.load()?;
+            let origin = self.source.origin();
+            Ok(Prepared { application, origin, options: in_effect.compare(&options)? })
+        });
+        match panic::catch_unwind(load) {
+            Ok(prepared) => prepared.map_err(|e: RunError| {
+                let is_mistake = !matches!(&e, RunError::Application(e) if e.is::<NotAgain>());
+                Refusal { reason: e.to_string(), is_mistake }
+            }),
+            Err(_) => Err(Refusal {
+                reason: "making the application panicked; the log says where and why".into(),
+                is_mistake: false,
+            }),
+        }
+    }
+
+    /// Checks the options with which the daemon starts.
+    pub(super) fn decide(&self, options: Options) -> Result<InEffect, RunError> {
         let settings = options.clone().decide_for(&self.program, self.own_log)?;
-        Ok(Loaded { application, options, settings })
+        Ok(InEffect::new(&self.program, self.own_log, options, settings))
     }
 }

@@ -29,6 +29,7 @@ mod control;
 mod detach;
 mod environment;
 mod error;
+mod in_effect;
 mod inbox;
 mod loader;
 mod option;
@@ -40,9 +41,12 @@ mod privileges;
 mod process;
 mod program_info;
 mod readiness;
+mod reload_log;
+mod reloading;
 mod runner;
 mod settings;
 mod signals;
+mod source;
 mod strays;
 mod terminal;
 mod watch;
@@ -61,15 +65,18 @@ pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
 pub use program_info::ProgramInfo;
 pub use settings::{OptionError, Settings};
+pub use source::{NotAgain, Source};
 
 use crate::logging::{EarlyLog, Logging, LostLines, Outside};
-use crate::service::{Application, BoxError, Process, Resources, RunnerReport};
+use crate::service::{Application, Process, Resources, RunnerReport};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
 use detach::{Report, Side};
-use loader::{Loaded, Loader};
+use in_effect::InEffect;
+use loader::Loader;
 use pid_file::PidFile;
 use readiness::Supervisor;
+use reloading::Reloads;
 use runner::{Reception, State};
 use signals::Signals;
 use std::io::Write;
@@ -85,34 +92,6 @@ const LAST_LINES_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a warning about the pid file may take to be written after the last lines of the log.
 const LAST_WARNING_TIMEOUT: Duration = Duration::from_millis(200);
-
-/// Makes the application. It is asked at the start, before anything else happens, and again whenever a new
-/// application is needed, then possibly on another thread.
-pub trait Source: Send + 'static {
-    /// Makes the application without starting anything, and returns the runner's options that are set in the same
-    /// place.
-    ///
-    /// # Errors
-    /// If the application can't be made. The text of the error is shown to the person who started the daemon.
-    fn load(&mut self) -> Result<(Application, Options), BoxError>;
-
-    /// A short description of where the application came from, for the log: the name of a file, for example.
-    fn origin(&self) -> String;
-}
-
-/// An application that the program itself makes.
-impl<F> Source for F
-where
-    F: FnMut() -> Result<(Application, Options), BoxError> + Send + 'static,
-{
-    fn load(&mut self) -> Result<(Application, Options), BoxError> {
-        self()
-    }
-
-    fn origin(&self) -> String {
-        "an application made by the program".into()
-    }
-}
 
 /// Runs a program as a daemon, from the check of its options to the removal of its pid file. For `program`, a
 /// name is enough. `options` win over the options that the source returns.
@@ -135,7 +114,9 @@ pub fn run(
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (program, source) = (name.clone(), Box::new(source));
     let mut loader = Loader { program, own_log: own_subscriber, typed: options, source };
-    let Loaded { application, options: _, settings } = loader.load()?;
+    let (application, options) = loader.load()?;
+    let in_effect = loader.decide(options)?;
+    let settings = in_effect.settings();
     if settings.detach && std::process::id() == 1 {
         return Err(OptionError::FirstProcess.into());
     }
@@ -156,7 +137,8 @@ pub fn run(
         given.signals.let_stop();
     }
     let state = State::starting(name, version, loader.source.origin(), settings.workers);
-    let outcome = live(&settings, given, early_log, application, state, &mut report);
+    let program = Running { application, in_effect, loader, state };
+    let outcome = live(program, given, early_log, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
             Ok(()) => "the daemon was told to stop before it was ready".into(),
@@ -186,15 +168,23 @@ impl Given {
     }
 }
 
+/// What is to be run, and how.
+struct Running {
+    application: Application,
+    in_effect: InEffect,
+    /// Where both came from, for a reload.
+    loader: Loader,
+    state: State,
+}
+
 /// Steps 3 to 11, in the process that serves. `report` is taken when the daemon is ready.
 fn live(
-    settings: &Settings,
+    running: Running,
     given: Given,
     early_log: EarlyLog,
-    application: Application,
-    state: State,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
+    let settings = running.in_effect.settings();
     // 3. Root directory, umask and rundir. What is outside the new root is opened before.
     let outside = Outside::reach(&settings.log)?;
     settings.place.enter()?;
@@ -210,9 +200,9 @@ fn live(
         logging.take_streams()?;
     }
     panic::set_hook(Box::new(panics::log));
-    info!("{}", start_line(&state.report()));
+    info!("{}", start_line(&running.state.report()));
 
-    let serving = AssertUnwindSafe(|| serve(settings, given, application, &logging, state, report));
+    let serving = AssertUnwindSafe(|| serve(running, given, &logging, report));
     let outcome = panic::catch_unwind(serving).unwrap_or(Err(RunError::Panicked));
     match &outcome {
         Ok(()) => info!("stopped cleanly"),
@@ -266,13 +256,13 @@ fn without_last_lines(
 
 /// Steps 5 to 10.
 fn serve(
-    settings: &Settings,
+    running: Running,
     given: Given,
-    mut application: Application,
     logging: &Logging,
-    state: State,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
+    let Running { mut application, in_effect, loader, state } = running;
+    let settings = in_effect.settings();
     let Given { sockets, mut supervisor, signals } = given;
     supervisor.report_problem();
 
@@ -297,9 +287,10 @@ fn serve(
     logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
+    let running = (application.tree().clone(), workers.clone());
     let conductor = Conductor::start(application, resources, workers, &reception.waker);
+    let reloads = Reloads::new(loader, in_effect, running, logging.clone(), &reception);
 
     // 8 to 10. Report that the daemon is ready, serve, stop.
-    Watch::new(signals, conductor, supervisor, reception, logging, settings.stop_timeout)
-        .run(report)
+    Watch::new(signals, conductor, supervisor, reception, reloads, logging).run(report)
 }

@@ -154,6 +154,20 @@ macro_rules! options {
                 given.into_iter().flatten().collect()
             }
 
+            /// The options that have another value in `others`, each with the name of its field.
+            pub(super) fn differing(&self, others: &Self) -> Vec<(&'static str, OptionInfo)> {
+                let differing = [$((self.$field != others.$field)
+                    .then(|| (stringify!($field), $described.help($help).info))),+];
+                differing.into_iter().flatten().collect()
+            }
+
+            /// Takes the value of this field from `others`.
+            pub(super) fn take(&mut self, field: &str, others: &Self) {
+                $(if field == stringify!($field) {
+                    self.$field.clone_from(&others.$field);
+                })+
+            }
+
             /// The file names that are set, each with the name of its field.
             fn file_names(&mut self) -> impl Iterator<Item = (&'static str, &mut PathBuf)> {
                 let fields = [$((stringify!($field), &mut self.$field as &mut dyn Any)),+];

@@ -156,6 +156,17 @@ impl Options {
         directory.filter(|_| self.chroot.is_none())
     }
 
+    /// Whether these options make the daemon another user or group than others do.
+    pub(super) fn differs_in_identity(&self, others: &Options) -> bool {
+        let identity = |options: &Options| (options.uid.clone(), options.gid.clone(), options.euid);
+        identity(self) != identity(others)
+    }
+
+    /// Leaves out the user and the group, so that nothing has to be looked up.
+    pub(super) fn forget_identity(&mut self) {
+        (self.uid, self.gid, self.euid) = (None, None, None);
+    }
+
     pub(super) fn with_whole_names(mut self, inside_root: bool) -> Options {
         let Some(directory) = self.typed_in.take() else { return self };
         for (option, name) in self.file_names() {

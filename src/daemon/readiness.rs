@@ -6,6 +6,7 @@
 use crate::sockets::DescriptorStore;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use nix::time::{ClockId, clock_gettime};
 use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -21,6 +22,9 @@ const SEND_TIMEOUT: u16 = 1_000;
 /// How long the service manager may take to close a socket that was removed from its store, in milliseconds.
 const REMOVE_TIMEOUT: u16 = 5_000;
 
+/// After how much time a message is sent again that a service manager had no space for.
+const RESEND_INTERVAL: Duration = Duration::from_millis(100);
+
 /// The service manager, if there is one that expects messages.
 pub(super) struct Supervisor {
     notify: Option<Notify>,
@@ -30,7 +34,15 @@ pub(super) struct Supervisor {
     starter: Option<File>,
     /// Why messages can't be sent, to be logged when the log is open.
     problem: Option<String>,
+    /// The end of a reload, until it can be sent.
+    owed: Option<Owed>,
     pub(super) watchdog: Option<Watchdog>,
+}
+
+/// A message that must be delivered, and when it is sent again.
+struct Owed {
+    message: String,
+    next: Instant,
 }
 
 /// The connection to the service manager.
@@ -65,16 +77,24 @@ impl Supervisor {
     /// of $FDSTORE.
     pub(super) fn connect(name: Option<String>, watchdog: Option<Watchdog>, room: usize) -> Self {
         let Some(name) = name else {
-            return Self { notify: None, room: 0, starter: None, problem: None, watchdog: None };
+            return Self {
+                notify: None,
+                room: 0,
+                starter: None,
+                problem: None,
+                owed: None,
+                watchdog: None,
+            };
         };
         match Notify::connect(&name) {
             Ok(notify) => {
-                Self { notify: Some(notify), room, starter: None, problem: None, watchdog }
+                let (notify, starter, problem, owed) = (Some(notify), None, None, None);
+                Self { notify, room, starter, problem, owed, watchdog }
             }
             Err(e) => {
                 let problem = format!("can't reach the service manager at {name}: {e}");
-                let problem = Some(problem);
-                Self { notify: None, room: 0, starter: None, problem, watchdog: None }
+                let (problem, owed) = (Some(problem), None);
+                Self { notify: None, room: 0, starter: None, problem, owed, watchdog: None }
             }
         }
     }
@@ -107,8 +127,53 @@ impl Supervisor {
         self.tell(|notify| notify.send(&message, &[]));
     }
 
+    /// Reports that a reload begins. If this can't be delivered now, neither will its end be: the service manager
+    /// would wait for the end of a reload for ever.
+    pub(super) fn reloading(&mut self) {
+        let Some(notify) = &self.notify else { return };
+        let Ok(now) = clock_gettime(ClockId::CLOCK_MONOTONIC) else { return };
+        let microseconds = now.tv_sec() * 1_000_000 + now.tv_nsec() / 1_000;
+        let message = format!("RELOADING=1\nMONOTONIC_USEC={microseconds}\nSTATUS=reloading\n");
+        match notify.send_at_once(&message, &[]) {
+            Ok(()) => self.owed = None, // the end of an earlier one: this one will have an end, too
+            Err(e) => warn!("can't notify the service manager of a reload: {e}"),
+        }
+    }
+
+    /// Reports that a reload has ended, with its verdict in a few words.
+    pub(super) fn reloaded(&mut self, verdict: &str) {
+        let plain: String = verdict.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let message = format!("READY=1\nSTATUS=serving; {plain}\n");
+        self.owed = Some(Owed { message, next: Instant::now() });
+        self.pay();
+    }
+
+    /// Sends what could not be sent before, if it is time.
+    pub(super) fn pay(&mut self) {
+        let (Some(notify), Some(owed)) = (&self.notify, &mut self.owed) else { return };
+        if Instant::now() < owed.next {
+            return;
+        }
+        match notify.send_at_once(&owed.message, &[]) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                owed.next = Instant::now() + RESEND_INTERVAL;
+            }
+            sent => {
+                self.owed = None;
+                sent.unwrap_or_else(|e| warn!("can't notify the service manager: {e}"));
+            }
+        }
+    }
+
+    /// When there is something to be sent.
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        let watchdog = self.watchdog.as_ref().map(|watchdog| watchdog.next);
+        self.owed.as_ref().map(|owed| owed.next).into_iter().chain(watchdog).min()
+    }
+
     /// Reports that the daemon is stopping. A service manager that reads slowly does not delay the stop.
-    pub(super) fn stopping(&self) {
+    pub(super) fn stopping(&mut self) {
+        self.owed = None; // this ends a reload, too
         let message = "STOPPING=1\nSTATUS=finishing what is in progress\n";
         self.tell(|notify| notify.send_at_once(message, &[]));
     }

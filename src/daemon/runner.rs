@@ -66,12 +66,14 @@ impl State {
         (report.phase, report.since) = (phase, SystemTime::now());
     }
 
+    /// The application is another one now, made from this.
+    pub(super) fn set_origin(&self, origin: String) {
+        self.0.lock().origin = origin;
+    }
+
     /// Records the end of a reload that could have changed something.
-    pub(super) fn has_reloaded(&self, origin: String, outcome: Verdict) {
+    pub(super) fn has_reloaded(&self, outcome: Verdict) {
         let mut report = self.0.lock();
-        if outcome.is_ok() {
-            report.origin = origin;
-        }
         report.last_reload = Some(LastReload { ended: SystemTime::now(), outcome });
     }
 }

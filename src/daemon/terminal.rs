@@ -1,8 +1,9 @@
 //! The terminal that the process was started from, if there is one, and whether it has hung up.
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::OpenOptions;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -42,8 +43,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Whether there was a terminal that has hung up, for example because its window has been closed. May be called
-/// by a signal handler.
+/// Whether there was a terminal that has hung up, for example because its window has been closed. Called by a signal
+/// handler, too.
 pub(super) fn has_hung_up() -> bool {
     let descriptor = DESCRIPTOR.load(Ordering::Acquire);
     if descriptor == NONE {
@@ -53,5 +54,21 @@ pub(super) fn has_hung_up() -> bool {
     let terminal = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let mut fds = [PollFd::new(terminal, PollFlags::empty())];
     let asked = poll(&mut fds, PollTimeout::ZERO);
-    asked.is_ok() && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
+    let hung_up =
+        asked.is_ok() && fds[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP));
+    hung_up || is_lost()
+}
+
+/// Whether this process has no controlling terminal any more: then /dev/tty can't be opened, see tty(4).
+fn is_lost() -> bool {
+    let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: the name is a C string, and signal-safety(7) allows the call.
+    match unsafe { libc::open(c"/dev/tty".as_ptr(), flags) } {
+        -1 => Errno::last() == Errno::ENXIO,
+        opened => {
+            // SAFETY: nobody else knows this descriptor.
+            drop(unsafe { OwnedFd::from_raw_fd(opened) });
+            false
+        }
+    }
 }

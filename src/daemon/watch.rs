@@ -5,11 +5,12 @@ use super::conductor::{Conductor, Event};
 use super::detach::Report;
 use super::error::RunError;
 use super::readiness::Supervisor;
+use super::reloading::{Progress, Reloads};
 use super::runner::{Reception, Request};
 use super::signals::{SignalReader, StopRequests, asks_to_stop};
 use crate::chain::chain;
 use crate::logging::{Logging, LostLines};
-use crate::service::{Phase, ServiceError};
+use crate::service::{Phase, ReloadMode, ServiceError};
 use nix::sys::signal::Signal;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
@@ -34,8 +35,8 @@ pub(super) struct Watch<'a> {
     conductor: Conductor,
     supervisor: Supervisor,
     reception: Reception,
+    reloads: Reloads,
     logging: &'a Logging,
-    stop_timeout: Duration,
     /// The signals that asked for a stop.
     requests: StopRequests,
     /// Set when everything has to stop, on request or because a service has failed.
@@ -52,8 +53,8 @@ impl<'a> Watch<'a> {
         conductor: Conductor,
         supervisor: Supervisor,
         reception: Reception,
+        reloads: Reloads,
         logging: &'a Logging,
-        stop_timeout: Duration,
     ) -> Self {
         let answers = Arc::new(AtomicUsize::new(conductor.workers().len()));
         Self {
@@ -61,8 +62,8 @@ impl<'a> Watch<'a> {
             conductor,
             supervisor,
             reception,
+            reloads,
             logging,
-            stop_timeout,
             requests: StopRequests::default(),
             deadline: None,
             failure: None,
@@ -95,22 +96,26 @@ impl<'a> Watch<'a> {
             while let Ok(request) = self.reception.requests.try_recv() {
                 self.asked(request);
             }
+            self.reload();
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline + TIME_TO_ABANDON) {
                 return Err(RunError::Stuck);
             }
+            self.supervisor.pay();
             self.feed_watchdog();
         }
     }
 
     /// When the next thing has to be done for which nothing will wake this thread.
     fn next_time(&self) -> Option<Instant> {
-        let watchdog = self.supervisor.watchdog.as_ref().map(|watchdog| watchdog.next);
-        self.deadline.map(|deadline| deadline + TIME_TO_ABANDON).into_iter().chain(watchdog).min()
+        let abandon = self.deadline.map(|deadline| deadline + TIME_TO_ABANDON);
+        let others = [self.reloads.next_time(), self.supervisor.next_time()];
+        others.into_iter().chain([abandon]).flatten().min()
     }
 
     fn signal(&mut self, signal: Signal) -> Result<(), RunError> {
         match signal {
             _ if asks_to_stop(signal) => return self.asked_to_stop(signal),
+            Signal::SIGHUP => self.reloads.request("received SIGHUP", ReloadMode::Change, None),
             Signal::SIGUSR1 => {
                 if self.logging.is_file() {
                     info!("received SIGUSR1, rotating the log");
@@ -151,16 +156,32 @@ impl<'a> Watch<'a> {
             Request::Stop(_) if self.deadline.is_some() => {}
             Request::Stop(time) => {
                 info!("asked to stop, shutting down");
-                self.stop_within(time.unwrap_or(self.stop_timeout));
+                self.stop_within(time.unwrap_or(self.stop_timeout()));
             }
             Request::LogLevel(level) => {
                 info!(
                     "asked to log events of the level {level} from now on",
                     level = level.as_str().to_ascii_lowercase()
                 );
-                self.logging.set_level(level);
+                self.reloads.set_log_level(level);
             }
-            Request::Reload(..) => {} // without a reply, it is refused
+            Request::Reload(mode, caller) => {
+                let why = match mode {
+                    ReloadMode::Change => "asked to reload",
+                    ReloadMode::DryRun => "asked what a reload would change",
+                };
+                self.reloads.request(why, mode, Some(caller));
+            }
+        }
+    }
+
+    /// Continues with reloads, and reports what has happened.
+    fn reload(&mut self) {
+        while let Some(progress) = self.reloads.proceed() {
+            match progress {
+                Progress::Began => self.supervisor.reloading(),
+                Progress::Ended(verdict) => self.supervisor.reloaded(&verdict),
+            }
         }
     }
 
@@ -180,6 +201,7 @@ impl<'a> Watch<'a> {
             (None, None) => {}
         }
         self.supervisor.ready("serving");
+        self.reloads.open();
     }
 
     fn service_failed(&mut self, failure: ServiceError) {
@@ -191,12 +213,17 @@ impl<'a> Watch<'a> {
     }
 
     fn stop(&mut self) {
-        self.stop_within(self.stop_timeout);
+        self.stop_within(self.stop_timeout());
+    }
+
+    fn stop_timeout(&self) -> Duration {
+        self.reloads.settings().stop_timeout
     }
 
     fn stop_within(&mut self, time: Duration) {
         let now = Instant::now();
         let deadline = now.checked_add(time).unwrap_or(now + LONGEST_STOP);
+        self.reloads.close();
         self.reception.state.enter(Phase::Stopping);
         self.deadline = Some(deadline);
         self.conductor.stop(deadline);

@@ -52,6 +52,11 @@ pub(crate) trait Maker: Send + Sync {
     /// Adds the options to a command line.
     fn augment(&self, command: Command) -> Command;
     fn make(&self, matches: &ArgMatches, cx: &MakeContext) -> Result<Application, BoxError>;
+
+    /// The manifest that declares the plugin. `None`: it is compiled in.
+    fn manifest(&self) -> Option<&Path> {
+        None
+    }
 }
 
 impl<T: ServiceMaker> Maker for T {

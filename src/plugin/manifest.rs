@@ -34,6 +34,8 @@ use std::sync::Arc;
 /// poem = "poem"
 /// ```
 pub struct Manifest {
+    /// Where it was read, if it was a file.
+    path: Option<PathBuf>,
     file: String,
     text: String,
     registry: Arc<Registry>,
@@ -84,7 +86,7 @@ impl Manifest {
     /// If the file can't be read, or has mistakes: all that can be found without the values of the options.
     pub fn load(path: &Path, registry: &Arc<Registry>) -> Result<Self, ConfigError> {
         let (file, text) = config::read_text(path)?;
-        Self::parse(file, text, registry)
+        Ok(Self { path: Some(path.into()), ..Self::parse(file, text, registry)? })
     }
 
     /// Reads a manifest from the text of a file named `file`.
@@ -98,7 +100,7 @@ impl Manifest {
     ) -> Result<Self, ConfigError> {
         let read = |top: &mut Section<'_>| read_head(top, name_in_front(&text));
         let head = config::parse_template_head(&file, &text, registry, read, Head::samples)?;
-        Ok(Self { file, text, registry: registry.clone(), head })
+        Ok(Self { path: None, file, text, registry: registry.clone(), head })
     }
 
     /// The name of the plugin on the command line.
@@ -296,6 +298,10 @@ impl Maker for Manifest {
 
     fn description(&self) -> &str {
         self.description()
+    }
+
+    fn manifest(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     fn augment(&self, command: Command) -> Command {

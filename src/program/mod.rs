@@ -9,6 +9,7 @@ mod control;
 mod failure;
 mod plugins;
 mod reference;
+mod remembered;
 mod source;
 mod tables;
 
@@ -21,7 +22,7 @@ use crate::service::{Application, BoxError};
 use clap::Args;
 use failure::Failure;
 pub use reference::ReferenceTable;
-use source::{BuiltIn, FileSource};
+use source::{BuiltIn, Choice, FileSource};
 use std::env;
 use std::ffi::OsString;
 use std::io;
@@ -156,8 +157,7 @@ impl Program {
         {
             return Err(advice::misplaced(self.name, None, target, &named.arguments));
         }
-        let file = self.application_file(named.target, &options);
-        let (source, options) = (self.source(file)?, typed_here(options)?);
+        let (source, options) = (self.source(named.target, &options), typed_here(options)?);
         daemon::run(self.info(), environment, options, source)?;
         Ok(ExitCode::SUCCESS)
     }
@@ -228,23 +228,29 @@ impl Program {
             let source = self.plugin_source(maker, &named.arguments, &options, Some("check"))?;
             return check::check(self.name, source, typed_here(options)?);
         }
-        let file = self.application_file(named.target, &options);
-        check::check(self.name, self.source(file)?, typed_here(options)?)
+        check::check(self.name, self.source(named.target, &options), typed_here(options)?)
     }
 
     /// The application file that was given, or else the default file in the rundir if it exists.
     fn application_file(&self, named: Option<OsString>, options: &Options) -> Option<PathBuf> {
-        if let Some(named) = named {
-            return Some(named.into());
+        match self.choice(named, options) {
+            Choice::Named(file) => Some(file),
+            Choice::Default(file) => Some(file).filter(|file| exists(file)),
         }
-        let rundir = options.unless_chroot(options.rundir.clone());
-        let default = rundir.unwrap_or_default().join(format!("{}.toml", self.name));
-        Some(default).filter(|file| exists(file))
     }
 
-    fn source(&self, file: Option<PathBuf>) -> Result<FileSource, Failure> {
-        FileSource::new(self.registry.clone(), file, self.built_in.clone(), self.name)
-            .map_err(|e| Failure::Other(e.to_string(), 2))
+    fn choice(&self, named: Option<OsString>, options: &Options) -> Choice {
+        if let Some(named) = named {
+            return Choice::Named(named.into());
+        }
+        let rundir = options.unless_chroot(options.rundir.clone());
+        Choice::Default(rundir.unwrap_or_default().join(format!("{}.toml", self.name)))
+    }
+
+    fn source(&self, named: Option<OsString>, options: &Options) -> FileSource {
+        let choice = self.choice(named, options);
+        let (registry, built_in) = (self.registry.clone(), self.built_in.clone());
+        FileSource::new(self.name, registry, choice, built_in, options.chroot.is_some())
     }
 
     /// The options that lead to a running daemon. Mistakes in the services of its file don't matter, and a plugin

@@ -1,11 +1,13 @@
 //! Plugins on the command line: finds the one that was named, runs it, lists them all.
 
 use super::failure::Failure;
+use super::remembered::RememberedFile;
 use super::{Program, advice, exists};
 use crate::cli::Named;
+use crate::config::Registry;
 use crate::config::{self, ConfigError, STANDARD_INPUT, file_name, quoted};
 use crate::daemon::{Options, Source};
-use crate::plugin::{Found, MakeContext, Maker, SearchPath};
+use crate::plugin::{Found, MakeContext, Maker, Manifest, SearchPath};
 use crate::service::{Application, BoxError};
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command};
@@ -53,16 +55,15 @@ impl Program {
         options: &Options,
         command: Option<&str>,
     ) -> Result<PluginSource, Failure> {
-        let name = format!("{} {}", self.name, maker.name());
-        let clap = maker.augment(Command::new(name.clone()));
-        let clap = clap.about(maker.description().to_owned());
-        let words = [name.into()].into_iter().chain(arguments.iter().cloned());
-        let matches = clap.try_get_matches_from(words).map_err(|e| {
+        let words = CommandLine { program: self.name, arguments: arguments.to_vec() };
+        let matches = words.parse(&*maker).map_err(|e| {
             let runners = advice::option_before(self.name, command, maker.name(), &e);
             runners.unwrap_or(Failure::Options(e))
         })?;
-        let here = options.unless_chroot(env::current_dir().ok());
-        Ok(PluginSource { maker, matches, cx: MakeContext::new(here) })
+        let cx = MakeContext::new(options.unless_chroot(env::current_dir().ok()));
+        let manifest = maker.manifest().map(|file| RememberedFile::new(file.into()));
+        let (registry, in_chroot) = (self.registry.clone(), options.chroot.is_some());
+        Ok(PluginSource { maker, matches, cx, words, manifest, registry, in_chroot, made: false })
     }
 
     /// Checks options after a plugin's name that are given only to identify the daemon that was started with
@@ -165,15 +166,53 @@ impl Program {
     }
 }
 
+/// The words of a command line from the plugin's name.
+struct CommandLine {
+    program: &'static str,
+    arguments: Vec<OsString>,
+}
+
+impl CommandLine {
+    fn parse(&self, maker: &dyn Maker) -> Result<ArgMatches, clap::Error> {
+        let name = format!("{} {}", self.program, maker.name());
+        let clap = maker.augment(Command::new(name.clone())).about(maker.description().to_owned());
+        clap.try_get_matches_from([name.into()].into_iter().chain(self.arguments.iter().cloned()))
+    }
+}
+
 /// An application made by a plugin.
 pub(super) struct PluginSource {
     maker: Arc<dyn Maker>,
     matches: ArgMatches,
     cx: MakeContext,
+    words: CommandLine,
+    /// The manifest that declares the plugin, which is read again at each reload.
+    manifest: Option<RememberedFile>,
+    registry: Arc<Registry>,
+    /// Whether the daemon gets a root directory of its own.
+    in_chroot: bool,
+    /// Whether an application has been made.
+    made: bool,
+}
+
+impl PluginSource {
+    /// Reads the manifest again, and the command line with the options that it declares now.
+    fn read_again(&mut self) -> Result<(), BoxError> {
+        let Some(file) = &self.manifest else { return Ok(()) };
+        let manifest =
+            file.read_again(self.in_chroot, |file| Manifest::load(file, &self.registry))?;
+        self.matches = self.words.parse(&manifest)?;
+        self.maker = Arc::new(manifest);
+        Ok(())
+    }
 }
 
 impl Source for PluginSource {
     fn load(&mut self) -> Result<(Application, Options), BoxError> {
+        if self.made {
+            self.read_again()?;
+        }
+        self.made = true;
         Ok((self.maker.make(&self.matches, &self.cx)?, Options::default()))
     }
 

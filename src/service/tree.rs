@@ -268,7 +268,7 @@ impl Tree {
         now.checked_add(timeout).unwrap_or(now + LONGEST_STOP_TIMEOUT)
     }
 
-    pub(super) fn set_stop_timeout(&self, timeout: Duration) {
+    pub(crate) fn set_stop_timeout(&self, timeout: Duration) {
         *self.0.stop_timeout.lock() = timeout;
     }
 
