@@ -292,3 +292,6 @@ fn refuse(caller: Caller, refusal: Refusal) {
 fn refusal_of(error: &ReloadError) -> Refusal {
     Refusal { reason: chain(error), is_mistake: matches!(error, ReloadError::Add(_)) }
 }
+
+#[cfg(test)]
+mod tests;

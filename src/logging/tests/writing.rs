@@ -2,11 +2,13 @@
 
 use super::super::layer::{Log, LogLayer};
 use super::super::output::Output;
+use super::super::rotating::FileChange;
 use super::super::sink::Sink;
 use super::*;
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::{debug, error_span, info, warn};
@@ -197,4 +199,53 @@ fn lines_that_were_lost_are_counted_in_the_log() {
     assert_eq!(written.matches("[-] warning: 2 log lines were lost: ").count(), 1, "{written}");
     assert_eq!(written.lines().count(), 3, "{written}");
     assert!(written.contains("three\n") && written.ends_with("four\n"), "{written}");
+}
+
+#[test]
+fn a_new_level_and_format_hold_from_the_next_line_on() {
+    let file = LogFile::new();
+    let log = Arc::new(Log::new(true));
+    let formatter = formatter(Format::Text, Style::Journal);
+    log.open(Level::INFO, formatter.clone(), file.output(1_000_000));
+    let say = || {
+        debug!("details");
+        info!("news");
+    };
+    let layer = LogLayer(log.clone());
+    tracing::subscriber::with_default(Registry::default().with(layer), || {
+        say();
+        log.set_level(Level::DEBUG);
+        say();
+        log.set_level(Level::WARN);
+        say();
+        log.set_level(Level::INFO);
+        log.set_format(Format::Json);
+        say();
+    });
+    let lines = fs::read_to_string(file.path()).unwrap();
+    let expected = "<6>[-] news\n<7>[-] details\n<6>[-] news\n\
+                    <6>{\"level\":\"info\",\"service\":\"-\",\"message\":\"news\"}\n";
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn new_settings_of_the_file_keep_their_place_among_the_lines() {
+    let file = LogFile::new();
+    let output = file.output(1_000_000);
+    output.start_thread();
+    for _ in 0..10 {
+        output.write(b"before\n");
+    }
+    let rotation = Rotation { rotate_at: 1_000, keep: 2, every: None };
+    output.change_file(FileChange { rotation, mode: Some(0o640) });
+    let line = [b'x'; 499].into_iter().chain([b'\n']).collect::<Vec<u8>>();
+    for _ in 0..8 {
+        output.write(&line);
+    }
+    output.flush(LIMIT).unwrap();
+    let files = file.files();
+    let lengths: Vec<usize> = files.iter().map(String::len).collect();
+    // The first file had 70 bytes, and one more line was all that it could take; it was not kept.
+    assert_eq!(lengths, [500, 1000, 1000]);
+    assert_eq!(fs::metadata(file.path()).unwrap().permissions().mode() & 0o777, 0o640);
 }
