@@ -64,21 +64,21 @@ fn a_start_that_waits_for_its_application_file_ends_when_its_terminal_is_closed(
 }
 
 #[test]
-fn as_long_as_there_is_a_terminal_sighup_is_logged_and_ignored() {
+fn as_long_as_there_is_a_terminal_sighup_is_a_reload() {
     let (sandbox, terminal) = (Sandbox::new(), Terminal::open());
     let mut daemon = start(&sandbox, &terminal, sandbox.poetryd(&NODAEMON));
     daemon.signal(Signal::SIGHUP);
-    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, ignored"));
+    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, reloading"));
     daemon.signal(Signal::SIGTERM);
     assert_eq!(daemon.wait().0.code(), Some(0));
 }
 
 #[test]
-fn without_a_terminal_sighup_is_logged_and_ignored() {
+fn without_a_terminal_sighup_is_a_reload() {
     let sandbox = Sandbox::new();
     let daemon = sandbox.foreground();
     daemon.signal(Signal::SIGHUP);
-    daemon.wait_for("received SIGHUP, ignored");
+    daemon.wait_for("received SIGHUP, reloading");
     daemon.stop();
 }
 
@@ -97,7 +97,7 @@ fn with_nohup_a_daemon_in_the_foreground_outlives_its_terminal() {
     assert!(!sandbox.read("poetryd.log").contains("SIGHUP"));
 }
 
-/// It has no terminal to outlive, and will be told to reload in this way.
+/// It has no terminal to outlive, and is told to reload in this way.
 #[test]
 fn with_nohup_a_daemon_in_the_background_honours_sighup() {
     let sandbox = Sandbox::new();
@@ -105,7 +105,7 @@ fn with_nohup_a_daemon_in_the_background_honours_sighup() {
     assert!(output.status.success(), "{}", stderr(&output));
     let daemon = Background::of(&sandbox.path("poetryd.pid"));
     daemon.signal(Signal::SIGHUP);
-    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, ignored"));
+    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, reloading"));
 }
 
 #[test]
@@ -118,6 +118,6 @@ fn a_daemon_in_the_background_outlives_the_terminal_it_was_started_from() {
     let daemon = Background::of(&sandbox.path("poetryd.pid"));
     drop(terminal);
     daemon.signal(Signal::SIGHUP);
-    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, ignored"));
+    until("SIGHUP", || sandbox.read("poetryd.log").contains("received SIGHUP, reloading"));
     assert!(daemon.is_running());
 }

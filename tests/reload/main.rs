@@ -1,0 +1,28 @@
+//! Reloads: when they begin, what they read, which options they change, and what the service manager is told.
+
+mod notify;
+mod options;
+mod signals;
+mod source;
+#[path = "../support/mod.rs"]
+mod support;
+
+use nix::sys::signal::Signal;
+use support::{Background, Sandbox, until};
+
+/// What the log says of a reload that failed.
+const FAILED: &str = "reload failed; everything is as it was: ";
+
+/// Waits until the log of a daemon in the background, `poetryd.log` in this directory, has a text.
+fn wait_for(sandbox: &Sandbox, log: &str, text: &str) {
+    until(text, || std::fs::read_to_string(sandbox.path(log)).is_ok_and(|log| log.contains(text)));
+}
+
+/// Has a daemon in the background reload. Returns why that failed.
+fn failed_reload(sandbox: &Sandbox, daemon: &Background, log: &str) -> String {
+    daemon.signal(Signal::SIGHUP);
+    wait_for(sandbox, log, FAILED);
+    let log = sandbox.read(log);
+    let line = log.lines().find_map(|line| line.split_once(FAILED)).unwrap().1;
+    line.to_owned()
+}
