@@ -3,18 +3,21 @@
 use super::error::RunError;
 use super::in_effect::{InEffect, OptionChanges};
 use super::options::Options;
+use super::program_info::ProgramInfo;
 use super::source::{NotAgain, Source};
 use crate::service::{Application, Refusal};
 use std::panic::{self, AssertUnwindSafe};
 
 /// Where the application and the options come from, at the start and at each reload.
 pub(super) struct Loader {
-    pub(super) program: String,
+    program: String,
     /// Whether the program sets up its own log.
-    pub(super) own_log: bool,
+    own_log: bool,
+    /// Whether the program can be reloaded at all.
+    pub(super) reloads: bool,
     /// The options of the command line. They win over those of the source.
-    pub(super) typed: Options,
-    pub(super) source: Box<dyn Source>,
+    typed: Options,
+    source: Box<dyn Source>,
 }
 
 /// What a reload has made: an application that has not been started, and what changes in the options.
@@ -25,6 +28,17 @@ pub(super) struct Prepared {
 }
 
 impl Loader {
+    /// `typed` are the options of the command line.
+    pub(super) fn new(program: &ProgramInfo, typed: Options, source: impl Source) -> Self {
+        let (own_log, reloads) = (program.own_subscriber, program.reloads);
+        Self { program: program.name.clone(), own_log, reloads, typed, source: Box::new(source) }
+    }
+
+    /// Where the application came from.
+    pub(super) fn origin(&self) -> String {
+        self.source.origin()
+    }
+
     /// Makes the application, and merges the options. They are not checked yet.
     pub(super) fn load(&mut self) -> Result<(Application, Options), RunError> {
         let (application, from_source) = self.source.load().map_err(RunError::Application)?;

@@ -5,6 +5,9 @@
 //! `privileges.rs` and `capabilities.rs` (6), `conductor.rs` (7 to 10), `readiness.rs` (8). `signals.rs`,
 //! `terminal.rs`, `panics.rs` and `abandon.rs` are used throughout.
 //!
+//! While the services run, the main thread waits in `watch.rs` for signals, events of the application, requests of
+//! other threads (`runner.rs`) and the steps of a reload (`reloading.rs`); `inbox.rs` is how it is woken.
+//!
 //! ```no_run
 //! use poetryd::daemon::{self, Environment, Options};
 //! use poetryd::service::Application;
@@ -108,12 +111,12 @@ pub fn run(
     options: Options,
     source: impl Source,
 ) -> Result<(), RunError> {
-    let ProgramInfo { name, version, layers, own_subscriber } = program.into();
+    let info = program.into();
+    let mut loader = Loader::new(&info, options, source);
+    let ProgramInfo { name, version, layers, own_subscriber, .. } = info;
     let early_log = if own_subscriber { EarlyLog::of_program() } else { EarlyLog::begin(layers)? };
 
     // 1. Check everything that can be checked, while there is a terminal to report to.
-    let (program, source) = (name.clone(), Box::new(source));
-    let mut loader = Loader { program, own_log: own_subscriber, typed: options, source };
     let (application, options) = loader.load()?;
     let in_effect = loader.decide(options)?;
     let settings = in_effect.settings();
@@ -136,9 +139,9 @@ pub fn run(
         given.signals.detached();
         given.signals.let_stop();
     }
-    let state = State::starting(name, version, loader.source.origin(), settings.workers);
-    let program = Running { application, in_effect, loader, state };
-    let outcome = live(program, given, early_log, &mut report);
+    let state = State::starting(name, version, loader.origin(), settings.workers);
+    let running = Running { application, in_effect, loader, state };
+    let outcome = live(running, given, early_log, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
             Ok(()) => "the daemon was told to stop before it was ready".into(),

@@ -8,12 +8,14 @@ pub struct ProgramInfo {
     pub(super) version: Option<String>,
     pub(super) layers: Vec<BoxedLayer>,
     pub(super) own_subscriber: bool,
+    pub(super) reloads: bool,
 }
 
 impl ProgramInfo {
     /// A program with this name. Its default files are named after it: `NAME.pid`, `NAME.log`.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), version: None, layers: Vec::new(), own_subscriber: false }
+        let (name, version, layers) = (name.into(), None, Vec::new());
+        Self { name, version, layers, own_subscriber: false, reloads: true }
     }
 
     /// Sets the version, which is shown in the first line of the log.
@@ -27,6 +29,13 @@ impl ProgramInfo {
     /// a layer prints to standard output goes into the log.
     pub fn layers(mut self, layers: impl IntoIterator<Item = BoxedLayer>) -> Self {
         self.layers.extend(layers);
+        self
+    }
+
+    /// Declares that the program can't be reloaded: SIGHUP is logged and ignored, and a reload is refused. Otherwise
+    /// the [`Source`](super::Source) is asked for a new application at each reload.
+    pub fn without_reload(mut self) -> Self {
+        self.reloads = false;
         self
     }
 

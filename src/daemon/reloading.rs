@@ -5,7 +5,7 @@ use super::in_effect::{InEffect, OptionChanges};
 use super::inbox::{self, Outbox};
 use super::loader::{Loader, Prepared};
 use super::reload_log;
-use super::runner::{Reception, State, Verdict, is_stopping};
+use super::runner::{Reception, State, Verdict};
 use super::settings::Settings;
 use crate::chain::chain;
 use crate::logging::Logging;
@@ -49,9 +49,13 @@ enum Door {
     /// Not until all services have started. Requests are kept.
     NotYet,
     Open,
-    /// The daemon is stopping.
-    Closed,
+    /// Not any more, or never, and why.
+    Closed(&'static str),
 }
+
+/// Why a reload is refused.
+const STOPPING: &str = "the daemon is stopping";
+const NEVER: &str = "this program does not reload; restart it instead";
 
 /// One reload, however often it has been requested.
 struct Wanted {
@@ -97,7 +101,8 @@ impl Reloads {
     ) -> Self {
         let (outbox, steps) = inbox::channel(&reception.waker);
         let state = reception.state.clone();
-        let (loader, door) = (Arc::new(Mutex::new(loader)), Door::NotYet);
+        let door = if loader.reloads { Door::NotYet } else { Door::Closed(NEVER) };
+        let loader = Arc::new(Mutex::new(loader));
         let (current, waiting) = (None, Vec::new());
         Self {
             loader,
@@ -127,9 +132,9 @@ impl Reloads {
 
     /// Requests a reload that begins after this call. `why` is what the log says about it: `received SIGHUP`.
     pub(super) fn request(&mut self, why: &str, mode: ReloadMode, caller: Caller) {
-        if self.door == Door::Closed {
-            info!("{why}, ignored: the daemon is stopping");
-            return refuse(caller, is_stopping());
+        if let Door::Closed(reason) = self.door {
+            info!("{why}, ignored: {reason}");
+            return refuse(caller, reason);
         }
         let same = self.waiting.iter_mut().find(|wanted| wanted.mode == mode);
         match (&same, self.door, &self.current) {
@@ -146,12 +151,14 @@ impl Reloads {
 
     /// All services have started: reloads may begin.
     pub(super) fn open(&mut self) {
-        self.door = Door::Open;
+        if self.door == Door::NotYet {
+            self.door = Door::Open;
+        }
     }
 
     /// The daemon is stopping. Whoever waits for a reload is told so; the one in progress is abandoned.
     pub(super) fn close(&mut self) {
-        self.door = Door::Closed;
+        self.door = Door::Closed(STOPPING);
         let current = self.current.take();
         if current.is_some() {
             warn!("the reload in progress is abandoned, since the daemon is stopping");
@@ -159,9 +166,9 @@ impl Reloads {
         let wanted = current.map(|current| current.wanted);
         for Wanted { mode, callers } in wanted.into_iter().chain(self.waiting.drain(..)) {
             if mode == ReloadMode::Change {
-                self.state.has_reloaded(Err(is_stopping()));
+                self.state.has_reloaded(Err(refusal(STOPPING)));
             }
-            callers.into_iter().for_each(|caller| refuse(Some(caller), is_stopping()));
+            callers.into_iter().for_each(|caller| refuse(Some(caller), STOPPING));
         }
     }
 
@@ -219,8 +226,8 @@ impl Reloads {
             outbox.send(Step::Loaded(loader.lock().load_anew(&in_effect).map(Box::new)));
         };
         if let Err(e) = thread::Builder::new().name("reload".into()).spawn(load) {
-            let reason = format!("can't start a thread for it: {e}");
-            self.outbox.send(Step::Loaded(Err(Refusal { reason, is_mistake: false })));
+            let why = format!("can't start a thread for it: {e}");
+            self.outbox.send(Step::Loaded(Err(refusal(why))));
         }
         if mode == ReloadMode::DryRun {
             return None;
@@ -238,7 +245,7 @@ impl Reloads {
         self.workers.spawn_on(0, async move {
             let tree = match changed.await {
                 Ok(result) => result.map_err(|e| refusal_of(&e)),
-                Err(_) => Err(Refusal { reason: PANICKED.into(), is_mistake: false }),
+                Err(_) => Err(refusal(PANICKED)),
             };
             outbox.send(Step::TreeChanged(Box::new(Changed { tree, origin, options })));
         });
@@ -283,10 +290,15 @@ impl Reloads {
 /// What the verdict says about a panic outside of services, whose panics are caught.
 const PANICKED: &str = "changing the tree panicked; this is a bug in poetryd";
 
-fn refuse(caller: Caller, refusal: Refusal) {
+fn refuse(caller: Caller, reason: &str) {
     if let Some(caller) = caller {
-        let _ = caller.send(Err(refusal)); // it may have given up
+        let _ = caller.send(Err(refusal(reason))); // it may have given up
     }
+}
+
+/// A refusal for which no setting is to blame.
+fn refusal(reason: impl Into<String>) -> Refusal {
+    Refusal { reason: reason.into(), is_mistake: false }
 }
 
 fn refusal_of(error: &ReloadError) -> Refusal {

@@ -113,7 +113,9 @@ impl Runner for ThisProcess {
     async fn reload(&self, mode: ReloadMode) -> Verdict {
         let (reply, verdict) = oneshot::channel();
         self.requests.send(Request::Reload(mode, reply));
-        verdict.await.unwrap_or_else(|_| Err(is_stopping()))
+        verdict.await.unwrap_or_else(|_| {
+            Err(Refusal { reason: "the daemon has stopped".into(), is_mistake: false })
+        })
     }
 
     fn stop(&self, time: Option<Duration>) {
@@ -135,9 +137,4 @@ impl Runner for ThisProcess {
         self.logging.rotate();
         Ok(())
     }
-}
-
-/// The refusal of a reload of a process that stops.
-pub(super) fn is_stopping() -> Refusal {
-    Refusal { reason: "the daemon is stopping".into(), is_mistake: false }
 }

@@ -1,8 +1,8 @@
 //! Turns the events of `tracing` into lines.
 
-use super::changing::ChangingLevel;
 use super::early::{EarlyEvent, EarlyEvents};
 use super::event_fields::{EventFields, Field};
+use super::level::ChangingLevel;
 use super::line::{Format, Formatter, Line};
 use super::output::Output;
 use crate::sync::Mutex;

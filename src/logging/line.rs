@@ -1,10 +1,11 @@
 //! The format of a log line.
 
-use super::changing::ChangingFormat;
 use super::clock::{Clock, TimeFormat};
 use super::event_fields::{EventFields, Field};
 use super::facility::Facility;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 use tracing::Level;
 
@@ -20,6 +21,28 @@ pub enum Format {
 impl Format {
     /// All formats, by their names.
     pub const NAMES: &[(&str, Format)] = &[("text", Format::Text), ("json", Format::Json)];
+}
+
+/// The format of lines, shared by everything that writes some.
+#[derive(Clone)]
+struct ChangingFormat {
+    is_json: Arc<AtomicBool>,
+}
+
+impl ChangingFormat {
+    fn new(format: Format) -> Self {
+        let changing = Self { is_json: Arc::default() };
+        changing.set(format);
+        changing
+    }
+
+    fn get(&self) -> Format {
+        if self.is_json.load(Ordering::Relaxed) { Format::Json } else { Format::Text }
+    }
+
+    fn set(&self, format: Format) {
+        self.is_json.store(format == Format::Json, Ordering::Relaxed);
+    }
 }
 
 /// What precedes the line, depending on where it goes.

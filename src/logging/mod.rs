@@ -8,12 +8,12 @@
 //! thread that writes batches, so that no service ever waits for a disk. If that thread can't keep up, lines are
 //! dropped, and their number is logged.
 
-mod changing;
 mod clock;
 mod early;
 mod event_fields;
 mod facility;
 mod layer;
+mod level;
 mod line;
 mod lost;
 mod output;

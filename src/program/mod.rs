@@ -41,14 +41,23 @@ pub struct Program {
     built_in: Option<BuiltIn>,
     layers: Vec<BoxedLayer>,
     own_subscriber: bool,
+    reloads: bool,
 }
 
 impl Program {
     /// A program with the kinds of service that every registry has.
     pub fn new(name: &'static str, version: &'static str, about: &'static str) -> Self {
-        let (registry, plugins) = (Arc::default(), Plugins::new());
-        let (layers, own_subscriber) = (Vec::new(), false);
-        Self { name, version, about, registry, plugins, built_in: None, layers, own_subscriber }
+        Self {
+            name,
+            version,
+            about,
+            registry: Arc::default(),
+            plugins: Plugins::new(),
+            built_in: None,
+            layers: Vec::new(),
+            own_subscriber: false,
+            reloads: true,
+        }
     }
 
     /// Sets the kinds and protocols that application files may name.
@@ -98,10 +107,19 @@ impl Program {
         self
     }
 
+    /// Declares that the program can't be reloaded; see [`ProgramInfo::without_reload`].
+    pub fn without_reload(mut self) -> Self {
+        self.reloads = false;
+        self
+    }
+
     /// What the daemon has to know about the program. Takes the layers.
     fn info(&mut self) -> ProgramInfo {
         let layers = std::mem::take(&mut self.layers);
-        let info = ProgramInfo::new(self.name).version(self.version).layers(layers);
+        let mut info = ProgramInfo::new(self.name).version(self.version).layers(layers);
+        if !self.reloads {
+            info = info.without_reload();
+        }
         if self.own_subscriber { info.own_subscriber() } else { info }
     }
 

@@ -2,9 +2,9 @@
 //! is how often the source is loaded, and what the callers are told.
 
 use super::*;
-use crate::daemon::NotAgain;
 use crate::daemon::conductor::start_workers;
 use crate::daemon::options::Options;
+use crate::daemon::{NotAgain, ProgramInfo};
 use crate::logging::{EarlyLog, LogOptions, Logging, Outside};
 use crate::service::{Application, BoxError};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -26,19 +26,28 @@ struct Bench {
 
 impl Bench {
     /// `load` is called with the number of the load, counted from 1.
-    fn new(mut load: impl FnMut(usize) -> Result<(), BoxError> + Send + 'static) -> Self {
+    fn new(load: impl FnMut(usize) -> Result<(), BoxError> + Send + 'static) -> Self {
+        Self::of(true, load)
+    }
+
+    /// `reloads`: whether the program can be reloaded.
+    fn of(
+        reloads: bool,
+        mut load: impl FnMut(usize) -> Result<(), BoxError> + Send + 'static,
+    ) -> Self {
         let options = Options { nodaemon: Some(true), ..Options::default() };
         let logging = no_log(&options);
         let state = State::starting("test".into(), None, "a test".into(), 1);
         let (reception, _) = Reception::open(state, &logging).unwrap();
         let loads = Arc::new(AtomicUsize::new(0));
         let count = loads.clone();
-        let source = Box::new(move || {
+        let source = move || {
             load(count.fetch_add(1, Ordering::SeqCst) + 1)?;
             Ok((Application::new("test"), Options::default()))
-        });
-        let (program, typed) = ("test".to_owned(), options.clone());
-        let loader = Loader { program, own_log: true, typed, source };
+        };
+        let program = ProgramInfo::new("test").own_subscriber();
+        let program = if reloads { program } else { program.without_reload() };
+        let loader = Loader::new(&program, options.clone(), source);
         let in_effect = loader.decide(options).unwrap();
         let running = (Application::new("test").tree().clone(), start_workers(1).unwrap());
         let reloads = Reloads::new(loader, in_effect, running, logging, &reception);
@@ -196,4 +205,13 @@ fn a_source_that_can_only_be_loaded_once_is_no_mistake() {
     let answer = bench.ask(ReloadMode::Change);
     let refusal = bench.answer(answer);
     assert_eq!((&refusal.reason[..], refusal.is_mistake), ("only once", false));
+}
+
+#[test]
+fn a_program_that_does_not_reload_refuses() {
+    let mut bench = Bench::of(false, |_| Ok(()));
+    bench.reloads.open();
+    let answer = bench.ask(ReloadMode::Change);
+    assert_eq!(bench.answer(answer).reason, "this program does not reload; restart it instead");
+    assert_eq!(bench.loads(), 0);
 }
