@@ -4,6 +4,7 @@ use super::error::RunError;
 use super::in_effect::{InEffect, OptionChanges};
 use super::options::Options;
 use super::program_info::ProgramInfo;
+use super::settings::OptionError;
 use super::source::{NotAgain, Source};
 use crate::service::{Application, Refusal};
 use std::panic::{self, AssertUnwindSafe};
@@ -70,6 +71,9 @@ impl Loader {
     /// Checks the options with which the daemon starts.
     pub(super) fn decide(&self, options: Options) -> Result<InEffect, RunError> {
         let settings = options.clone().decide_for(&self.program, self.own_log)?;
+        if settings.detach && std::process::id() == 1 {
+            return Err(OptionError::FirstProcess.into());
+        }
         Ok(InEffect::new(&self.program, self.own_log, options, settings))
     }
 }

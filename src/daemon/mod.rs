@@ -120,9 +120,6 @@ pub fn run(
     let (application, options) = loader.load()?;
     let in_effect = loader.decide(options)?;
     let settings = in_effect.settings();
-    if settings.detach && std::process::id() == 1 {
-        return Err(OptionError::FirstProcess.into());
-    }
     let mut given = Given::of(environment, settings.ready_fd)?;
 
     // 2. Detach. From here on there are two processes.
