@@ -6,6 +6,7 @@ mod output;
 mod page;
 #[path = "../readme/pages.rs"]
 mod pages;
+mod reloads;
 mod restarts;
 #[path = "../readme/session.rs"]
 mod session;
