@@ -2,8 +2,8 @@
 
 use super::keeper::{KeptRunning, keep_running};
 use super::{
-    AddError, Context, Managed, MultiService, PrivilegedContext, Resources, Service, ServiceError,
-    ServicePath, Step, StopErrors, Tree, Workers,
+    AddError, Context, Managed, MultiService, PrivilegedContext, ReloadError, ReloadMode,
+    ReloadReport, Resources, Service, ServiceError, ServicePath, Step, StopErrors, Tree, Workers,
 };
 use std::time::Duration;
 use tokio::join;
@@ -149,5 +149,24 @@ impl Application {
             errors.extend(StopErrors::flatten(&ServicePath::root(), cause));
         }
         StopErrors::check(errors)
+    }
+}
+
+impl Tree {
+    /// Changes the running tree into that of `application`, which has not been started.
+    ///
+    /// A service is kept if its settings are the same and everything that it has [found](super::Context::find) is kept,
+    /// too; then it may [prepare a change](super::Service::reload). Others are replaced, added or removed. What can
+    /// fail is done first, while the tree is as it was. Services that were replaced or removed finish what is in
+    /// progress, see [`draining`](Self::draining).
+    ///
+    /// # Errors
+    /// If anything fails: the tree is as it was before.
+    pub async fn reload(
+        &self,
+        application: Application,
+        mode: ReloadMode,
+    ) -> Result<ReloadReport, ReloadError> {
+        self.change_into(Managed::new(application.services), mode).await
     }
 }

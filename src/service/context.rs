@@ -2,8 +2,8 @@
 
 use super::error::panicked;
 use super::generation::Generation;
-use super::request::{Ended, Request};
-use super::run::Run;
+use super::request::Request;
+use super::run::{Ended, Run};
 use super::slot::Slot;
 use super::{
     BoxError, Counter, Counters, FindError, Resources, ServiceError, ServicePath, Step, Tree,

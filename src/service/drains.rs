@@ -1,11 +1,9 @@
 //! The services that reloads have replaced or removed, and that finish what is in progress.
 
-use super::multi::Child;
 use super::slot::{Slot, address};
 use super::{ServiceError, ServiceReport, State};
 use crate::chain::chain;
 use crate::sync::Mutex;
-use futures::future::join_all;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,42 +56,28 @@ impl Drains {
         left
     }
 
-    /// Stops services, which have been closed: first those that contain no others. `keep` is kept until then.
-    pub(super) fn begin(
+    /// Adds services, which `drain` stops, and which are listed until it says that they [have
+    /// stopped](Self::stopped). It is given the deadline, which may become earlier.
+    pub(super) fn begin<F: Future<Output = ()> + Send + 'static>(
         self: &Arc<Self>,
-        services: Vec<Child>,
-        keep: impl Send + Sync + 'static,
+        services: impl IntoIterator<Item = Arc<Slot>>,
+        drain: impl FnOnce(Arc<Self>, watch::Receiver<Instant>) -> F,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let slots = services.iter().filter(|service| !service.is_plain_group);
-        self.slots.lock().extend(slots.map(|service| {
-            let slot = service.node.slot();
-            (address(slot), slot.clone())
-        }));
+        self.slots.lock().extend(services.into_iter().map(|slot| (address(&slot), slot)));
         if self.tasks.is_empty() {
             self.deadline.send_replace(Instant::now() + NO_DEADLINE);
         }
-        let (all, deadline) = (self.clone(), self.deadline.subscribe());
-        self.tasks.track_future(async move {
-            let (groups, leaves): (Vec<Child>, Vec<Child>) =
-                services.into_iter().partition(|service| service.is_plain_group);
-            join_all(leaves.iter().map(|leaf| all.stop_one(leaf, deadline.clone()))).await;
-            for group in groups.iter().rev() {
-                all.stop_one(group, deadline.clone()).await;
-            }
-            drop(keep);
-        })
+        self.tasks.track_future(drain(self.clone(), self.deadline.subscribe()))
     }
 
-    async fn stop_one(&self, service: &Child, deadline: watch::Receiver<Instant>) {
-        let errors = service.node.drain(deadline).await;
-        let slot = service.node.slot();
+    /// A service has stopped, cleanly if there are no errors.
+    pub(super) fn stopped(&self, slot: &Arc<Slot>, errors: Vec<ServiceError>) {
         self.slots.lock().remove(&address(slot));
+        if self.tasks.is_closed() {
+            return self.errors.lock().extend(errors);
+        }
         for error in errors {
-            if self.tasks.is_closed() {
-                self.errors.lock().push(error);
-            } else {
-                error!("a service that was replaced or removed: {}", chain(&error));
-            }
+            error!("a service that was replaced or removed: {}", chain(&error));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The services that one reload starts, until it is certain that they stay.
 
-use super::request::Ended;
+use super::run::Ended;
 use crate::sync::Mutex;
 use std::sync::Arc;
 use tokio::sync::{mpsc, watch};

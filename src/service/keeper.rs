@@ -4,12 +4,12 @@ use super::changes::Changes;
 use super::context::span_of;
 use super::node::{Node, NotResumed};
 use super::reload::{self, Failed};
-use super::request::{Change, Ended, Request};
+use super::request::{Change, Request};
 use super::restart::Verdict;
-use super::run::Run;
+use super::run::{Ended, Run};
 use super::{
-    Context, MultiService, ReloadError, ReloadMode, ReloadReport, Resources, ServiceError, State,
-    Step, Tree, TreeError,
+    Context, Managed, MultiService, ReloadError, ReloadMode, ReloadReport, Resources, ServiceError,
+    State, Step, Tree, TreeError,
 };
 use crate::chain::chain;
 use futures::future::join_all;
@@ -119,7 +119,7 @@ async fn carry_out(
 /// Reloads the tree, and answers the request.
 async fn reload(
     keeper: Arc<Keeper>,
-    new: MultiService,
+    new: Managed,
     mode: ReloadMode,
     reply: oneshot::Sender<Result<ReloadReport, ReloadError>>,
 ) {
@@ -129,7 +129,7 @@ async fn reload(
         biased;
         () = stopping.cancelled() => (Err(ReloadError::Stopped), Vec::new()),
         alone = timeout_at(tree.stop_deadline(), tree.changing().write()) => match alone {
-            Ok(_alone) => reload::reload(services, &new, mode, tree, resources).await,
+            Ok(_alone) => reload::reload(services, new, mode, tree, resources).await,
             Err(_) => (Err(ReloadError::Busy), Vec::new()),
         },
     };

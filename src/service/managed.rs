@@ -1,7 +1,7 @@
 //! A service, with what its group has to know about it.
 
-use super::{MultiService, Restart, Service, Settings};
-use std::any::Any;
+use super::{Restart, Service, Settings};
+use std::any::TypeId;
 
 /// A service for a [`MultiService`](super::MultiService), with what the group has to know about it.
 ///
@@ -26,8 +26,8 @@ pub struct Managed {
     pub(super) kind: Option<String>,
     /// Whether two instances may run at the same time, whatever the service itself says.
     pub(super) may_overlap: bool,
-    /// Set if the service is nothing but a group: what can be done with its children, can be done with it.
-    pub(super) group: Option<MultiService>,
+    /// The type of the service, if that is known.
+    pub(super) type_id: Option<TypeId>,
 }
 
 impl Managed {
@@ -64,9 +64,8 @@ impl Managed {
 
 impl<S: Service> From<S> for Managed {
     fn from(service: S) -> Self {
-        let group = (&service as &dyn Any).downcast_ref::<MultiService>().cloned();
         let service: Box<dyn Service> = Box::new(service);
-        Self { group, ..service.into() }
+        Self { type_id: Some(TypeId::of::<S>()), ..service.into() }
     }
 }
 
@@ -78,7 +77,7 @@ impl From<Box<dyn Service>> for Managed {
             restart: Restart::never(),
             kind: None,
             may_overlap: false,
-            group: None,
+            type_id: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::sync::Mutex;
 use async_trait::async_trait;
 use futures::future::join_all;
 use indexmap::IndexMap;
+use std::any::TypeId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -319,7 +320,7 @@ impl Child {
     ) -> Result<Self, ServiceError> {
         let group = guarded(|| managed.service.children().cloned())
             .map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))?;
-        let is_plain_group = managed.group.is_some();
+        let is_plain_group = managed.type_id == Some(TypeId::of::<MultiService>());
         let node = Arc::new(Node::new(managed, slot, group.is_some()));
         Ok(Self { node, group, is_plain_group, is_added: false })
     }

@@ -1,24 +1,14 @@
 //! Requests to the keeper of a running tree.
 
-use super::run::Run;
-use super::{
-    BoxError, Managed, MultiService, ReloadError, ReloadMode, ReloadReport, ServicePath, TreeError,
-};
-use std::sync::Arc;
+use super::run::Ended;
+use super::{Managed, ReloadError, ReloadMode, ReloadReport, ServicePath, TreeError};
 use tokio::sync::oneshot;
 
 pub(super) enum Request {
     Ended(Ended),
-    Reload(MultiService, ReloadMode, oneshot::Sender<Result<ReloadReport, ReloadError>>),
+    /// Changes the tree into this group.
+    Reload(Managed, ReloadMode, oneshot::Sender<Result<ReloadReport, ReloadError>>),
     Change(Change, oneshot::Sender<Result<(), TreeError>>),
-}
-
-/// The end of a run that nobody has requested.
-pub(super) struct Ended {
-    pub(super) path: ServicePath,
-    pub(super) run: Arc<Run>,
-    /// `None`: there was no error.
-    pub(super) cause: Option<BoxError>,
 }
 
 /// A change to the running tree.

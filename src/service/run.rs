@@ -1,5 +1,7 @@
 //! One run of a service, from its start to its end.
 
+use super::{BoxError, ServicePath};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio::sync::Notify;
 
@@ -9,6 +11,14 @@ pub(super) struct Run {
     happened: AtomicU8,
     /// Notified of every event.
     notify: Notify,
+}
+
+/// The end of a run that nobody has requested.
+pub(super) struct Ended {
+    pub(super) path: ServicePath,
+    pub(super) run: Arc<Run>,
+    /// `None`: there was no error.
+    pub(super) cause: Option<BoxError>,
 }
 
 /// An event of a run. Each happens once at most.

@@ -1,12 +1,12 @@
 //! A running tree, which anybody may inspect and change.
 
 use super::drains::{Draining, Drains};
-use super::request::{Change, Ended, Request};
+use super::request::{Change, Request};
+use super::run::Ended;
 use super::slot::{Slot, SlotSet};
 use super::stop_order::{decide_order, decide_order_among};
 use super::{
-    Application, IfFound, Managed, ReloadError, ReloadMode, ReloadReport, ServicePath,
-    ServiceReport, TreeError,
+    IfFound, Managed, ReloadError, ReloadMode, ReloadReport, ServicePath, ServiceReport, TreeError,
 };
 use crate::sync::Mutex;
 use std::collections::HashSet;
@@ -162,24 +162,15 @@ impl Tree {
         self.change(Change::Start { path: path.clone() }).await
     }
 
-    /// Changes the running tree into that of `application`, which has not been started.
-    ///
-    /// A service is kept if its settings are the same and everything that it has [found](super::Context::find) is kept,
-    /// too; then it may [prepare a change](super::Service::reload). Others are replaced, added or removed. What can
-    /// fail is done first, while the tree is as it was. Services that were replaced or removed finish what is in
-    /// progress, see [`draining`](Self::draining).
-    ///
-    /// # Errors
-    /// If anything fails: the tree is as it was before.
-    pub async fn reload(
+    /// Changes the running tree into this group.
+    pub(super) async fn change_into(
         &self,
-        application: Application,
+        new: Managed,
         mode: ReloadMode,
     ) -> Result<ReloadReport, ReloadError> {
         let requests = self.requests().filter(|requests| requests.can_change);
         let requests = requests.ok_or(ReloadError::NotRunning)?;
         let (reply, answer) = oneshot::channel();
-        let new = application.services().clone();
         // Without a receiver the application is gone, and so is the reply.
         let _ = requests.sender.send(Request::Reload(new, mode, reply));
         answer.await.unwrap_or(Err(ReloadError::Stopped))

@@ -3,9 +3,11 @@
 use super::plan::Group;
 use super::preparation::{Preparation, all_within};
 use super::{ReloadError, ReloadReport};
+use crate::service::Tree;
 use crate::service::error::guarded;
 use crate::service::multi::Child;
 use crate::service::slot::{Slot, address};
+use futures::future::join_all;
 use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ impl Preparation<'_> {
         let Some((before, workers)) = changed else { return Err(ReloadError::Stopped) };
         let going: HashSet<usize> =
             retired.iter().map(|retired| address(retired.node.slot())).collect();
-        drop(workers.spawn_on(0, tree.drains().begin(retired, before)));
+        drop(workers.spawn_on(0, drain(tree, retired, before)));
         let others = self.start_again(|node| !going.contains(&address(node.slot()))).await;
         self.plan.report.restarted = others;
         self.handed_over = None;
@@ -89,4 +91,28 @@ fn close(retired: &Child) {
         slot.begin_to_stop_in_order(); // the order has been decided already
     }
     retired.node.close();
+}
+
+/// Stops services that have been closed: first those that contain no others. They find what is in `before` until
+/// then.
+fn drain(
+    tree: &Tree,
+    services: Vec<Child>,
+    before: Vec<Arc<Slot>>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let (groups, leaves): (Vec<Child>, Vec<Child>) =
+        services.into_iter().partition(|service| service.is_plain_group);
+    let slots: Vec<Arc<Slot>> = leaves.iter().map(|leaf| leaf.node.slot().clone()).collect();
+    tree.drains().begin(slots, async move |drains, deadline| {
+        let drains = &drains;
+        let stop = async |service: &Child| {
+            let errors = service.node.drain(deadline.clone()).await;
+            drains.stopped(service.node.slot(), errors);
+        };
+        join_all(leaves.iter().map(&stop)).await;
+        for group in groups.iter().rev() {
+            stop(group).await;
+        }
+        drop(before);
+    })
 }

@@ -16,7 +16,7 @@ mod report;
 pub use report::{ReloadError, ReloadReport};
 
 use super::node::Node;
-use super::{MultiService, ReloadMode, Resources, Tree};
+use super::{Managed, MultiService, ReloadMode, Resources, Tree};
 use plan::Plan;
 use preparation::Preparation;
 use std::sync::Arc;
@@ -27,12 +27,13 @@ pub(super) type Failed = Vec<(Arc<Node>, String)>;
 /// Changes `services`, which are running, into `new`.
 pub(super) async fn reload(
     services: &MultiService,
-    new: &MultiService,
+    new: Managed,
     mode: ReloadMode,
     tree: &Tree,
     resources: &Resources,
 ) -> (Result<ReloadReport, ReloadError>, Failed) {
-    let plan = match Plan::make(services, new, tree.root()) {
+    let new = new.service.children().cloned().unwrap_or_default();
+    let plan = match Plan::make(services, &new, tree.root()) {
         Ok(plan) => plan,
         Err(error) => return (Err(error.into()), Vec::new()),
     };

@@ -7,7 +7,7 @@ use crate::service::changes::{users, users_of_users};
 use crate::service::generation::Generation;
 use crate::service::multi::TIME_TO_UNDO;
 use crate::service::node::{Node, NotResumed};
-use crate::service::request::Ended;
+use crate::service::run::Ended;
 use crate::service::slot::{Slot, address};
 use crate::service::{
     Context, MultiService, Resources, ServiceError, ServicePath, Step, Tree, Update,
