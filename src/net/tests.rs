@@ -7,6 +7,7 @@ mod lines;
 mod listen_fn;
 mod opening;
 mod sharing;
+mod stopped_again;
 
 use super::*;
 use crate::service::{Application, Resources, Service, Workers};

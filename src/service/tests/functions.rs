@@ -168,3 +168,24 @@ async fn names_are_optional() {
     start(&mut application).await.unwrap();
     application.stop(soon()).await.unwrap();
 }
+
+/// Drops a stop in the middle, and stops again at once.
+async fn stopped_twice(mut service: impl Service) -> String {
+    let (cx, _failures) = Context::root(Resources::new(), Workers::current());
+    service.start(&cx).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let stop = service.stop(soon());
+    tokio::time::timeout(Duration::from_millis(1), stop).await.expect_err("it is still at work");
+    service.stop(Instant::now()).await.unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_stop_waits_for_what_the_first_was_waiting_for() {
+    let late = "its function had not returned at the deadline";
+    assert_eq!(stopped_twice(ServiceFn::new(|_| std::future::pending())).await, late);
+    let timer =
+        crate::service::TimerService::new(Duration::from_secs(1), |_| std::future::pending());
+    assert_eq!(stopped_twice(timer).await, late);
+    let client = crate::service::ClientService::new(|_| async { Ok(((), std::future::pending())) });
+    assert_eq!(stopped_twice(client).await, late);
+}
