@@ -20,6 +20,19 @@ impl Drop for Kept {
     }
 }
 
+/// The sockets that some services leave to others, until this is dropped.
+struct HandedOver {
+    by: Vec<(u64, ServicePath)>,
+    all: Arc<Mutex<Open>>,
+}
+
+impl Drop for HandedOver {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        self.by.iter().for_each(|(id, service)| all.hand_over_no_longer(*id, service));
+    }
+}
+
 impl Belongings for Sockets {
     fn keep(&self, path: &ServicePath) -> Box<dyn Any + Send> {
         let all = self.open_sockets().clone();
@@ -28,7 +41,9 @@ impl Belongings for Sockets {
     }
 
     fn hand_over(&self, from: &[ServicePath]) -> Box<dyn Any + Send> {
-        Box::new(from.iter().map(|path| self.keep(path)).collect::<Vec<_>>())
+        let all = self.open_sockets().clone();
+        let by = all.lock().hand_over(&from.iter().collect());
+        Box::new(HandedOver { by, all })
     }
 
     fn let_go(&self) {

@@ -23,6 +23,7 @@ pub struct LentSocket {
     shared: bool,
     /// The number of the open socket.
     id: u64,
+    service: ServicePath,
     all: Arc<Mutex<Open>>,
 }
 
@@ -36,7 +37,15 @@ impl LentSocket {
     ) -> io::Result<Self> {
         let (socket, one) = open.hand_out(id, service)?;
         let (endpoint, origin, shared) = (one.endpoint.clone(), one.origin, one.is_shared());
-        Ok(Self { socket, endpoint, origin, shared, id, all: all.clone() })
+        Ok(Self {
+            socket,
+            endpoint,
+            origin,
+            shared,
+            id,
+            service: service.clone(),
+            all: all.clone(),
+        })
     }
 
     /// Where it listens, with the port that the kernel chose if 0 was requested.
@@ -134,6 +143,6 @@ impl fmt::Debug for LentSocket {
 
 impl Drop for LentSocket {
     fn drop(&mut self) {
-        self.all.lock().give_back(self.id);
+        self.all.lock().give_back(self.id, &self.service);
     }
 }

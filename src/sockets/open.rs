@@ -3,7 +3,7 @@
 use super::{Endpoint, Inherited, ListenError, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
 use socket2::Socket;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -50,7 +50,7 @@ enum Neighbourhood {
 
 /// One open socket.
 pub(super) struct OneOpen {
-    /// The service that last asked for it.
+    /// The service that it belongs to: of those that use it, the one that last asked for it.
     pub(super) service: ServicePath,
     /// Where it listens.
     pub(super) endpoint: Endpoint,
@@ -60,8 +60,10 @@ pub(super) struct OneOpen {
     asked: (ServicePath, Endpoint),
     socket: Arc<Socket>,
     pub(super) origin: Origin,
-    /// How many users it has now.
-    lent: usize,
+    /// The services that use it now, in the order in which they asked for it; one that has it twice is there twice.
+    users: Vec<ServicePath>,
+    /// The services that leave it to others, once for each time that they do.
+    handed_over_by: Vec<ServicePath>,
     /// How many keep it for a service that will use it again.
     kept: usize,
     takes_ipv4_too: bool,
@@ -78,11 +80,11 @@ impl OneOpen {
 
     /// Whether nobody uses it or will use it again.
     fn is_free(&self) -> bool {
-        self.lent == 0 && self.kept == 0
+        self.users.is_empty() && self.kept == 0
     }
 
     fn is_held_alone(&self) -> bool {
-        self.lent == 1 && self.kept == 0 && !self.is_shared()
+        self.users.len() == 1 && self.kept == 0 && !self.is_shared()
     }
 
     /// Whether other processes have it, too: it was inherited, or it is stored.
@@ -122,7 +124,8 @@ impl Open {
         else {
             return Ok(None);
         };
-        if !open.is_free() && open.service != *service {
+        let left_to_others = open.handed_over_by.contains(&open.service);
+        if !open.is_free() && open.service != *service && !left_to_others {
             let reason = format!("the service {} already listens on it", open.service);
             return Err(ListenError::of_conflict(wanted, reason));
         }
@@ -160,7 +163,8 @@ impl Open {
             stored_name: inherited.stored_name().map(str::to_owned),
             asked: (service.clone(), asked.clone()),
             origin: inherited.origin(),
-            lent: 0,
+            users: Vec::new(),
+            handed_over_by: Vec::new(),
             kept: 0,
             takes_ipv4_too: inherited.takes_ipv4_too(),
             file: inherited.file(),
@@ -191,7 +195,8 @@ impl Open {
             stored_name: None,
             asked: (service.clone(), asked.clone()),
             origin: Origin::Bound,
-            lent: 0,
+            users: Vec::new(),
+            handed_over_by: Vec::new(),
             kept: 0,
             takes_ipv4_too: false,
             socket: Arc::new(socket),
@@ -235,19 +240,26 @@ impl Open {
         service: &ServicePath,
     ) -> io::Result<(Arc<Socket>, &OneOpen)> {
         let open = self.sockets.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
-        let socket = match open.lent {
-            0 => open.socket.clone(),
-            _ => Arc::new(open.socket.try_clone()?),
+        let socket = if open.users.is_empty() {
+            open.socket.clone()
+        } else {
+            Arc::new(open.socket.try_clone()?)
         };
-        open.lent += 1;
+        open.users.push(service.clone());
         open.service = service.clone();
         Ok((socket, open))
     }
 
-    /// Takes back what was lent. A socket that only this process has is closed when nobody uses it any more.
-    pub(super) fn give_back(&mut self, id: u64) {
+    /// Takes back what was lent to a service. The socket then belongs to the last of the others that use it, or to the
+    /// one that handed it over. If only this process has it, it is closed when nobody uses it any more.
+    pub(super) fn give_back(&mut self, id: u64, service: &ServicePath) {
         let Some(open) = self.sockets.get_mut(&id) else { return };
-        open.lent -= 1;
+        if let Some(at) = open.users.iter().rposition(|user| user == service) {
+            open.users.remove(at);
+        }
+        if let Some(owner) = open.users.last().or(open.handed_over_by.first()) {
+            open.service = owner.clone();
+        }
         if open.is_free() && !open.is_shared() {
             self.close(id);
         }
@@ -262,6 +274,27 @@ impl Open {
             *id
         };
         theirs.map(keep).collect()
+    }
+
+    /// Keeps the sockets of exactly these services, which others may have, too. Returns their numbers, each with its
+    /// service.
+    pub(super) fn hand_over(&mut self, from: &HashSet<&ServicePath>) -> Vec<(u64, ServicePath)> {
+        let theirs = self.sockets.iter_mut().filter(|(_, open)| from.contains(&open.service));
+        let hand_over = |(id, open): (&u64, &mut OneOpen)| {
+            open.kept += 1;
+            open.handed_over_by.push(open.service.clone());
+            (*id, open.service.clone())
+        };
+        theirs.map(hand_over).collect()
+    }
+
+    /// Ends what [`hand_over`](Self::hand_over) has begun.
+    pub(super) fn hand_over_no_longer(&mut self, id: u64, by: &ServicePath) {
+        let Some(open) = self.sockets.get_mut(&id) else { return };
+        if let Some(at) = open.handed_over_by.iter().position(|service| service == by) {
+            open.handed_over_by.remove(at);
+        }
+        self.keep_no_longer(id);
     }
 
     /// Ends what [`keep`](Self::keep) has begun.

@@ -1,5 +1,7 @@
 //! What services are lent, over the life of a process and of the next.
 
+mod handing_over;
+
 use super::*;
 use nix::unistd::dup;
 use std::io;
