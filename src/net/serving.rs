@@ -83,6 +83,8 @@ impl Serving {
         if timeout_at(deadline, self.ended()).await.is_err() {
             self.shared.cut.cancel();
             self.ended().await;
+        }
+        if self.shared.cut.is_cancelled() {
             let unfinished = self.shared.unfinished.load(Ordering::Relaxed);
             let what = if unfinished == 1 { "connection" } else { "connections" };
             warn!(connections = unfinished, "cut {unfinished} {what} at the deadline");

@@ -400,8 +400,11 @@ impl MultiService {
             let handle = child.handle(|| cx.path().child(name))?;
             child.node.enter(cx.slot(), name, handle);
         }
-        for (_, child) in children {
-            child.node.start(cx).await?;
+        for (name, child) in children {
+            // A reload may have replaced or removed it meanwhile.
+            if self.node(&name).is_some_and(|node| Arc::ptr_eq(&node, &child.node)) {
+                child.node.start(cx).await?;
+            }
         }
         Ok(())
     }

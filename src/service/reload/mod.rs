@@ -32,6 +32,9 @@ pub(super) async fn reload(
     tree: &Tree,
     resources: &Resources,
 ) -> (Result<ReloadReport, ReloadError>, Failed) {
+    if !services.running() {
+        return (Err(ReloadError::NotRunning), Vec::new());
+    }
     let new = new.service.children().cloned().unwrap_or_default();
     let plan = match Plan::make(services, &new, tree.root()) {
         Ok(plan) => plan,
