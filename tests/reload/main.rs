@@ -1,5 +1,6 @@
 //! Reloads: when they begin, what they read, which options they change, and what the service manager is told.
 
+mod hanging;
 mod notify;
 mod options;
 mod signals;
