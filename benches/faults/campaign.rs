@@ -49,7 +49,7 @@ struct Field<'a> {
 #[derive(Default)]
 struct Done {
     rotations: usize,
-    ignored_signals: usize,
+    other_signals: usize,
     restarts: usize,
     kills: usize,
     bad_statuses: usize,
@@ -128,7 +128,7 @@ impl Field<'_> {
                 4 => {
                     daemon.signal(Signal::SIGHUP);
                     daemon.signal(Signal::SIGUSR2);
-                    done.ignored_signals += 2;
+                    done.other_signals += 2;
                 }
                 _ => {
                     daemon.signal(Signal::SIGUSR1);
@@ -227,7 +227,7 @@ fn is_excused(record: &Record) -> bool {
 
 fn tally_events(done: &Done, log: &Lines, tally: &mut Tally) {
     tally.sent("SIGUSR1", done.rotations);
-    tally.sent("SIGHUP and SIGUSR2", done.ignored_signals);
+    tally.sent("SIGHUP and SIGUSR2", done.other_signals);
     tally.sent("graceful restarts", done.restarts);
     tally.sent("kills", done.kills);
     tally.sent("log files", log.files);

@@ -144,7 +144,11 @@ impl Reloads {
             (None, _, None) => info!("{why}, reloading"),
         }
         match same {
-            Some(wanted) => wanted.callers.extend(caller),
+            Some(wanted) => {
+                // A reload may hang while clients come and go.
+                wanted.callers.retain(|caller| !caller.is_closed());
+                wanted.callers.extend(caller);
+            }
             None => self.waiting.push(Wanted { mode, callers: caller.into_iter().collect() }),
         }
     }

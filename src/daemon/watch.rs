@@ -17,7 +17,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tracing::{error, info, warn};
+use tracing::{Level, error, info, warn};
 
 /// How long the log lines of the start may take to be written before the daemon reports that it is ready.
 const START_LINES_TIMEOUT: Duration = Duration::from_millis(200);
@@ -153,18 +153,14 @@ impl<'a> Watch<'a> {
     /// A service, or a client of the control socket, has asked for something.
     fn asked(&mut self, request: Request) {
         match request {
-            Request::Stop(_) if self.deadline.is_some() => {}
+            Request::Stop(_) if self.deadline.is_some() => {
+                info!("asked to stop, already shutting down");
+            }
             Request::Stop(time) => {
                 info!("asked to stop, shutting down");
                 self.stop_within(time.unwrap_or(self.stop_timeout()));
             }
-            Request::LogLevel(level) => {
-                info!(
-                    "asked to log events of the level {level} from now on",
-                    level = level.as_str().to_ascii_lowercase()
-                );
-                self.reloads.set_log_level(level);
-            }
+            Request::LogLevel(level) => self.set_log_level(level),
             Request::Reload(mode, caller) => {
                 let why = match mode {
                     ReloadMode::Change => "asked to reload",
@@ -173,6 +169,17 @@ impl<'a> Watch<'a> {
                 self.reloads.request(why, mode, Some(caller));
             }
         }
+    }
+
+    /// Changes the level of the log, and logs that while it is still, or already, logged.
+    fn set_log_level(&mut self, level: Level) {
+        let name = level.as_str().to_ascii_lowercase();
+        let say = || info!("asked to log events of the level {name} and above from now on");
+        if level < Level::INFO {
+            say();
+        }
+        self.reloads.set_log_level(level);
+        say();
     }
 
     /// Continues with reloads, and reports what has happened.

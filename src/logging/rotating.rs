@@ -78,12 +78,17 @@ impl RotatingFile {
         if let (Some(mode), Some(_)) = (settings.mode, length) {
             set_mode(&file, mode)?;
         }
-        // The lines of an earlier run may belong to an earlier period.
-        let written = file.metadata()?.modified().ok().filter(|_| length > Some(0));
         let (period_end, led, retry_at, problem) = (None, &[][..], None, None);
         let mut log = Self { path, file, settings, period_end, length, led, retry_at, problem };
-        log.begin_period(written.unwrap_or_else(SystemTime::now));
+        // The lines of an earlier run may belong to an earlier period.
+        log.begin_period(log.written().unwrap_or_else(SystemTime::now));
         Ok(log)
+    }
+
+    /// When the last line was written, if the file has lines.
+    fn written(&self) -> Option<SystemTime> {
+        let metadata = self.file.metadata().ok().filter(|_| self.length > Some(0));
+        metadata.and_then(|metadata| metadata.modified().ok())
     }
 
     /// Redirects these streams to the file, now and after each rotation. Returns whether it is a regular file:
@@ -133,8 +138,11 @@ impl RotatingFile {
     /// Changes the settings. A mode that can't be set is reported as a problem.
     pub(super) fn change(&mut self, change: FileChange) {
         let FileChange { rotation, mode } = change;
+        let has_new_period = rotation.every != self.settings.rotation.every;
         (self.settings.rotation, self.settings.mode) = (rotation, mode);
-        self.begin_period(SystemTime::now());
+        if has_new_period {
+            self.begin_period(self.written().unwrap_or_else(SystemTime::now));
+        }
         self.remove_surplus();
         if let (Some(mode), Some(_)) = (mode, self.length)
             && let Err(e) = set_mode(&self.file, mode)

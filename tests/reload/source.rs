@@ -123,6 +123,35 @@ fn a_default_file_that_appears_is_taken_instead_of_the_built_in_application() {
 }
 
 #[test]
+fn a_file_in_place_of_the_built_in_application_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    let _own_network = crate::support::network::own_network();
+    let daemon = Foreground::start(sandbox.poetryd(&["--nodaemon"])).ready();
+    sandbox.write("poetryd.toml", &fast_toml(""));
+    daemon.signal(Signal::SIGHUP);
+    let line = daemon.wait_for("the application comes from another place now");
+    assert!(line.contains("poetryd.toml; before: the built-in application"), "{line}");
+    daemon.wait_for("reloaded poetryd.toml: ");
+    fs::remove_file(sandbox.path("poetryd.toml")).unwrap();
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("reloaded the built-in application, since there is no poetryd.toml here: ");
+    daemon.stop();
+}
+
+/// Names on the command line of a plugin are relative to where it was typed, not to the rundir.
+#[test]
+fn a_plugin_finds_its_files_again_from_the_rundir() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("run")).unwrap();
+    let options = ["fastpoetry", "--poem", "poetry/ecstasy.txt", "--iface", "127.0.0.1"];
+    let command = [&["--nodaemon", "--rundir", "run"], &options[..], &["--port", "0"]].concat();
+    let daemon = Foreground::start(sandbox.poetryd(&command)).ready();
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("reloaded plugin fastpoetry: 2 kept, 0 updated, 0 replaced, 0 added");
+    daemon.stop();
+}
+
+#[test]
 fn the_manifest_of_a_plugin_is_read_again() {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("config/plugins")).unwrap();

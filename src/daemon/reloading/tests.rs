@@ -174,6 +174,16 @@ fn a_source_that_hangs_delays_no_stop() {
 }
 
 #[test]
+fn callers_that_have_gone_take_no_space() {
+    let mut bench = Bench::new(|_| Ok(()));
+    for _ in 0..1000 {
+        drop(bench.ask(ReloadMode::Change));
+    }
+    assert_eq!(bench.reloads.waiting.len(), 1);
+    assert_eq!(bench.reloads.waiting[0].callers.len(), 1);
+}
+
+#[test]
 fn a_source_that_panics_is_a_refusal_and_is_asked_again() {
     let mut bench = Bench::new(|number| {
         assert!(number > 1, "on purpose");

@@ -1,6 +1,7 @@
 //! Rotation by size and on request, and what happens when it is impossible.
 
 use super::super::clock::Period;
+use super::super::rotating::FileChange;
 use super::*;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, UNIX_EPOCH};
@@ -109,6 +110,24 @@ fn a_file_of_an_earlier_period_is_rotated_with_the_first_line_and_one_of_this_is
         write(&mut file, "of this period\n");
         assert_eq!(log.files(), ["new\nof this period\n", "old\nof this period\n"], "{period:?}");
     }
+}
+
+#[test]
+fn a_change_of_other_settings_does_not_end_a_period_early_or_late() {
+    let log = LogFile::new();
+    fs::write(log.path(), "old\n").unwrap();
+    let long_ago = SystemTime::now() - Duration::from_secs(25 * 3600);
+    fs::File::open(log.path()).unwrap().set_modified(long_ago).unwrap();
+    let rotation = Rotation { every: Some(Period::Day), ..Rotation::default() };
+    let mut file = RotatingFile::open(&log.path(), settings(rotation)).unwrap();
+    file.change(FileChange { rotation: Rotation { keep: 3, ..rotation }, mode: None });
+    write(&mut file, "new\n");
+    assert_eq!(log.files(), ["new\n", "old\n"]);
+    write(&mut file, "newer\n");
+    file.change(FileChange { rotation: Rotation { every: None, ..rotation }, mode: None });
+    file.change(FileChange { rotation, mode: None });
+    write(&mut file, "newest\n");
+    assert_eq!(log.files(), ["new\nnewer\nnewest\n", "old\n"]);
 }
 
 #[test]
