@@ -1,7 +1,7 @@
 //! SIGHUP: when it begins a reload, and when it does not.
 
 use crate::FAILED;
-use crate::support::{Foreground, Sandbox, connect, fast_toml};
+use crate::support::{Foreground, Sandbox, connect, fast_toml, open_descriptors, status_of, until};
 use nix::sys::signal::Signal;
 use std::io::Read;
 
@@ -17,7 +17,7 @@ fn each_signal_after_a_reload_begins_another_one() {
     sandbox.write("fast.toml", "nonsense");
     for number in 1..=3 {
         daemon.signal(Signal::SIGHUP);
-        crate::support::until("the end of the reload", || count(&daemon.log(), FAILED) == number);
+        until("the end of the reload", || count(&daemon.log(), FAILED) == number);
     }
     let log = daemon.stop();
     assert_eq!(count(&log, "received SIGHUP, reloading"), 3, "{}", log.join("\n"));
@@ -38,6 +38,27 @@ fn a_burst_of_signals_ends_with_a_reload_that_began_after_the_last() {
     let last = log.iter().rposition(|line| line.contains("received SIGHUP")).unwrap();
     let end = log.iter().rposition(|line| line.contains(FAILED)).unwrap();
     assert!(last < end, "{}", log.join("\n"));
+}
+
+#[test]
+fn reloads_leave_no_descriptors_and_no_threads() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.foreground();
+    let reload = |number: usize| {
+        let name = if number.is_multiple_of(2) { "even" } else { "odd" };
+        let text = fast_toml("").replace("services.fast", &format!("services.{name}"));
+        sandbox.write("fast.toml", &text);
+        daemon.signal(Signal::SIGHUP);
+        until("the end of the reload", || count(&daemon.log(), "reloaded fast.toml") == number);
+    };
+    let held = || (open_descriptors(daemon.pid()), status_of(daemon.pid(), "Threads"));
+    reload(1);
+    let before = held();
+    (2..=100).for_each(reload);
+    // The thread of the last reload may take a moment to end.
+    until("nothing more is held than before", || held() == before);
+    assert_eq!(count(&daemon.log(), "1 kept, 0 updated, 0 replaced, 1 added, 1 removed"), 100);
+    daemon.stop();
 }
 
 #[test]
