@@ -19,7 +19,7 @@ pub struct ReferenceTable {
 
 impl Program {
     /// The tables of this program's documentation: `options` for the command line; `daemon` and `log` for the
-    /// tables with these names in application files; `service` for the keys that every service has; and one for
+    /// tables with these names in application files; `changes` for when a new value takes effect; `service` for the keys that every service has; and one for
     /// each `kind NAME`, `protocol NAME` and `plugin NAME` that is compiled in and has keys or options.
     pub fn reference(&self) -> Vec<ReferenceTable> {
         let table = |name: String, markdown| ReferenceTable { name, markdown };
@@ -28,6 +28,7 @@ impl Program {
             table("options".into(), self.options_of(runner)),
             table("daemon".into(), self.runner_keys("daemon")),
             table("log".into(), self.runner_keys("log")),
+            table("changes".into(), self.changes()),
             table("service".into(), keys(&self.registry.keys_of_every_service())),
         ];
         for kind in self.registry.kinds() {
@@ -74,6 +75,24 @@ impl Program {
         };
         let titles = ["key", "option", "value", "meaning", "default", "takes effect at a"];
         rows(titles, tables::keys(table).into_iter().map(row))
+    }
+
+    /// When a new value of each key of `[daemon]` and `[log]` takes effect.
+    fn changes(&self) -> String {
+        let keys = ["daemon", "log"].into_iter().flat_map(tables::keys);
+        let (at_reload, at_restart): (Vec<_>, Vec<_>) =
+            keys.partition(|(option, _)| option.applies == Applies::AtReload);
+        let names = |keys: Vec<(OptionInfo, KeyInfo)>| {
+            let name =
+                |(option, key): &(OptionInfo, KeyInfo)| format!("`{}.{}`", option.table, key.key);
+            keys.iter().map(name).collect::<Vec<_>>().join(", ")
+        };
+        let every_service = "everything in `[services]`".to_owned();
+        let all = [
+            ["a reload".to_owned(), format!("{every_service}, {}", names(at_reload))],
+            ["a restart".to_owned(), names(at_restart)],
+        ];
+        rows(["takes effect at", "keys"], all.into_iter())
     }
 
     /// A text in which the placeholder `NAME.` is replaced by the program's name and a dot.

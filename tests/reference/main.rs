@@ -35,6 +35,7 @@ fn title(name: &str) -> String {
         Some((_, plugin)) => format!("The plugin `{plugin}`"),
         None => match name {
             "options" => "Options of the command line".into(),
+            "changes" => "What takes effect when".into(),
             "service" => "`[services.NAME]`, whatever the kind".into(),
             table => format!("`[{table}]`"),
         },
