@@ -6,6 +6,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+#[cfg(feature = "control")]
+use {crate::service::ServicePath, clap::ValueEnum, std::str::FromStr, tracing::Level};
 
 /// A parsed command line.
 #[derive(Debug)]
@@ -18,20 +20,90 @@ pub struct Invocation {
 
 /// What a command line asks for.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Action {
     /// Run an application.
     Run(Named),
     /// Check an application.
     Check(Named),
-    /// Report whether the daemon is running.
-    Status(Named),
-    /// Stop the daemon.
+    /// Do something with a running daemon, or ask about it.
+    Ask(Named, Ask),
+}
+
+/// What is asked of a running daemon.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ask {
+    /// How it is, and its services.
+    Status {
+        /// Whether to print JSON.
+        json: bool,
+    },
+    /// To stop.
     Stop {
-        /// Which daemon to stop.
-        named: Named,
         /// Whether to kill it.
         now: bool,
     },
+    /// To reload its application.
+    #[cfg(feature = "control")]
+    Reload {
+        /// Whether nothing is to be changed.
+        dry_run: bool,
+    },
+    /// To change a service.
+    #[cfg(feature = "control")]
+    Service(ServiceChange),
+    /// To log events from this level on.
+    #[cfg(feature = "control")]
+    LogLevel(Level),
+    /// To rotate the log file.
+    #[cfg(feature = "control")]
+    Rotate,
+}
+
+/// A change to one service.
+#[cfg(feature = "control")]
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ServiceChange {
+    /// Stop it.
+    Stop {
+        /// The service.
+        path: ServicePath,
+        /// Whether to stop it even if others use it.
+        force: bool,
+    },
+    /// Start it.
+    Start(ServicePath),
+    /// Stop and start it.
+    Restart(ServicePath),
+}
+
+impl Action {
+    /// The application that the command line names.
+    pub(crate) fn named(&self) -> &Named {
+        match self {
+            Action::Run(named) | Action::Check(named) | Action::Ask(named, _) => named,
+        }
+    }
+
+    /// The command, as it is typed. `None`: run an application.
+    pub(crate) fn command(&self) -> Option<&'static str> {
+        match self {
+            Action::Run(_) => None,
+            Action::Check(_) => Some("check"),
+            Action::Ask(_, Ask::Status { .. }) => Some("status"),
+            Action::Ask(_, Ask::Stop { .. }) => Some("stop"),
+            #[cfg(feature = "control")]
+            Action::Ask(_, Ask::Reload { .. }) => Some("reload"),
+            #[cfg(feature = "control")]
+            Action::Ask(_, Ask::Service(_)) => Some("service"),
+            #[cfg(feature = "control")]
+            Action::Ask(_, Ask::LogLevel(_)) => Some("log-level"),
+            #[cfg(feature = "control")]
+            Action::Ask(_, Ask::Rotate) => Some("rotate"),
+        }
+    }
 }
 
 /// The application that a command line names: by a file, or by a plugin and its options.
@@ -79,13 +151,7 @@ pub fn parse(
         _ => Err(e),
     })?;
     let word = matches.subcommand().map(|_| Word::from_arg_matches(&matches)).transpose()?;
-    let action = match word {
-        None => Action::Run(Named::default()),
-        Some(Word::Check(named)) => Action::Check(named.words.into()),
-        Some(Word::Status(named)) => Action::Status(named.words.into()),
-        Some(Word::Stop { named, now }) => Action::Stop { named: named.words.into(), now },
-        Some(Word::Target(words)) => Action::Run(words.into()),
-    };
+    let action = word.map_or_else(|| Action::Run(Named::default()), Word::action);
     Ok(Invocation { options: Options::ask(&mut Typed(&matches)), action })
 }
 
@@ -98,8 +164,8 @@ pub(crate) fn command_of(
     let usage = format!(
         "{name} [OPTIONS] [CONFIG]\n       \
          {name} [OPTIONS] PLUGIN [ITS OPTIONS]\n       \
-         {name} [OPTIONS] check|status|stop [CONFIG]\n       \
-         {name} [OPTIONS] check|status|stop PLUGIN [ITS OPTIONS]"
+         {name} [OPTIONS] COMMAND [CONFIG]\n       \
+         {name} [OPTIONS] COMMAND PLUGIN [ITS OPTIONS]"
     );
     let command = command().name(name).version(version).about(about);
     command.override_usage(usage).mut_args(|arg| match arg.get_help() {
@@ -130,8 +196,14 @@ Exit status: 0 success; 1 failed; 2 wrong command line or configuration; 3 not r
 enum Word {
     /// Check an application and the files that it needs, and say what it would run
     Check(Words),
-    /// Report whether the daemon is running, and its pid
-    Status(Words),
+    /// Report whether the daemon is running, and how its services are
+    Status {
+        #[command(flatten)]
+        named: Words,
+        /// Print JSON, which the guide describes
+        #[arg(long)]
+        json: bool,
+    },
     /// Stop the running daemon, and wait until it has ended
     Stop {
         #[command(flatten)]
@@ -140,8 +212,90 @@ enum Word {
         #[arg(long)]
         now: bool,
     },
+    /// Let the daemon read its application file again, and say what has changed
+    #[cfg(feature = "control")]
+    Reload {
+        #[command(flatten)]
+        named: Words,
+        /// Only say what would change
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Stop, start or restart one service
+    #[cfg(feature = "control")]
+    Service {
+        /// What to do
+        #[arg(value_enum)]
+        change: ChangeWord,
+        /// The service, such as night.science
+        path: ServicePath,
+        #[command(flatten)]
+        named: Words,
+        /// Stop it even if other services use it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Change the level of the log until the next reload
+    #[cfg(feature = "control")]
+    LogLevel {
+        /// The least important level that is logged
+        #[arg(value_parser = level)]
+        level: Level,
+        #[command(flatten)]
+        named: Words,
+    },
+    /// Rotate the log file
+    #[cfg(feature = "control")]
+    Rotate(Words),
     #[command(external_subcommand)]
     Target(Vec<OsString>),
+}
+
+/// What to do with a service.
+#[cfg(feature = "control")]
+#[derive(Clone, Copy, ValueEnum)]
+enum ChangeWord {
+    Stop,
+    Start,
+    Restart,
+}
+
+#[cfg(feature = "control")]
+fn level(word: &str) -> Result<Level, String> {
+    let level = Level::from_str(word).ok().filter(|_| word.chars().all(|c| c.is_ascii_lowercase()));
+    level.ok_or_else(|| "a level is one of error, warn, info, debug, trace".into())
+}
+
+impl Word {
+    fn action(self) -> Action {
+        let ask = |named: Words, ask| Action::Ask(named.words.into(), ask);
+        match self {
+            Word::Check(named) => Action::Check(named.words.into()),
+            Word::Status { named, json } => ask(named, Ask::Status { json }),
+            Word::Stop { named, now } => ask(named, Ask::Stop { now }),
+            #[cfg(feature = "control")]
+            Word::Reload { named, dry_run } => ask(named, Ask::Reload { dry_run }),
+            #[cfg(feature = "control")]
+            Word::Service { change, path, named, force } => {
+                let change = match change {
+                    ChangeWord::Stop => ServiceChange::Stop { path, force },
+                    ChangeWord::Start => ServiceChange::Start(path),
+                    ChangeWord::Restart => ServiceChange::Restart(path),
+                };
+                ask(named, Ask::Service(change))
+            }
+            #[cfg(feature = "control")]
+            Word::LogLevel { level, named } => ask(named, Ask::LogLevel(level)),
+            #[cfg(feature = "control")]
+            Word::Rotate(named) => ask(named, Ask::Rotate),
+            Word::Target(words) => Action::Run(words.into()),
+        }
+    }
+}
+
+/// The words that are commands where otherwise a plugin or a file is expected.
+pub(crate) fn words() -> Vec<String> {
+    command().get_subcommands().map(|word| word.get_name().to_owned()).collect()
 }
 
 #[derive(Args)]

@@ -194,6 +194,8 @@
 #![deny(missing_docs)]
 
 mod chain;
+#[cfg(feature = "control")]
+mod control;
 mod file_id;
 mod program;
 mod sync;

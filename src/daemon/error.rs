@@ -10,6 +10,7 @@ use crate::chain::chain;
 use crate::logging::{LogError, LostLines};
 use crate::service::{BoxError, ServiceError, StopErrors};
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Why a daemon could not run, or did not stop cleanly. The text of an error includes all its causes.
@@ -27,6 +28,14 @@ pub enum RunError {
     Place(#[from] PlaceError),
     #[error(transparent)]
     PidFile(#[from] PidFileError),
+    /// The control socket was set, and can't be opened.
+    #[error("can't open the control socket {}: {source}; name another file with --control, or '' for none", socket.display())]
+    Control {
+        /// The socket.
+        socket: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]

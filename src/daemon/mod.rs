@@ -29,6 +29,8 @@ mod abandon;
 mod capabilities;
 mod conductor;
 mod control;
+#[cfg(feature = "control")]
+mod control_socket;
 mod detach;
 mod environment;
 mod error;
@@ -66,6 +68,8 @@ pub(crate) use options::STOP_TIMEOUT;
 pub use pid_file::PidFileError;
 pub use place::PlaceError;
 pub use privileges::{IdentityError, PrivilegeError, Privileges};
+#[cfg(feature = "control")]
+pub(crate) use process::Process as OtherProcess;
 pub use program_info::ProgramInfo;
 pub use settings::{OptionError, Settings};
 pub use source::{NotAgain, Source};
@@ -74,6 +78,8 @@ use crate::logging::{EarlyLog, Logging, LostLines, Outside};
 use crate::service::{Application, Process, Resources, RunnerReport};
 use crate::sockets::{Inherited, Sockets};
 use conductor::Conductor;
+#[cfg(feature = "control")]
+use control_socket::ControlSocket;
 use detach::{Report, Side};
 use in_effect::InEffect;
 use loader::Loader;
@@ -113,11 +119,15 @@ pub fn run(
 ) -> Result<(), RunError> {
     let info = program.into();
     let mut loader = Loader::new(&info, options, source);
-    let ProgramInfo { name, version, layers, own_subscriber, .. } = info;
+    let ProgramInfo { name, version, layers, own_subscriber, control, .. } = info;
     let early_log = if own_subscriber { EarlyLog::of_program() } else { EarlyLog::begin(layers)? };
 
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (application, options) = loader.load()?;
+    let control = control && cfg!(feature = "control");
+    if !control && options.control.as_ref().is_some_and(|name| !name.as_os_str().is_empty()) {
+        return Err(OptionError::NoControl.into());
+    }
     let in_effect = loader.decide(options)?;
     let settings = in_effect.settings();
     let mut given = Given::of(environment, settings.ready_fd)?;
@@ -137,7 +147,7 @@ pub fn run(
         given.signals.let_stop();
     }
     let state = State::starting(name, version, loader.origin(), settings.workers);
-    let running = Running { application, in_effect, loader, state };
+    let running = Running { application, in_effect, loader, state, control };
     let outcome = live(running, given, early_log, &mut report);
     if let Some(report) = report {
         report.failed(&match &outcome {
@@ -175,6 +185,9 @@ struct Running {
     /// Where both came from, for a reload.
     loader: Loader,
     state: State,
+    /// Whether there may be a control socket.
+    #[cfg_attr(not(feature = "control"), allow(dead_code))]
+    control: bool,
 }
 
 /// Steps 3 to 11, in the process that serves. `report` is taken when the daemon is ready.
@@ -261,7 +274,7 @@ fn serve(
     logging: &Logging,
     report: &mut Option<Report>,
 ) -> Result<(), RunError> {
-    let Running { mut application, in_effect, loader, state } = running;
+    let Running { mut application, in_effect, loader, state, .. } = running;
     let settings = in_effect.settings();
     let Given { sockets, mut supervisor, signals } = given;
     supervisor.report_problem();
@@ -275,9 +288,12 @@ fn serve(
     let sockets = Sockets::of_process(sockets, store);
     sockets.lend(&resources);
     let (reception, process) = Reception::open(state, logging)?;
-    resources.insert::<Process>(Arc::new(process));
+    let process: Process = Arc::new(process);
+    resources.insert(process.clone());
     application.privileged_start(&resources)?;
     sockets.close_unwanted();
+    #[cfg(feature = "control")]
+    let control = if running.control { ControlSocket::open(settings, &sockets)? } else { None };
 
     // 6. Drop the privileges. There is only one thread so far, so this affects the whole process.
     settings.privileges.drop_to()?;
@@ -287,9 +303,13 @@ fn serve(
     logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
-    let running = (application.tree().clone(), workers.clone());
+    let tree = application.tree().clone();
+    let running = (tree.clone(), workers.clone());
     let conductor = Conductor::start(application, resources, workers, &reception.waker);
     let reloads = Reloads::new(loader, in_effect, running, logging.clone(), &reception);
+    // The socket's file is removed when this function returns.
+    #[cfg(feature = "control")]
+    let _control = control.map(|socket| socket.serve(tree, process)).transpose()?;
 
     // 8 to 10. Report that the daemon is ready, serve, stop.
     Watch::new(signals, conductor, supervisor, reception, reloads, logging).run(report)

@@ -62,6 +62,10 @@ options! {
     /// The pid file; '' means none
     pidfile: PathBuf = daemon("pidfile", path_or_none("FILE")).default("NAME.pid in the rundir"),
 
+    /// The control socket; '' means none
+    control: PathBuf = daemon("control", path_or_none("FILE"))
+        .default("the pid file's name with .sock, or none without a pid file"),
+
     /// Run in DIR
     rundir: PathBuf = daemon("rundir", path("DIR")).short('d').default("the current directory"),
 

@@ -12,11 +12,11 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 /// A process that may end at any time.
-pub(super) struct Process(OwnedFd);
+pub(crate) struct Process(OwnedFd);
 
 impl Process {
     /// Opens the process that has this number now; see pidfd_open(2).
-    pub(super) fn open(pid: u32) -> io::Result<Self> {
+    pub(crate) fn open(pid: u32) -> io::Result<Self> {
         // SAFETY: the call takes two numbers.
         let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
         if fd < 0 {
@@ -37,7 +37,7 @@ impl Process {
     }
 
     /// Waits until the process has ended, which makes its pidfd readable. `false`: it has not ended in this time.
-    pub(super) fn wait_for_end(&self, timeout: Option<Duration>) -> io::Result<bool> {
+    pub(crate) fn wait_for_end(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut fds = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
         loop {

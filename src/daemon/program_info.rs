@@ -9,13 +9,14 @@ pub struct ProgramInfo {
     pub(super) layers: Vec<BoxedLayer>,
     pub(super) own_subscriber: bool,
     pub(super) reloads: bool,
+    pub(super) control: bool,
 }
 
 impl ProgramInfo {
     /// A program with this name. Its default files are named after it: `NAME.pid`, `NAME.log`.
     pub fn new(name: impl Into<String>) -> Self {
         let (name, version, layers) = (name.into(), None, Vec::new());
-        Self { name, version, layers, own_subscriber: false, reloads: true }
+        Self { name, version, layers, own_subscriber: false, reloads: true, control: true }
     }
 
     /// Sets the version, which is shown in the first line of the log.
@@ -29,6 +30,12 @@ impl ProgramInfo {
     /// a layer prints to standard output goes into the log.
     pub fn layers(mut self, layers: impl IntoIterator<Item = BoxedLayer>) -> Self {
         self.layers.extend(layers);
+        self
+    }
+
+    /// Leaves out the control socket: the daemon is reached by signals only. The option `control` is refused.
+    pub fn without_control(mut self) -> Self {
+        self.control = false;
         self
     }
 

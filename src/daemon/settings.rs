@@ -38,6 +38,9 @@ pub enum OptionError {
         "--ready-fd {0}: descriptor {0} is not open; the process that starts the program has to open it"
     )]
     NoReadyDescriptor(RawFd),
+    /// The program has no control socket.
+    #[error("--control has no effect here: this program has no control socket; leave it out")]
+    NoControl,
     /// The program sets up its own log.
     #[error("{0} has no effect here: this program sets up its own log; leave it out")]
     OwnLog(String),
@@ -89,6 +92,8 @@ impl Options {
                 umask: self.umask.or(detach.then_some(DAEMON_UMASK)),
                 rundir: self.rundir.clone().or(self.chroot.as_ref().map(|_| "/".into())),
             },
+            control: self.control_file(program),
+            control_is_wanted: self.control.is_some(),
             pid_file,
             log: LogOptions {
                 facility: self.facility.unwrap_or(Facility::Daemon),
@@ -117,6 +122,13 @@ impl Options {
             .filter(|name| !name.as_os_str().is_empty())
     }
 
+    /// The control socket, relative to the rundir unless it is absolute: by default, the pid file's name with
+    /// `.sock` instead of its extension. `None`: there is none.
+    pub fn control_file(&self, program: &str) -> Option<PathBuf> {
+        let default = || self.pid_file(program).map(|pid_file| pid_file.with_extension("sock"));
+        self.control.clone().or_else(default).filter(|name| !name.as_os_str().is_empty())
+    }
+
     fn log_target(&self, program: &str, detach: bool) -> Result<Target, OptionError> {
         let stdout = Path::new("-");
         match (self.syslog.unwrap_or(false), &self.logfile) {
@@ -137,6 +149,9 @@ pub struct Settings {
     pub(super) detach: bool,
     pub(super) place: Place,
     pub(super) pid_file: Option<PathBuf>,
+    pub(super) control: Option<PathBuf>,
+    /// Whether the control socket was set: then the daemon does not start without it.
+    pub(super) control_is_wanted: bool,
     pub(super) log: LogOptions,
     pub(super) privileges: Privileges,
     pub(super) workers: usize,

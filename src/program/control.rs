@@ -1,58 +1,66 @@
-//! `poetryd status` and `poetryd stop`.
+//! The commands for a running daemon. Those that only need its pid file are here.
 
-use super::check::files;
+#[cfg(feature = "control")]
+use super::commands;
+use super::daemon_files::Daemon;
 use super::failure::{Failure, say};
-use crate::daemon::{self, ControlError, Options, STOP_TIMEOUT};
-use std::path::{Path, PathBuf};
+use crate::cli::Ask;
+use crate::daemon::{self, ControlError};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// The exit statuses that only these commands have.
-const NOT_RUNNING: u8 = 3;
-const NO_PERMISSION: u8 = 4;
+pub(super) const NOT_RUNNING: u8 = 3;
+pub(super) const NO_PERMISSION: u8 = 4;
 
 /// How long a daemon may take to end after its services' time to stop is over.
-const END_WAIT: Duration = Duration::from_secs(10);
+pub(super) const END_WAIT: Duration = Duration::from_secs(10);
 
-pub(super) fn status(program: &str, options: &Options) -> Result<ExitCode, Failure> {
-    let pid_file = pid_file(program, options)?;
-    match daemon::running(&pid_file).map_err(failure)? {
-        Some(pid) => {
-            say(&format!("{program} is running with pid {pid}"))?;
-            Ok(ExitCode::SUCCESS)
-        }
-        None => Err(not_running(&pid_file)),
+/// Does what a command line asks for.
+pub(super) fn ask(daemon: &Daemon, ask: Ask) -> Result<ExitCode, Failure> {
+    match (ask, &daemon.pid_file) {
+        (Ask::Stop { now }, Some(pid_file)) => stop(daemon, pid_file, now),
+        #[cfg(feature = "control")]
+        (other, _) => commands::ask(daemon, other),
+        #[cfg(not(feature = "control"))]
+        (Ask::Status { json: false }, Some(pid_file)) => match running(pid_file)? {
+            Some(pid) => is_running(daemon, pid),
+            None => Err(not_running(pid_file)),
+        },
+        #[cfg(not(feature = "control"))]
+        _ => Err(Failure::Other("this program is built without a control socket".into(), 2)),
     }
 }
 
-pub(super) fn stop(program: &str, options: &Options, now: bool) -> Result<ExitCode, Failure> {
-    let pid_file = pid_file(program, options)?;
+/// All that the pid file tells about the state.
+pub(super) fn is_running(daemon: &Daemon, pid: u32) -> Result<ExitCode, Failure> {
+    say(&format!("{} is running with pid {pid}", daemon.program))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The process that holds the pid file.
+pub(super) fn running(pid_file: &Path) -> Result<Option<u32>, Failure> {
+    daemon::running(pid_file).map_err(failure)
+}
+
+/// Stops the daemon by a signal, which works even if it does not answer, and reads the outcome from its pid file.
+fn stop(daemon: &Daemon, pid_file: &Path, now: bool) -> Result<ExitCode, Failure> {
     let ended = if now {
-        daemon::kill(&pid_file, END_WAIT).map(|pid| (pid, "was killed"))
+        daemon::kill(pid_file, END_WAIT).map(|pid| (pid, "was killed"))
     } else {
-        let stop_timeout = options.stop_timeout.unwrap_or(STOP_TIMEOUT);
-        daemon::stop(&pid_file, stop_timeout + END_WAIT).map(|pid| (pid, "has stopped"))
+        daemon::stop(pid_file, daemon.stop_timeout + END_WAIT).map(|pid| (pid, "has stopped"))
     };
     match ended.map_err(failure)? {
         (Some(pid), how) => {
-            say(&format!("{program} with pid {pid} {how}"))?;
+            say(&format!("{} with pid {pid} {how}", daemon.program))?;
             Ok(ExitCode::SUCCESS)
         }
-        (None, _) => Err(not_running(&pid_file)),
+        (None, _) => Err(not_running(pid_file)),
     }
 }
 
-/// The absolute path of the pid file, as seen from outside a chroot.
-fn pid_file(program: &str, options: &Options) -> Result<PathBuf, Failure> {
-    let Some(pid_file) = options.pid_file(program) else {
-        return Err(Failure::Other("the daemon can't be found without a pid file".into(), 2));
-    };
-    let pid_file = files(options).find(&pid_file);
-    std::path::absolute(&pid_file)
-        .map_err(|e| Failure::Other(format!("can't find {}: {e}", pid_file.display()), 1))
-}
-
-fn not_running(pid_file: &Path) -> Failure {
+pub(super) fn not_running(pid_file: &Path) -> Failure {
     let pid_file = pid_file.display();
     let advice = "to find a daemon that was started elsewhere, give its application file, --rundir or --pidfile";
     Failure::Other(

@@ -30,6 +30,12 @@ pub(super) fn say(line: &str) -> Result<(), Failure> {
     said.map_err(|e| unwritten(&e))
 }
 
+/// Prints a text that is harmless already to standard output.
+#[cfg(feature = "control")]
+pub(super) fn say_bytes(text: &[u8]) -> Result<(), Failure> {
+    io::stdout().write_all(text).map_err(|e| unwritten(&e))
+}
+
 fn unwritten(e: &io::Error) -> Failure {
     Failure::Other(format!("can't write to standard output: {e}"), 1)
 }

@@ -5,12 +5,17 @@
 
 mod advice;
 mod check;
+#[cfg(feature = "control")]
+mod commands;
 mod control;
+mod daemon_files;
 mod failure;
 mod plugins;
 mod reference;
 mod remembered;
 mod source;
+#[cfg(feature = "control")]
+mod status;
 mod tables;
 
 use crate::cli::{self, Action, Invocation, Named};
@@ -20,6 +25,7 @@ use crate::logging::BoxedLayer;
 use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
 use clap::Args;
+use daemon_files::Daemon;
 use failure::Failure;
 pub use reference::ReferenceTable;
 use source::{BuiltIn, Choice, FileSource};
@@ -42,6 +48,7 @@ pub struct Program {
     layers: Vec<BoxedLayer>,
     own_subscriber: bool,
     reloads: bool,
+    control: bool,
 }
 
 impl Program {
@@ -57,6 +64,7 @@ impl Program {
             layers: Vec::new(),
             own_subscriber: false,
             reloads: true,
+            control: true,
         }
     }
 
@@ -107,6 +115,12 @@ impl Program {
         self
     }
 
+    /// Leaves out the control socket; see [`ProgramInfo::without_control`].
+    pub fn without_control(mut self) -> Self {
+        self.control = false;
+        self
+    }
+
     /// Declares that the program can't be reloaded; see [`ProgramInfo::without_reload`].
     pub fn without_reload(mut self) -> Self {
         self.reloads = false;
@@ -119,6 +133,9 @@ impl Program {
         let mut info = ProgramInfo::new(self.name).version(self.version).layers(layers);
         if !self.reloads {
             info = info.without_reload();
+        }
+        if !self.control {
+            info = info.without_control();
         }
         if self.own_subscriber { info.own_subscriber() } else { info }
     }
@@ -187,12 +204,7 @@ impl Program {
         action: Action,
         args: Vec<OsString>,
     ) -> Result<ExitCode, Failure> {
-        let (command, named) = match &action {
-            Action::Run(named) => ("", named),
-            Action::Check(named) => ("check", named),
-            Action::Status(named) => ("status", named),
-            Action::Stop { named, .. } => ("stop", named),
-        };
+        let (command, named) = (action.command().unwrap_or_default(), action.named());
         let plugin = self.plugin(named, &options, Some(command))?;
         if let (None, Some(target), [_, ..]) = (&plugin, &named.target, &named.arguments[..]) {
             let Invocation { options, action } = self.parse_anew(command, target, named, args)?;
@@ -200,11 +212,8 @@ impl Program {
         }
         match action {
             Action::Check(named) => self.check(options, named, plugin),
-            Action::Status(named) => {
-                control::status(self.name, &self.find_daemon(named, plugin, options, command)?)
-            }
-            Action::Stop { named, now } => {
-                control::stop(self.name, &self.find_daemon(named, plugin, options, command)?, now)
+            Action::Ask(named, ask) => {
+                control::ask(&self.find_daemon(named, plugin, options, command)?, ask)
             }
             Action::Run(_) => unreachable!("handled by run_application"),
         }
@@ -227,7 +236,7 @@ impl Program {
         args.push(target.clone());
         let invocation = self.parse(args)?;
         match &invocation.action {
-            Action::Check(again) | Action::Status(again) | Action::Stop { named: again, .. }
+            Action::Check(again) | Action::Ask(again, _)
                 if again.target.as_ref() == Some(&target) && again.arguments.is_empty() =>
             {
                 Ok(invocation)
@@ -271,27 +280,32 @@ impl Program {
         FileSource::new(self.name, registry, choice, built_in, options.chroot.is_some())
     }
 
-    /// The options that lead to a running daemon. Mistakes in the services of its file don't matter, and a plugin
-    /// sets no options of the daemon.
+    /// Where a running daemon is found. Mistakes in the services of its file don't matter, and a plugin sets no
+    /// options of the daemon. If the command line has its control socket, its file does not matter either.
     fn find_daemon(
         &self,
         named: Named,
         plugin: Option<Arc<dyn Maker>>,
         options: Options,
         command: &str,
-    ) -> Result<Options, Failure> {
+    ) -> Result<Daemon, Failure> {
+        let is_unnamed =
+            named.target.is_none() && options.rundir.is_none() && options.pidfile.is_none();
+        let control_is_typed = options.control.is_some();
         let from_file = match plugin {
             Some(maker) => {
                 self.check_options_of(maker, &named.arguments, &options, command)?;
                 Options::default()
             }
+            None if control_is_typed && named.target.is_none() => Options::default(),
             None => match self.application_file(named.target, &options) {
                 Some(file) => config::load_tables(&file, &self.registry, tables::read)
                     .map_err(Failure::Config)?,
                 None => Options::default(),
             },
         };
-        Ok(typed_here(options)?.or(from_file))
+        let options = typed_here(options)?.or(from_file);
+        Daemon::found_by(self.name, &options, self.control, control_is_typed, is_unnamed)
     }
 }
 

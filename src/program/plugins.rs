@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::remembered::RememberedFile;
 use super::{Program, advice, exists};
-use crate::cli::Named;
+use crate::cli::{self, Named};
 use crate::config::Registry;
 use crate::config::{self, ConfigError, STANDARD_INPUT, file_name, quoted};
 use crate::daemon::{Options, Source};
@@ -16,9 +16,6 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-
-/// The words that are commands where otherwise a plugin or a file is expected.
-const COMMANDS: [&str; 3] = ["check", "status", "stop"];
 
 impl Program {
     /// The plugin that a command line names, for `command` if there is one. `None`: it names an application file.
@@ -135,7 +132,7 @@ impl Program {
     }
 
     fn is_taken(&self, name: &str) -> bool {
-        COMMANDS.contains(&name) || self.plugins.find(name).is_some()
+        cli::words().iter().any(|word| word == name) || self.plugins.find(name).is_some()
     }
 
     fn neither(
@@ -157,8 +154,10 @@ impl Program {
         let manifests = path.names();
         let plugins = self.plugins.list().map(|(name, _)| name);
         // After a command, another command makes no sense.
-        let commands = COMMANDS.into_iter().filter(|_| command.is_none());
-        let words = plugins.chain(manifests.iter().map(String::as_str)).chain(commands);
+        let commands = if command.is_none() { cli::words() } else { Vec::new() };
+        let words = plugins
+            .chain(manifests.iter().map(String::as_str))
+            .chain(commands.iter().map(String::as_str));
         let near = config::nearest(word, words);
         let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
         let word = quoted(word);

@@ -86,6 +86,7 @@ async fn serve(keeper: Arc<Keeper>, mut requests: mpsc::UnboundedReceiver<Reques
                         at_work.spawn(restart_until_it_runs(keeper.clone(), restart));
                     }
                 }
+                Some(Request::Ping(reply)) => _ = reply.send(()),
                 Some(Request::Change(change, reply)) => {
                     at_work.spawn(carry_out(keeper.clone(), change, reply));
                 }

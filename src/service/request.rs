@@ -8,6 +8,8 @@ pub(super) enum Request {
     Ended(Ended),
     /// Changes the tree into this group.
     Reload(Managed, ReloadMode, oneshot::Sender<Result<ReloadReport, ReloadError>>),
+    /// Whoever waits for the answer wants to know that requests are taken.
+    Ping(oneshot::Sender<()>),
     Change(Change, oneshot::Sender<Result<(), TreeError>>),
 }
 

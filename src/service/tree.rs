@@ -181,6 +181,20 @@ impl Tree {
         self.0.drains.list()
     }
 
+    /// Waits until the first worker has taken a request. It does at once, unless a service blocks it: changes
+    /// would have to wait, too.
+    ///
+    /// # Errors
+    /// If the application is not running.
+    pub async fn responds(&self) -> Result<(), TreeError> {
+        let requests = self.requests().filter(|requests| requests.can_change);
+        let requests = requests.ok_or(TreeError::NotRunning)?;
+        let (reply, answer) = oneshot::channel();
+        // Without a receiver the application is gone, and so is the reply.
+        let _ = requests.sender.send(Request::Ping(reply));
+        answer.await.map_err(|_| TreeError::NotRunning)
+    }
+
     async fn change(&self, change: Change) -> Result<(), TreeError> {
         let Some(requests) = self.requests().filter(|requests| requests.can_change) else {
             return Err(TreeError::NotRunning);

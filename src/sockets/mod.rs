@@ -9,7 +9,7 @@
 //! - `bind.rs`: opens a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
 //! - `inherited.rs`: inherited sockets; `store.rs`: those that outlive the process.
 //! - `open.rs`: the sockets that are open, and who uses them; `lent.rs`: one that a service uses; `kept.rs`:
-//!   those of services that are restarted.
+//!   those of services that are restarted. `private.rs`: one of the process itself.
 //! - `holder.rs`: which process uses an address.
 //! - `descriptors.rs`: how many connections are possible.
 //!
@@ -26,6 +26,8 @@ mod lent;
 mod mode;
 mod open;
 mod origin;
+#[cfg(feature = "control")]
+mod private;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,8 @@ pub(crate) use inherited::Inherited;
 pub use lent::LentSocket;
 pub use open::OpenSocket;
 pub use origin::Origin;
+#[cfg(feature = "control")]
+pub(crate) use private::{PrivateSocketFile, listen_privately};
 pub(crate) use store::DescriptorStore;
 pub use unix::check_unix_path;
 

@@ -12,6 +12,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tracing::warn;
+#[cfg(feature = "control")]
+use {
+    nix::fcntl::AtFlags,
+    nix::unistd::{Gid, Uid, fchownat, geteuid},
+    std::os::unix::fs::{MetadataExt, OpenOptionsExt},
+};
 
 /// A socket's name in the file system.
 #[derive(Debug)]
@@ -153,14 +159,47 @@ impl SocketFile {
         Ok(Self { path: path.into(), id: FileId::of(&fs::symlink_metadata(path)?) })
     }
 
+    /// Gives the file to this user and group. Whoever may write to the directory could have put another file in its
+    /// place: that is left alone.
+    #[cfg(feature = "control")]
+    pub(super) fn give(&self, user: u32, group: u32, mode: u32) -> io::Result<()> {
+        // This refers to one file from here on, and follows no link.
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        let metadata = file.metadata()?;
+        let is_ours = metadata.file_type().is_socket()
+            && FileId::of(&metadata) == self.id
+            && metadata.nlink() == 1
+            && metadata.uid() == geteuid().as_raw()
+            && metadata.permissions().mode() & 0o777 == mode;
+        if !is_ours {
+            return Err(io::Error::other("another file has been put in its place"));
+        }
+        let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
+        Ok(fchownat(&file, "", user, group, AtFlags::AT_EMPTY_PATH)?)
+    }
+
     /// Removes the file, unless it has been replaced.
     pub(super) fn remove(self) {
-        let now = fs::symlink_metadata(&self.path).map(|metadata| FileId::of(&metadata));
-        if now.is_ok_and(|id| id == self.id)
-            && let Err(e) = fs::remove_file(&self.path)
-        {
+        if let Err(e) = self.try_to_remove() {
             warn!("can't remove the socket {}: {e}; the next start will", self.path.display());
         }
+    }
+
+    /// The same, for a file that may just as well stay.
+    #[cfg(feature = "control")]
+    pub(super) fn remove_if_permitted(self) {
+        match self.try_to_remove() {
+            Err(e) if e.kind() != io::ErrorKind::PermissionDenied => {
+                warn!("can't remove the socket {}: {e}; the next start will", self.path.display());
+            }
+            _ => {}
+        }
+    }
+
+    fn try_to_remove(&self) -> io::Result<()> {
+        let now = fs::symlink_metadata(&self.path).map(|metadata| FileId::of(&metadata));
+        if now.is_ok_and(|id| id == self.id) { fs::remove_file(&self.path) } else { Ok(()) }
     }
 }
 

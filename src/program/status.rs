@@ -1,0 +1,251 @@
+//! What `status` and `reload` print.
+
+use crate::control::{Draining, ReloadOutcome, Reloaded, ServiceStatus, Status};
+use crate::value::{columns, plain};
+use jiff::Timestamp;
+use std::fmt::Write as _;
+
+/// How much of one text is shown, in columns.
+const LONGEST_TEXT: usize = 500;
+
+const SECONDS_PER_MINUTE: u64 = 60;
+const SECONDS_PER_HOUR: u64 = 60 * SECONDS_PER_MINUTE;
+const SECONDS_PER_DAY: u64 = 24 * SECONDS_PER_HOUR;
+
+/// The state of a daemon, for people. Everything in it is escaped.
+pub(super) fn show(status: &Status, colour: bool, now: Timestamp) -> String {
+    let mut text = header(status, now) + "\n";
+    let rows: Vec<[String; 4]> = (status.services.iter().map(|service| row(service, now)))
+        .chain(status.draining.iter().map(|draining| draining_row(draining, now)))
+        .collect();
+    let width = |column: usize| {
+        let widths = rows.iter().map(|row| row[column].chars().map(columns).sum::<usize>());
+        widths.max().unwrap_or_default()
+    };
+    let widths = [width(0), width(1), width(2)];
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let padding = widths
+                .get(column)
+                .map_or(0, |width| width.saturating_sub(cell.chars().map(columns).sum()) + 2);
+            let painted = if colour && column == 2 { paint(cell) } else { cell.clone() };
+            let _ = write!(line, "{painted}{:padding$}", "");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn header(status: &Status, now: Timestamp) -> String {
+    let Status { program, version, pid, origin, phase, started, last_reload, .. } = status;
+    let version = version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+    let does = if phase == "reloading" { "running" } else { phase };
+    let mut line = format!(
+        "{program}{version} is {does} with pid {pid} since {}: {origin}",
+        since(started, now)
+    );
+    if phase == "reloading" {
+        line.push_str(", reloading now");
+    }
+    if let Some(last) = last_reload {
+        let ago = since(&last.ended, now);
+        match &last.outcome {
+            ReloadOutcome::Changes(_) => _ = write!(line, ", reloaded {ago} ago"),
+            ReloadOutcome::Refused(refused) => {
+                let why = refused.error.lines().next().unwrap_or_default();
+                let _ = write!(line, ", a reload failed {ago} ago: {why}");
+            }
+        }
+    }
+    plain(&line, 2 * LONGEST_TEXT)
+}
+
+/// Name, kind, state and text of a service.
+fn row(service: &ServiceStatus, now: Timestamp) -> [String; 4] {
+    let depth = service.path.matches('.').count();
+    let name = service.path.rsplit('.').next().unwrap_or_default();
+    let name = format!("{:depth$}{}", "", plain(name, LONGEST_TEXT), depth = 2 * depth);
+    let parts = match &*service.state {
+        "waiting" => vec![restart(service, now)],
+        "failed" => vec![service.failure.clone().unwrap_or_default()],
+        _ => service.status.clone().into_iter().chain(connections(service)).collect(),
+    };
+    let text = plain(&parts.join("   "), LONGEST_TEXT);
+    [name, plain(&service.kind, LONGEST_TEXT), plain(&service.state, LONGEST_TEXT), text]
+}
+
+fn restart(service: &ServiceStatus, now: Timestamp) -> String {
+    let at = service.next_start.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
+    let left = at.map_or(0, |at| at.duration_since(now).as_secs_f64().max(0.0).ceil() as u64);
+    let times = service.restarts + 1;
+    let after = match (times, &service.failure) {
+        (1, Some(_)) => "a failure".into(),
+        (times, Some(_)) => format!("{} failures", thousands(times)),
+        (_, None) => "it has finished".into(),
+    };
+    let failure = service.failure.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    format!("restarts in {} after {after}{failure}", span(left))
+}
+
+/// The connections of a listener: `open 3, served 81,204, cut 0`.
+fn connections(service: &ServiceStatus) -> Option<String> {
+    let sum = |name: &str, reason: Option<&str>| {
+        let counts = service.counters.iter().filter(|count| {
+            count.name == name
+                && reason.is_none_or(|reason| {
+                    count.labels.get("reason").is_some_and(|has| has == reason)
+                })
+        });
+        counts.map(|count| count.value).reduce(u64::saturating_add)
+    };
+    let (open, served) = (sum("connections_open", None)?, sum("connections_completed", None)?);
+    let cut = sum("connections_failed", Some("cut")).unwrap_or_default();
+    let [open, served, cut] = [open, served, cut].map(thousands);
+    Some(format!("open {open}, served {served}, cut {cut}"))
+}
+
+fn draining_row(draining: &Draining, now: Timestamp) -> [String; 4] {
+    let time = since(&draining.since, now);
+    let status = draining.status.as_ref().map(|text| format!("   {text}")).unwrap_or_default();
+    let text = format!("{} for {time}, from before a reload{status}", draining.state);
+    let [path, kind, text] =
+        [&draining.path, &draining.kind, &text].map(|text| plain(text, LONGEST_TEXT));
+    [path, kind, "draining".into(), text]
+}
+
+/// What a reload has changed, or would change, line by line.
+pub(super) fn reloaded(reloaded: &Reloaded) -> Vec<String> {
+    let Reloaded { dry_run, kept, updated, replaced, added, removed, restarted, .. } = reloaded;
+    let start = if *dry_run { "would reload" } else { "reloaded" };
+    let counts = [
+        (*kept, "kept"),
+        (updated.len(), "of them updated"),
+        (replaced.len(), "replaced"),
+        (added.len(), "added"),
+        (removed.len(), "removed"),
+        (restarted.len(), "restarted"),
+    ];
+    let counts = counts.into_iter().filter(|(count, word)| *count > 0 || *word == "kept");
+    let counts: Vec<String> =
+        counts.map(|(count, word)| format!("{} {word}", thousands(count as u64))).collect();
+    let mut lines = vec![format!("{start}: {}", counts.join(", "))];
+    lines.extend(updated.iter().map(|each| format!("[{}] {}", each.path, each.what)));
+    for (paths, word) in
+        [(replaced, "replaced"), (added, "added"), (removed, "removed"), (restarted, "restarted")]
+    {
+        lines.extend(paths.iter().map(|path| format!("[{path}] {word}")));
+    }
+    let now = if *dry_run { "would take effect" } else { "in effect" };
+    lines.extend(reloaded.options.iter().map(|key| format!("{key}: {now}")));
+    let later = "takes effect when the daemon is restarted";
+    lines.extend(reloaded.at_restart.iter().map(|key| format!("{key}: {later}")));
+    lines
+}
+
+/// How long ago a time was that the daemon has given.
+fn since(time: &str, now: Timestamp) -> String {
+    match time.parse::<Timestamp>() {
+        Ok(at) => span(u64::try_from(now.duration_since(at).as_secs()).unwrap_or_default()),
+        Err(_) => "an unknown time".into(),
+    }
+}
+
+/// A time in its two largest units: `3 d 4 h`.
+fn span(seconds: u64) -> String {
+    let units =
+        [(SECONDS_PER_DAY, "d"), (SECONDS_PER_HOUR, "h"), (SECONDS_PER_MINUTE, "min"), (1, "s")];
+    let first = units.iter().position(|(size, _)| seconds >= *size).unwrap_or(units.len() - 1);
+    let (size, name) = units[first];
+    let mut text = format!("{} {name}", seconds / size);
+    if let Some((smaller, name)) = units.get(first + 1)
+        && seconds % size / smaller > 0
+    {
+        let _ = write!(text, " {} {name}", seconds % size / smaller);
+    }
+    text
+}
+
+/// A number with commas: `81,204`.
+fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn paint(state: &str) -> String {
+    let colour = match state {
+        "running" => "32",
+        "failed" => "31",
+        "stopped" | "finished" => "2",
+        _ => "33",
+    };
+    format!("\u{1b}[{colour}m{state}\u{1b}[0m")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(text: &str) -> Status {
+        serde_json::from_str(text).unwrap()
+    }
+
+    const TWO_POEMS: &str = r#"{"schema": 1, "program": "poetryd", "version": "0.2.0", "pid": 4711,
+        "origin": "config/two-poems.toml", "phase": "running", "ready": true, "workers": 2,
+        "started": "2026-11-26T09:50:00Z", "since": "2026-11-26T09:50:01Z",
+        "last_reload": {"ended": "2026-11-29T11:50:00Z", "refused": {"schema": 1, "error": "no\nyes", "is_mistake": true}},
+        "services": [
+        {"path": "yeats", "kind": "group", "is_group": true, "state": "running", "since": "2026-11-26T09:50:01Z",
+         "status": null, "failure": null, "restarts": 0, "next_start": null, "counters": []},
+        {"path": "yeats.fast", "kind": "tcp", "is_group": false, "state": "running", "since": "2026-11-26T09:50:01Z",
+         "status": "127.0.0.1:10001 [::1]:10001\u001b[31m", "failure": null, "restarts": 0, "next_start": null, "counters": [
+            {"name": "connections_open", "kind": "gauge", "labels": {"address": "a"}, "value": 1},
+            {"name": "connections_open", "kind": "gauge", "labels": {"address": "b"}, "value": 2},
+            {"name": "connections_completed", "kind": "counter", "labels": {"address": "a"}, "value": 81204},
+            {"name": "connections_failed", "kind": "counter", "labels": {"address": "a", "reason": "cut"}, "value": 0},
+            {"name": "connections_failed", "kind": "counter", "labels": {"address": "a", "reason": "gone"}, "value": 9}]},
+        {"path": "poe", "kind": "poem", "is_group": false, "state": "waiting", "since": "2026-11-29T13:49:59Z",
+         "status": "old", "failure": "no poem", "restarts": 1, "next_start": "2026-11-29T13:50:02.500Z", "counters": []}],
+        "draining": [{"path": "old", "kind": "tcp", "state": "stopping", "since": "2026-11-29T13:49:00Z", "status": null}]}"#;
+
+    #[test]
+    fn the_tree_is_a_table_and_everything_in_it_is_escaped() {
+        let now = "2026-11-29T13:50:00Z".parse().unwrap();
+        assert_eq!(
+            show(&status(TWO_POEMS), false, now),
+            "poetryd 0.2.0 is running with pid 4711 since 3 d 4 h: config/two-poems.toml, a reload failed 2 h ago: no\n\
+             yeats   group  running\n\
+             \u{20} fast  tcp    running   127.0.0.1:10001 [::1]:10001\\u{1b}[31m   open 3, served 81,204, cut 0\n\
+             poe     poem   waiting   restarts in 3 s after 2 failures: no poem\n\
+             old     tcp    draining  stopping for 1 min, from before a reload\n"
+        );
+    }
+
+    #[test]
+    fn only_the_state_has_a_colour() {
+        let text = show(&status(TWO_POEMS), true, Timestamp::UNIX_EPOCH);
+        assert_eq!(text.matches('\u{1b}').count(), 2 * 4);
+        assert!(text.contains("\u{1b}[32mrunning\u{1b}[0m   127.0.0.1"), "{text}");
+    }
+
+    #[test]
+    fn times_and_numbers_are_short_and_readable() {
+        for (seconds, text) in
+            [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (273_600, "3 d 4 h")]
+        {
+            assert_eq!(span(seconds), text);
+        }
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (81_204_000, "81,204,000")]
+        {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}
