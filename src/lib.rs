@@ -173,10 +173,11 @@
 //! | [`plugin`] | plugins, which make an application from options of their own: compiled in, or declared by manifests | config, service |
 //! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
-//! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging |
-//! | [`cli`] | the command line | config, daemon, logging |
+//! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging, control |
+//! | `control` | the control socket, and its clients | service |
+//! | [`cli`] | the command line | config, daemon, logging, service |
 //! | [`guide`] | the user's guide | nothing |
-//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, daemon, logging, plugin, service |
+//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, control, daemon, logging, plugin, service |
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
@@ -185,11 +186,13 @@
 //!
 //! # Features
 //!
-//! Both are on by default. Without them, the library has all that a daemon of your own needs, and at most 75 other
+//! All are on by default. Without them, the library has all that a daemon of your own needs, and at most 75 other
 //! crates.
 //!
 //! - `poetry`: the module with that name, and the program `poetryd`.
 //! - `client`: the program `get-poetry`. This includes `poetry`.
+//! - `control`: the control socket, and the commands that need it. Without it, `status` says only whether the daemon is
+//!   running, and there are no `reload`, `service`, `log-level` and `rotate`.
 
 #![deny(missing_docs)]
 

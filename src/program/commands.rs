@@ -9,6 +9,7 @@ use crate::control::{
     AskError, Client, ConnectError, LogLevel, Reloaded, Request, Status, Stopping,
 };
 use crate::daemon::OtherProcess;
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
@@ -78,15 +79,30 @@ fn status(daemon: &Daemon, json: bool) -> Result<ExitCode, Failure> {
         Failure::Other(message, 1)
     })?;
     if json {
-        // Read and written again: nothing in it can be anything else than JSON on one line.
-        let value: serde_json::Value = serde_json::from_slice(&document).unwrap_or_default();
-        say(&value.to_string())?;
+        say_bytes(harmless_json(&String::from_utf8_lossy(&document)).as_bytes())?;
     } else {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = io::stdout().is_terminal() && !plain;
         say_bytes(status::show(&status, colour, jiff::Timestamp::now()).as_bytes())?;
     }
     Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// JSON on one line, without characters that a terminal would obey. The text is valid, so these are in strings.
+fn harmless_json(text: &str) -> String {
+    let mut line = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            ' '..='~' => line.push(c),
+            '\0'..='\u{1f}' => {} // between values; in strings they are not valid
+            c if c.is_alphanumeric() => line.push(c),
+            c => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| _ = write!(line, "\\u{unit:04x}")),
+        }
+    }
+    line + "\n"
 }
 
 /// The daemon of the unit, if the command line names no other, and it is running.
@@ -247,5 +263,20 @@ fn refused(daemon: &Daemon, error: AskError) -> Failure {
                 format!("the daemon with the control socket {}: {other}", socket.display());
             Failure::Other(message, 1)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_on_one_line_and_moves_no_cursor() {
+        let text = "{\"a\": \"\\u001b é \u{9b}31m \u{202e} \u{1f339}\",\n\"b\": 1}\n";
+        let line = harmless_json(text);
+        assert_eq!(line, "{\"a\": \"\\u001b é \\u009b31m \\u202e \\ud83c\\udf39\",\"b\": 1}\n");
+        let (read, meant): (serde_json::Value, serde_json::Value) =
+            (serde_json::from_str(&line).unwrap(), serde_json::from_str(text).unwrap());
+        assert_eq!(read, meant);
     }
 }

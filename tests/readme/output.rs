@@ -7,6 +7,8 @@ const PLACEHOLDERS: &[(&str, &str)] = &[
     ("0000-00-00 00:00:00+0000", "TIME"),
     ("0000-00-00 00:00:00-0000", "TIME"),
     (" pid 9", " pid PID"),
+    (" since 9 s", " since TIME"),
+    ("\"pid\":9", "\"pid\":PID"),
     ("kill 9", "kill PID"),
     ("127.0.0.1:00000", "127.0.0.1:PORT"),
     ("[::1]:00000", "[::1]:PORT"),

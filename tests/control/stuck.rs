@@ -1,0 +1,65 @@
+//! A service that blocks the worker which makes changes.
+
+use crate::assert_says;
+use crate::support::{Foreground, Sandbox, command, run, until};
+use poetryd::Program;
+use poetryd::config::{Kind, Registry, Section};
+use poetryd::daemon::Environment;
+use poetryd::service::{Service, ServiceFn};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::thread;
+use std::time::Duration;
+
+pub fn main() -> ExitCode {
+    let environment = Environment::claim();
+    let mut registry = Registry::new();
+    registry.kind::<Blocking>("blocking");
+    let program = Program::new("stuck", "1.0", "Has a service that blocks").registry(registry);
+    program.run(environment, std::env::args_os())
+}
+
+/// `kind = "blocking"`: blocks the first worker until there is a file named `go-on`.
+#[derive(Debug, PartialEq)]
+struct Blocking;
+
+impl Kind for Blocking {
+    fn read(_: &mut Section<'_>) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        Box::new(ServiceFn::new(|cx| async move {
+            cx.all_started().await;
+            cx.status("blocks now");
+            while !Path::new("go-on").exists() {
+                thread::sleep(Duration::from_millis(5));
+            }
+            cx.closing().await;
+            Ok(())
+        }))
+    }
+}
+
+fn program(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut program = command(std::env::current_exe().unwrap());
+    program.args(args).current_dir(sandbox.path("")).env("STUCK", "1");
+    program
+}
+
+pub fn the_status_answers_while_a_worker_is_stuck_and_changes_say_that_it_is() {
+    let sandbox = Sandbox::new();
+    sandbox.write("stuck.toml", "[services.block]\nkind = \"blocking\"\n");
+    let args = ["--nodaemon", "--workers", "1", "stuck.toml"];
+    let _daemon = Foreground::start(program(&sandbox, &args));
+    let status = || run(program(&sandbox, &["status"]));
+    until("the block", || {
+        String::from_utf8_lossy(&status().stdout).contains("blocking  running  blocks now")
+    });
+    let restart = run(program(&sandbox, &["service", "restart", "block"]));
+    assert_says(&restart, 1, &["has not responded for 5 s"]);
+    assert_says(&status(), 0, &["blocks now"]);
+    sandbox.write("go-on", "");
+    let restart = || run(program(&sandbox, &["service", "restart", "block"]));
+    assert_says(&restart(), 0, &["has been restarted"]);
+}
