@@ -1,8 +1,8 @@
 //! The commands that reach a running daemon by its control socket.
 
-use super::control::{END_WAIT, NO_PERMISSION, NOT_RUNNING, is_running, not_running, running};
 use super::daemon_files::Daemon;
 use super::failure::{Failure, complain, say, say_bytes};
+use super::pid_file::{END_WAIT, NO_PERMISSION, NOT_RUNNING, is_running, not_running, running};
 use super::status;
 use crate::cli::{Ask, ServiceChange};
 use crate::control::{
@@ -148,7 +148,14 @@ fn stop(daemon: &Daemon, now: bool) -> Result<ExitCode, Failure> {
 
 fn reload(daemon: &Daemon, dry_run: bool) -> Result<ExitCode, Failure> {
     let target = if dry_run { "/reload?dry-run" } else { "/reload" };
-    let reloaded: Reloaded = get(daemon, &post(target, CHANGE_TIMEOUT))?;
+    let answer = connect(daemon)?.ask_for(&post(target, CHANGE_TIMEOUT));
+    let reloaded: Reloaded = answer.map_err(|e| match e {
+        // Mistakes with their places begin with these, so that editors recognize them.
+        AskError::Refused { error, is_mistake: true } if error.contains('\n') => {
+            Failure::Mistakes(error)
+        }
+        other => refused(daemon, other),
+    })?;
     for line in status::reloaded(&reloaded) {
         say(&line)?;
     }

@@ -11,6 +11,9 @@ pub(super) enum Failure {
     Options(clap::Error),
     Config(ConfigError),
     Run(RunError),
+    /// Mistakes in the application file, each with its place.
+    #[cfg(feature = "control")]
+    Mistakes(String),
     /// Anything else: the message, and the status.
     Other(String, u8),
 }
@@ -78,6 +81,11 @@ impl Failure {
             // No prefix before the first FILE:LINE:COLUMN, so that editors recognize it.
             Failure::Config(e @ ConfigError::Mistakes { .. }) => {
                 let _ = writeln!(io::stderr(), "{e}"); // already escaped, except for tabs
+                ExitCode::from(2)
+            }
+            #[cfg(feature = "control")]
+            Failure::Mistakes(text) => {
+                complain(&text);
                 ExitCode::from(2)
             }
             Failure::Config(e) => {

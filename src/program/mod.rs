@@ -10,6 +10,7 @@ mod commands;
 mod control;
 mod daemon_files;
 mod failure;
+mod pid_file;
 mod plugins;
 mod reference;
 mod remembered;
@@ -291,7 +292,8 @@ impl Program {
     ) -> Result<Daemon, Failure> {
         let is_unnamed =
             named.target.is_none() && options.rundir.is_none() && options.pidfile.is_none();
-        let control_is_typed = options.control.is_some();
+        let is_name = |name: &PathBuf| !name.as_os_str().is_empty();
+        let control_is_typed = options.control.as_ref().is_some_and(is_name);
         let from_file = match plugin {
             Some(maker) => {
                 self.check_options_of(maker, &named.arguments, &options, command)?;

@@ -1,6 +1,6 @@
 //! Every command, and what it prints and returns.
 
-use crate::support::{ECSTASY, Foreground, Sandbox, fast_toml, fetch, stdout, until};
+use crate::support::{ECSTASY, Foreground, Sandbox, fast_toml, fetch, stderr, stdout, until};
 use crate::{assert_says, http};
 use std::thread;
 
@@ -156,8 +156,10 @@ pub fn a_reload_that_is_a_mistake_exits_2_with_the_line() {
     let address = daemon.address("fast");
     sandbox.write("fast.toml", &fast_toml("speed = 9"));
     let args = ["reload", "--control", "poetryd.sock"];
-    assert_says(&sandbox.run(&args), 2, &["fast.toml:12:", "speed"]);
-    assert_says(&sandbox.run(&["reload"]), 2, &["fast.toml:12:", "speed"]);
+    assert_says(&sandbox.run(&args), 2, &["fast.toml:13:1: ", "speed"]);
+    let told = stderr(&sandbox.run(&["reload"]));
+    assert!(!told.starts_with("poetryd: "), "{told}");
+    assert_says(&sandbox.run(&["reload"]), 2, &["fast.toml:13:1: ", "speed"]);
     assert_eq!(fetch(address).unwrap(), ECSTASY);
     assert_says(&sandbox.run(&["status"]), 0, &["a reload failed"]);
 }
