@@ -46,6 +46,7 @@ typed! {
     coming_from_twistd,
     command_line,
     containers needs "root",
+    control,
     exercises,
     get_poetry,
     key_value,
