@@ -3,6 +3,7 @@
 use crate::support::{Foreground, LIMIT, Sandbox, fast_toml, fetch, through};
 use nix::sys::signal::Signal;
 use std::net::UdpSocket;
+use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
 /// Where the name server is that does not answer.
@@ -27,7 +28,10 @@ fn it_delays_neither_clients_nor_a_stop() {
     let name_server = UdpSocket::bind((NAME_SERVER, 53)).unwrap();
     name_server.set_read_timeout(Some(LIMIT)).unwrap();
     let sandbox = Sandbox::new();
-    let command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
+    let manager = UnixDatagram::bind(sandbox.path("notify")).unwrap();
+    manager.set_read_timeout(Some(LIMIT)).unwrap();
+    let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
+    command.env("NOTIFY_SOCKET", sandbox.path("notify"));
     let daemon = Foreground::start(with_silent_name_server(&sandbox, &command)).ready();
     let address = daemon.address("fast");
     sandbox.write("fast.toml", &fast_toml("").replace("127.0.0.1", "slow.test"));
@@ -41,4 +45,10 @@ fn it_delays_neither_clients_nor_a_stop() {
     let log = log.join("\n");
     assert!(status.success() && log.contains("stopped cleanly"), "{status}\n{log}");
     assert!(log.contains("warning: the reload in progress is abandoned"), "{log}");
+    for expected in ["READY=1\n", "RELOADING=1\n", "STOPPING=1\n"] {
+        let mut message = [0; 4096];
+        let length = manager.recv(&mut message).unwrap();
+        let message = String::from_utf8_lossy(&message[..length]);
+        assert!(message.starts_with(expected), "{message}");
+    }
 }
