@@ -2,9 +2,10 @@
 
 use super::*;
 
-fn any_ports() -> [Endpoint; 3] {
-    let directory = std::env::temp_dir().join(format!("handed-over-{}", std::process::id()));
-    [tcp("127.0.0.1:0"), Endpoint::Udp("127.0.0.1:0".parse().unwrap()), Endpoint::Unix(directory)]
+/// Addresses that nobody else uses. The Unix socket is in `directory`.
+fn any_ports(directory: &tempfile::TempDir) -> [Endpoint; 3] {
+    let unix = Endpoint::Unix(directory.path().join("socket"));
+    [tcp("127.0.0.1:0"), Endpoint::Udp("127.0.0.1:0".parse().unwrap()), unix]
 }
 
 fn owner(sockets: &Sockets) -> String {
@@ -15,7 +16,8 @@ fn owner(sockets: &Sockets) -> String {
 
 #[test]
 fn it_belongs_to_the_new_service_until_that_is_undone() {
-    for asked in any_ports() {
+    let directory = tempfile::tempdir().unwrap();
+    for asked in any_ports(&directory) {
         let sockets = Sockets::new();
         let old = open(&sockets, "old", &asked);
         let at = old.endpoint().clone();
@@ -34,7 +36,8 @@ fn it_belongs_to_the_new_service_until_that_is_undone() {
 
 #[test]
 fn it_belongs_to_the_new_service_when_the_old_one_has_given_it_back() {
-    for asked in any_ports() {
+    let directory = tempfile::tempdir().unwrap();
+    for asked in any_ports(&directory) {
         let sockets = Sockets::new();
         let old = open(&sockets, "old", &asked);
         let at = old.endpoint().clone();
