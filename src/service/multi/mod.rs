@@ -1,9 +1,11 @@
 //! A service that contains services.
 
-use super::error::guarded;
-use super::node::{Node, NotResumed};
-use super::slot::Slot;
-use super::{
+mod look_up;
+
+use crate::service::error::guarded;
+use crate::service::node::{Node, NotResumed};
+use crate::service::slot::Slot;
+use crate::service::{
     AddError, BoxError, Context, Files, Handle, Managed, PrivilegedContext, Restart, Service,
     ServiceError, ServicePath, Settings, State, Step, StopErrors,
 };
@@ -19,7 +21,7 @@ use tracing::error;
 
 /// How long services that have started may take to stop if a later one fails to start. They have not served a
 /// client yet, so there is nothing to finish.
-pub(super) const TIME_TO_UNDO: Duration = Duration::from_secs(5);
+pub(in crate::service) const TIME_TO_UNDO: Duration = Duration::from_secs(5);
 
 /// A service that contains other services, by name. Each clone is the same group.
 ///
@@ -42,14 +44,14 @@ struct Members {
 
 /// A service of a group.
 #[derive(Clone)]
-pub(super) struct Child {
-    pub(super) node: Arc<Node>,
+pub(in crate::service) struct Child {
+    pub(in crate::service) node: Arc<Node>,
     /// What it holds itself.
-    pub(super) group: Option<MultiService>,
+    pub(in crate::service) group: Option<MultiService>,
     /// Whether it is nothing but a group.
-    pub(super) is_plain_group: bool,
+    pub(in crate::service) is_plain_group: bool,
     /// Whether it was added to a group that was running.
-    pub(super) is_added: bool,
+    pub(in crate::service) is_added: bool,
 }
 
 impl MultiService {
@@ -129,7 +131,7 @@ impl MultiService {
 
     /// Starts a child, unless it is running. It must not be started if the group is not running, if it has been
     /// removed from the group, or if it has been stopped by its path.
-    pub(super) async fn resume(&self, node: &Arc<Node>) -> Result<(), NotResumed> {
+    pub(in crate::service) async fn resume(&self, node: &Arc<Node>) -> Result<(), NotResumed> {
         node.resume(|| self.context_for(node)).await
     }
 
@@ -174,7 +176,7 @@ impl MultiService {
     }
 
     /// Replaces a child with another one, and returns the old one. `None`: it is not there any more.
-    pub(super) fn exchange(&self, old: &Arc<Node>, new: Child) -> Option<Child> {
+    pub(in crate::service) fn exchange(&self, old: &Arc<Node>, new: Child) -> Option<Child> {
         let path = old.slot().path();
         let mut members = self.0.lock();
         let child = members.children.get_mut(path.name());
@@ -231,59 +233,24 @@ impl MultiService {
     }
 
     /// The context of this group. `None`: its children should not run.
-    pub(super) fn context(&self) -> Option<Context> {
+    pub(in crate::service) fn context(&self) -> Option<Context> {
         let members = self.0.lock();
         members.cx.clone().filter(|_| members.wanted)
     }
 
-    pub(super) fn child(&self, name: &str) -> Option<Child> {
-        self.0.lock().children.get(name).cloned()
-    }
-
-    pub(super) fn children(&self) -> Vec<(String, Child)> {
-        self.0.lock().named()
-    }
-
     /// Removes all children, which are neither running nor starting.
-    pub(super) fn take_children(&self) -> Vec<(String, Child)> {
+    pub(in crate::service) fn take_children(&self) -> Vec<(String, Child)> {
         std::mem::take(&mut self.0.lock().children).into_iter().collect()
     }
 
     /// Sets the children, in order.
-    pub(super) fn set_children(&self, children: Vec<(String, Child)>) {
+    pub(in crate::service) fn set_children(&self, children: Vec<(String, Child)>) {
         let before = std::mem::replace(&mut self.0.lock().children, children.into_iter().collect());
         drop(before); // may run the services' own code, so no lock is held
     }
 
-    fn node(&self, name: &str) -> Option<Arc<Node>> {
-        self.child(name).map(|child| child.node)
-    }
-
-    /// The group at `path`, relative to this one. `None`: there is none, or the service there is not a group.
-    pub(super) fn group(&self, path: &ServicePath) -> Option<MultiService> {
-        let inner = |group: MultiService, name: &str| group.child(name)?.group;
-        path.names().try_fold(self.clone(), inner)
-    }
-
-    /// The service at `path`, relative to this one, and the group that contains it.
-    pub(super) fn locate(&self, path: &ServicePath) -> Option<(MultiService, Arc<Node>)> {
-        let group = self.group(&path.parent()?)?;
-        let node = group.node(path.name())?;
-        Some((group, node))
-    }
-
-    /// The service at `path`, or the innermost one around it, and the group that contains that.
-    pub(super) fn nearest(&self, path: &ServicePath) -> Option<(MultiService, Arc<Node>)> {
-        let mut around = std::iter::successors(Some(path.clone()), ServicePath::parent);
-        around.find_map(|path| self.locate(&path))
-    }
-
-    fn nodes(&self) -> Vec<Arc<Node>> {
-        self.0.lock().children.values().map(|child| child.node.clone()).collect()
-    }
-
     /// Stops the children that have started, when others can't be started.
-    pub(super) async fn undo_start(&mut self) {
+    pub(in crate::service) async fn undo_start(&mut self) {
         self.close();
         if let Err(errors) = self.stop(Instant::now() + TIME_TO_UNDO).await {
             error!("while undoing the start: {errors}");
@@ -313,7 +280,7 @@ impl Child {
     ///
     /// # Errors
     /// If it panics when it is asked for its parts.
-    pub(super) fn new(
+    pub(in crate::service) fn new(
         managed: Managed,
         slot: Arc<Slot>,
         path: impl FnOnce() -> ServicePath,
@@ -329,7 +296,7 @@ impl Child {
     ///
     /// # Errors
     /// If it panics.
-    pub(super) fn handle(
+    pub(in crate::service) fn handle(
         &self,
         path: impl FnOnce() -> ServicePath,
     ) -> Result<Option<Handle>, ServiceError> {
