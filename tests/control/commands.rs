@@ -176,3 +176,22 @@ pub fn each_mistake_has_its_status() {
     assert_says(&sandbox.run(&["rotate"]), 1, &["not a file"]);
     assert_says(&sandbox.run(&["--pidfile", "", "status"]), 2, &["can't be found"]);
 }
+
+pub fn a_reload_says_what_it_has_changed_and_a_dry_run_changes_nothing() {
+    let sandbox = Sandbox::new();
+    let daemon = sandbox.foreground();
+    let address = daemon.address("fast");
+    assert_says(&sandbox.run(&["reload"]), 0, &["reloaded: 2 kept\n"]);
+    sandbox.write("poetry/ecstasy.txt", "short\n");
+    let file = fast_toml("")
+        + "\n[services.more]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n[daemon]\nworkers = 1\n";
+    sandbox.write("fast.toml", &file);
+    let parts = ["1 added", "[more] added\n", "[ecstasy] ", "workers: takes effect when"];
+    let dry = sandbox.run(&["reload", "--dry-run"]);
+    assert_says(&dry, 0, &[&["would reload: 2 kept, "][..], &parts].concat());
+    assert_eq!(fetch(address).unwrap(), ECSTASY);
+    let reloaded = sandbox.run(&["reload"]);
+    assert_says(&reloaded, 0, &[&["reloaded: 2 kept, "][..], &parts].concat());
+    assert_eq!(fetch(address).unwrap(), b"short\n");
+    assert_says(&sandbox.run(&["status"]), 0, &[", reloaded 0 s ago", "more     tcp   running"]);
+}

@@ -28,6 +28,7 @@ const TESTS: &[Test] = tests![
     commands::the_level_of_the_log_changes_and_the_log_is_rotated,
     commands::a_daemon_without_pid_file_is_found_and_stopped_by_its_socket,
     commands::a_reload_that_is_a_mistake_exits_2_with_the_line,
+    commands::a_reload_says_what_it_has_changed_and_a_dry_run_changes_nothing,
     commands::each_mistake_has_its_status,
     place::the_socket_has_mode_600_and_is_removed_at_the_end,
     place::a_socket_that_was_left_behind_is_replaced,

@@ -94,7 +94,7 @@ fn said(output: &Output) -> String {
 /// The status must be that of this daemon.
 fn assert_runs(sandbox: &Sandbox, daemon: Pid) {
     let status = sandbox.run(&["status"]);
-    assert_eq!(said(&status), format!("poetryd is running with pid {daemon}\n"));
+    assert!(said(&status).contains(&format!(" is running with pid {daemon}")));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The units under a real systemd, which is booted in a container for each test; and the page of the guide about them.
 
+mod control;
 mod machine;
 #[path = "../readme/output.rs"]
 mod output;

@@ -39,7 +39,7 @@ fn the_status_has_the_verdict_and_the_unit_is_active_again() {
 #[ignore = "systemd"]
 fn a_reload_by_systemctl_ends_whatever_the_verdict() {
     let machine = Machine::boot();
-    machine.edit(UNIT, "ExecReload=/bin/kill -HUP $MAINPID");
+    machine.edit(UNIT, "ExecReload=\nExecReload=/bin/kill -HUP $MAINPID");
     let pid = start(&machine);
     let same = application("127.0.0.1", PORT);
     let texts = [("nonsense", "the last reload failed"), (&same, "reloaded: 2 kept, 0 updated")];
