@@ -23,12 +23,17 @@ pub(super) struct Remains {
 }
 
 impl ControlSocket {
-    /// Opens the control socket, if there is to be one.
+    /// Opens the control socket, if there is to be one, which the program may have ruled out.
     ///
     /// # Errors
     /// If it was set, and can't be opened. If the default one can't, there is a warning.
-    pub(super) fn open(settings: &Settings, sockets: &Sockets) -> Result<Option<Self>, RunError> {
-        let Some(path) = &settings.control else { return Ok(None) };
+    pub(super) fn open(
+        is_possible: bool,
+        settings: &Settings,
+        sockets: &Sockets,
+    ) -> Result<Option<Self>, RunError> {
+        let path = settings.control.as_ref().filter(|_| is_possible);
+        let Some(path) = path else { return Ok(None) };
         match listen_privately(path, settings.privileges.owner()) {
             Ok((listener, file)) => {
                 let descriptors = sockets.descriptors().reserve(MAX_DESCRIPTORS);

@@ -124,10 +124,7 @@ pub fn run(
 
     // 1. Check everything that can be checked, while there is a terminal to report to.
     let (application, options) = loader.load()?;
-    let control = control && cfg!(feature = "control");
-    if !control && options.control.as_ref().is_some_and(|name| !name.as_os_str().is_empty()) {
-        return Err(OptionError::NoControl.into());
-    }
+    let control = options.may_have_control(control)?;
     let in_effect = loader.decide(options)?;
     let settings = in_effect.settings();
     let mut given = Given::of(environment, settings.ready_fd)?;
@@ -293,7 +290,7 @@ fn serve(
     application.privileged_start(&resources)?;
     sockets.close_unwanted();
     #[cfg(feature = "control")]
-    let control = if running.control { ControlSocket::open(settings, &sockets)? } else { None };
+    let control = ControlSocket::open(running.control, settings, &sockets)?;
 
     // 6. Drop the privileges. There is only one thread so far, so this affects the whole process.
     settings.privileges.drop_to()?;
@@ -303,13 +300,11 @@ fn serve(
     logging.start_thread()?;
     let signals = signals.reader()?;
     let workers = conductor::start_workers(settings.workers)?;
-    let tree = application.tree().clone();
-    let running = (tree.clone(), workers.clone());
+    let running = (application.tree().clone(), workers.clone());
     let conductor = Conductor::start(application, resources, workers, &reception.waker);
-    let reloads = Reloads::new(loader, in_effect, running, logging.clone(), &reception);
-    // The socket's file is removed when this function returns.
     #[cfg(feature = "control")]
-    let _control = control.map(|socket| socket.serve(tree, process)).transpose()?;
+    let _served = control.map(|socket| socket.serve(running.0.clone(), process)).transpose()?;
+    let reloads = Reloads::new(loader, in_effect, running, logging.clone(), &reception);
 
     // 8 to 10. Report that the daemon is ready, serve, stop.
     Watch::new(signals, conductor, supervisor, reception, reloads, logging).run(report)

@@ -129,6 +129,15 @@ impl Options {
         self.control.clone().or_else(default).filter(|name| !name.as_os_str().is_empty())
     }
 
+    /// Whether there may be a control socket, for a program that may have left it out.
+    pub(super) fn may_have_control(&self, of_program: bool) -> Result<bool, OptionError> {
+        let may_have = of_program && cfg!(feature = "control");
+        match &self.control {
+            Some(name) if !may_have && !name.as_os_str().is_empty() => Err(OptionError::NoControl),
+            _ => Ok(may_have),
+        }
+    }
+
     fn log_target(&self, program: &str, detach: bool) -> Result<Target, OptionError> {
         let stdout = Path::new("-");
         match (self.syslog.unwrap_or(false), &self.logfile) {

@@ -43,6 +43,7 @@ const TESTS: &[Test] = tests![
     bad_clients::half_a_request_and_silence_keep_nobody_from_the_status,
     bad_clients::a_megabyte_of_headers_is_refused,
     bad_clients::a_thousand_connections_use_few_descriptors,
+    stuck::a_program_can_leave_it_out,
     stuck::the_status_answers_while_a_worker_is_stuck_and_changes_say_that_it_is,
 ];
 
