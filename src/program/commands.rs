@@ -154,7 +154,12 @@ fn reload(daemon: &Daemon, dry_run: bool) -> Result<ExitCode, Failure> {
         AskError::Refused { error, is_mistake: true } if error.contains('\n') => {
             Failure::Mistakes(error)
         }
-        other => refused(daemon, other),
+        other => match refused(daemon, other) {
+            Failure::Other(message, status) => {
+                Failure::Other(format!("not reloaded: {message}"), status)
+            }
+            other => other,
+        },
     })?;
     for line in status::reloaded(&reloaded) {
         say(&line)?;

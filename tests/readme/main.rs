@@ -53,6 +53,7 @@ typed! {
     log,
     plugins,
     privileges needs "root",
+    running_for_years,
     services,
     signals,
     testing_services,
