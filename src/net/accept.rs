@@ -84,6 +84,7 @@ pub(super) async fn accept_loop(
     };
     if all_started {
         if at_home {
+            accepting.listener.set_backlog(shared.options.backlog);
             accepting.go_on_duty()?;
         }
         accepting.serve().await?;
@@ -225,7 +226,7 @@ impl AcceptLoop {
     async fn empty_the_queue(&mut self) {
         let shared = self.shared.clone();
         let mut cut = pin!(shared.cut.cancelled());
-        let mut most = self.listener.refuse_new_clients(shared.options.backlog as usize);
+        let mut most = self.listener.close(shared.options.backlog as usize);
         while most > 0 {
             tokio::select! {
                 biased;

@@ -8,7 +8,7 @@
 
 use super::Peer;
 use super::socket::set_connection_options;
-use crate::sockets::{LentSocket, Origin};
+use crate::sockets::{Later, LentSocket, Origin};
 use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -42,14 +42,24 @@ impl Listener {
         self.help.notified().await;
     }
 
-    /// Refuses clients that come from now on, unless another process has the socket, too: then they wait for the
-    /// next listener. Returns the largest number of clients that may be waiting now.
-    pub(super) fn refuse_new_clients(&self, backlog: usize) -> usize {
-        if !self.socket.is_held_alone() {
-            return self.waiting().min(backlog + 1);
+    /// Ends accepting, and returns the largest number of clients that have to be served nevertheless, because they
+    /// are waiting. None, if another server in this process serves them. If nobody has the socket afterwards, clients
+    /// that come from now on are refused, or else they wait for the next listener.
+    pub(super) fn close(&self, backlog: usize) -> usize {
+        match self.socket.close() {
+            Later::AnotherUser => 0,
+            Later::WhoeverIsNext => self.waiting().min(backlog + 1),
+            Later::Nobody => backlog + 1,
         }
-        let _ = SockRef::from(&self.socket).listen(0); // with a backlog of 0, new clients are refused
-        backlog + 1
+    }
+
+    /// Sets the length of the queue: an earlier user of the socket may have had another one, or have closed. The
+    /// queue of a socket that another process opened is left as it is.
+    pub(super) fn set_backlog(&self, backlog: u32) {
+        if self.socket.origin() != Origin::Inherited {
+            // It fails only for sockets that can't listen, and this one does.
+            let _ = SockRef::from(&self.socket).listen(i32::try_from(backlog).unwrap_or(i32::MAX));
+        }
     }
 
     /// A new client. Its connection [is reset when dropped](super::socket::reset_when_dropped), until

@@ -123,6 +123,24 @@ fn name_of(address: &SockAddr) -> Option<PathBuf> {
     Some(OsString::from_vec([b"@", name].concat()).into())
 }
 
+/// Sockets in different groups never overlap.
+#[derive(PartialEq, Eq, Hash)]
+pub(super) enum Neighbourhood {
+    Tcp(u16),
+    Udp(u16),
+    Unix(PathBuf),
+}
+
+impl Neighbourhood {
+    pub(super) fn of(endpoint: &Endpoint) -> Self {
+        match endpoint {
+            Endpoint::Tcp(address) => Neighbourhood::Tcp(address.port()),
+            Endpoint::Udp(address) => Neighbourhood::Udp(address.port()),
+            Endpoint::Unix(path) => Neighbourhood::Unix(path.clone()),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

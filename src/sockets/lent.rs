@@ -1,6 +1,7 @@
 //! A socket that a service uses.
 
 use super::open::Open;
+use super::users::Later;
 use super::{Endpoint, Origin};
 use crate::service::ServicePath;
 use crate::sync::Mutex;
@@ -23,7 +24,8 @@ pub struct LentSocket {
     shared: bool,
     /// The number of the open socket.
     id: u64,
-    service: ServicePath,
+    /// The number of this use of it.
+    user: u64,
     all: Arc<Mutex<Open>>,
 }
 
@@ -35,17 +37,9 @@ impl LentSocket {
         id: u64,
         service: &ServicePath,
     ) -> io::Result<Self> {
-        let (socket, one) = open.hand_out(id, service)?;
+        let (user, socket, one) = open.hand_out(id, service)?;
         let (endpoint, origin, shared) = (one.endpoint.clone(), one.origin, one.is_shared());
-        Ok(Self {
-            socket,
-            endpoint,
-            origin,
-            shared,
-            id,
-            service: service.clone(),
-            all: all.clone(),
-        })
+        Ok(Self { socket, endpoint, origin, shared, id, user, all: all.clone() })
     }
 
     /// Where it listens, with the port that the kernel chose if 0 was requested.
@@ -67,13 +61,15 @@ impl LentSocket {
         self.shared
     }
 
-    /// Whether nobody else has it now: neither another process, nor another holder in this one.
-    pub(crate) fn is_held_alone(&self) -> bool {
-        self.all.lock().is_held_alone(self.id)
+    /// Says that this user of a listening socket accepts nobody any more, except those who wait now. If nobody else
+    /// has the socket, new clients are refused from now on.
+    pub(crate) fn close(&self) -> Later {
+        self.all.lock().close_user(self.id, self.user)
     }
 
-    pub(super) fn id(&self) -> u64 {
-        self.id
+    /// Its number, and that of this use of it.
+    pub(super) fn numbers(&self) -> (u64, u64) {
+        (self.id, self.user)
     }
 
     /// A TCP listener of the standard library with a duplicate of the descriptor. Keep this as long as it exists.
@@ -143,6 +139,6 @@ impl fmt::Debug for LentSocket {
 
 impl Drop for LentSocket {
     fn drop(&mut self) {
-        self.all.lock().give_back(self.id, &self.service);
+        self.all.lock().give_back(self.id, self.user);
     }
 }

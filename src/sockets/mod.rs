@@ -8,7 +8,7 @@
 //! - `endpoint.rs`: addresses, and which of them can't be open at the same time.
 //! - `bind.rs`: opens a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
 //! - `inherited.rs`: inherited sockets; `store.rs`: those that outlive the process.
-//! - `open.rs`: the sockets that are open, and who uses them; `lent.rs`: one that a service uses; `kept.rs`:
+//! - `open.rs`: the sockets that are open; `users.rs`: who uses one; `lent.rs`: one that a service uses; `kept.rs`:
 //!   those of services that are restarted. `private.rs`: one of the process itself.
 //! - `holder.rs`: which process uses an address.
 //! - `descriptors.rs`: how many connections are possible.
@@ -32,6 +32,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod unix;
+mod users;
 
 pub use bind::{ListenError, ListenOptions};
 pub(crate) use descriptors::flags;
@@ -45,6 +46,7 @@ pub use origin::Origin;
 pub(crate) use private::{PrivateSocketFile, listen_privately};
 pub(crate) use store::DescriptorStore;
 pub use unix::check_unix_path;
+pub(crate) use users::Later;
 
 use crate::service::{Belongings, Resources, ServicePath};
 use crate::sync::Mutex;
@@ -166,11 +168,13 @@ impl Sockets {
         state.forget_all(closed);
     }
 
-    /// Closes a socket that a service has just received and can't use, wherever else it is stored.
+    /// Closes a socket that a service has just received and can't use, wherever else it is stored, unless another one
+    /// uses it.
     pub(crate) fn discard(&self, lent: LentSocket) {
         let mut state = self.0.state.lock();
         if lent.origin() != Origin::Inherited {
-            let closed = self.0.open.lock().close(lent.id());
+            let (id, user) = lent.numbers();
+            let closed = self.0.open.lock().discard(id, user);
             state.forget_all(closed);
         }
     }

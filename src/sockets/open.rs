@@ -1,5 +1,7 @@
 //! The sockets that are open, and who uses them.
 
+use super::endpoint::Neighbourhood;
+use super::users::{Later, Users};
 use super::{Endpoint, Inherited, ListenError, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
 use socket2::Socket;
@@ -7,7 +9,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An open socket, as listed by [`Sockets::list`](super::Sockets::list).
@@ -33,19 +34,12 @@ impl fmt::Display for OpenSocket {
 pub(super) struct Open {
     /// By number, in the order in which they were opened.
     sockets: BTreeMap<u64, OneOpen>,
+    /// The next number of a socket or a user.
     next: u64,
     /// Which of them may overlap with another one.
     neighbours: HashMap<Neighbourhood, Vec<u64>>,
     /// What a service that had asked for any free port was given.
     answers: HashMap<(ServicePath, Endpoint), Endpoint>,
-}
-
-/// Sockets in different groups never overlap.
-#[derive(PartialEq, Eq, Hash)]
-enum Neighbourhood {
-    Tcp(u16),
-    Udp(u16),
-    Unix(PathBuf),
 }
 
 /// One open socket.
@@ -60,8 +54,7 @@ pub(super) struct OneOpen {
     asked: (ServicePath, Endpoint),
     socket: Arc<Socket>,
     pub(super) origin: Origin,
-    /// The services that use it now, in the order in which they asked for it; one that has it twice is there twice.
-    users: Vec<ServicePath>,
+    users: Users,
     /// The services that leave it to others, once for each time that they do.
     handed_over_by: Vec<ServicePath>,
     /// How many keep it for a service that will use it again.
@@ -74,6 +67,28 @@ pub(super) struct OneOpen {
 }
 
 impl OneOpen {
+    fn new(
+        (socket, file): (Socket, Option<unix::SocketFile>),
+        origin: Origin,
+        endpoint: Endpoint,
+        (service, asked): (&ServicePath, &Endpoint),
+    ) -> Self {
+        Self {
+            service: service.clone(),
+            endpoint,
+            stored_name: None,
+            asked: (service.clone(), asked.clone()),
+            socket: Arc::new(socket),
+            origin,
+            users: Users::default(),
+            handed_over_by: Vec::new(),
+            kept: 0,
+            takes_ipv4_too: false,
+            file,
+            descriptor: None,
+        }
+    }
+
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
@@ -83,8 +98,9 @@ impl OneOpen {
         self.users.is_empty() && self.kept == 0
     }
 
-    fn is_held_alone(&self) -> bool {
-        self.users.len() == 1 && self.kept == 0 && !self.is_shared()
+    /// Whether any service may have it: nobody accepts clients on it, or will do so again.
+    fn is_to_be_had(&self) -> bool {
+        self.users.have_closed() && self.kept == 0
     }
 
     /// Whether other processes have it, too: it was inherited, or it is stored.
@@ -99,7 +115,7 @@ impl Open {
         let answer = self.answers.get(&(service.clone(), asked.clone()));
         let is_to_be_had = |answer: &&Endpoint| {
             let open = self.around(answer).find(|(_, open)| open.endpoint == **answer);
-            open.is_some_and(|(_, open)| open.is_free() || open.service == *service)
+            open.is_some_and(|(_, open)| open.is_to_be_had() || open.service == *service)
         };
         answer.filter(is_to_be_had).unwrap_or(asked).clone()
     }
@@ -111,7 +127,8 @@ impl Open {
         ipv4 && self.around(wanted).any(|(_, open)| takes(open))
     }
 
-    /// The open socket at this address, for its service, or for any service if it is not used now.
+    /// The open socket at this address, for its service, or for any service if nobody accepts clients on it now or it
+    /// is handed over.
     ///
     /// # Errors
     /// If another service uses it.
@@ -125,7 +142,7 @@ impl Open {
             return Ok(None);
         };
         let left_to_others = open.handed_over_by.contains(&open.service);
-        if !open.is_free() && open.service != *service && !left_to_others {
+        if !open.is_to_be_had() && open.service != *service && !left_to_others {
             let reason = format!("the service {} already listens on it", open.service);
             return Err(ListenError::of_conflict(wanted, reason));
         }
@@ -157,20 +174,13 @@ impl Open {
         asked: &Endpoint,
         backlog: u32,
     ) -> u64 {
-        self.add(OneOpen {
-            service: service.clone(),
-            endpoint: inherited.endpoint.clone().unwrap_or_else(|| asked.clone()),
-            stored_name: inherited.stored_name().map(str::to_owned),
-            asked: (service.clone(), asked.clone()),
-            origin: inherited.origin(),
-            users: Vec::new(),
-            handed_over_by: Vec::new(),
-            kept: 0,
-            takes_ipv4_too: inherited.takes_ipv4_too(),
-            file: inherited.file(),
-            socket: Arc::new(inherited.into_socket(backlog)),
-            descriptor: None,
-        })
+        let endpoint = inherited.endpoint.clone().unwrap_or_else(|| asked.clone());
+        let (origin, file) = (inherited.origin(), inherited.file());
+        let stored_name = inherited.stored_name().map(str::to_owned);
+        let takes_ipv4_too = inherited.takes_ipv4_too();
+        let socket = inherited.into_socket(backlog);
+        let open = OneOpen::new((socket, file), origin, endpoint, (service, asked));
+        self.add(OneOpen { stored_name, takes_ipv4_too, ..open })
     }
 
     /// Adds a socket that this process has bound.
@@ -189,20 +199,8 @@ impl Open {
             (Endpoint::Udp(_), Some(address)) => Endpoint::Udp(address),
             _ => asked.clone(),
         };
-        Ok(self.add(OneOpen {
-            service: service.clone(),
-            endpoint,
-            stored_name: None,
-            asked: (service.clone(), asked.clone()),
-            origin: Origin::Bound,
-            users: Vec::new(),
-            handed_over_by: Vec::new(),
-            kept: 0,
-            takes_ipv4_too: false,
-            socket: Arc::new(socket),
-            file,
-            descriptor: None,
-        }))
+        let opened = (socket, file);
+        Ok(self.add(OneOpen::new(opened, Origin::Bound, endpoint, (service, asked))))
     }
 
     fn add(&mut self, open: OneOpen) -> u64 {
@@ -228,7 +226,7 @@ impl Open {
         }
     }
 
-    /// Records that a service uses a socket from now on, and returns the socket. The first user gets the
+    /// Records that a service uses a socket from now on, and returns the user's number and the socket. The first user gets the
     /// descriptor itself, others at the same time a duplicate: two of them may want to wait for clients in the
     /// same worker, which supports each descriptor only once.
     ///
@@ -238,25 +236,25 @@ impl Open {
         &mut self,
         id: u64,
         service: &ServicePath,
-    ) -> io::Result<(Arc<Socket>, &OneOpen)> {
+    ) -> io::Result<(u64, Arc<Socket>, &OneOpen)> {
         let open = self.sockets.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
         let socket = if open.users.is_empty() {
             open.socket.clone()
         } else {
             Arc::new(open.socket.try_clone()?)
         };
-        open.users.push(service.clone());
+        let number = self.next;
+        self.next += 1;
+        open.users.add(number, service.clone());
         open.service = service.clone();
-        Ok((socket, open))
+        Ok((number, socket, open))
     }
 
-    /// Takes back what was lent to a service. The socket then belongs to the last of the others that use it, or to the
+    /// Takes back what was lent to a user. The socket then belongs to the last of the others that use it, or to the
     /// one that handed it over. If only this process has it, it is closed when nobody uses it any more.
-    pub(super) fn give_back(&mut self, id: u64, service: &ServicePath) {
+    pub(super) fn give_back(&mut self, id: u64, user: u64) {
         let Some(open) = self.sockets.get_mut(&id) else { return };
-        if let Some(at) = open.users.iter().rposition(|user| user == service) {
-            open.users.remove(at);
-        }
+        open.users.remove(user);
         if let Some(owner) = open.users.last().or(open.handed_over_by.first()) {
             open.service = owner.clone();
         }
@@ -330,9 +328,29 @@ impl Open {
         Some(described)
     }
 
-    /// Whether one user has the socket alone, in this process as well as in others.
-    pub(super) fn is_held_alone(&self, id: u64) -> bool {
-        self.sockets.get(&id).is_some_and(|open| open.is_held_alone())
+    /// Records that a user of a listening socket accepts nobody any more, except those who wait. If nobody else has
+    /// the socket, new clients are refused.
+    pub(super) fn close_user(&mut self, id: u64, user: u64) -> Later {
+        let Some(open) = self.sockets.get_mut(&id) else { return Later::WhoeverIsNext };
+        if !open.users.close(user) {
+            return Later::AnotherUser;
+        }
+        if open.kept > 0 || open.is_shared() {
+            return Later::WhoeverIsNext;
+        }
+        let _ = open.socket.listen(0); // with a backlog of 0, new clients are refused
+        Later::Nobody
+    }
+
+    /// Closes a socket that its user can't use, unless others have it, too; they keep it, but the service is not given
+    /// it again when it asks for any free port. Returns the same as [`close`](Self::close).
+    pub(super) fn discard(&mut self, id: u64, user: u64) -> Option<(OpenSocket, Option<String>)> {
+        let open = self.sockets.get(&id)?;
+        if open.kept == 0 && open.users.is_only(user) {
+            return self.close(id);
+        }
+        self.answers.remove(&open.asked);
+        None
     }
 
     /// All of them.
@@ -349,7 +367,10 @@ impl Open {
                 self.neighbours.remove(&neighbourhood);
             }
         }
-        self.answers.remove(&open.asked);
+        // Another socket may be the answer by now.
+        if self.answers.get(&open.asked) == Some(&open.endpoint) {
+            self.answers.remove(&open.asked);
+        }
         Some(open)
     }
 
@@ -364,15 +385,5 @@ impl OneOpen {
     fn describe(&self) -> OpenSocket {
         let OneOpen { service, endpoint, origin, .. } = self;
         OpenSocket { service: service.clone(), endpoint: endpoint.clone(), origin: *origin }
-    }
-}
-
-impl Neighbourhood {
-    fn of(endpoint: &Endpoint) -> Self {
-        match endpoint {
-            Endpoint::Tcp(address) => Neighbourhood::Tcp(address.port()),
-            Endpoint::Udp(address) => Neighbourhood::Udp(address.port()),
-            Endpoint::Unix(path) => Neighbourhood::Unix(path.clone()),
-        }
     }
 }

@@ -342,14 +342,3 @@ fn a_port_that_another_service_has_got_since_is_not_offered_again() {
     let of_another = open(&sockets, "b", &endpoint);
     assert_ne!(open(&sockets, "a", &any_port).endpoint(), of_another.endpoint());
 }
-
-#[test]
-fn who_has_a_socket_together_with_another_does_not_have_it_alone() {
-    let sockets = Sockets::new();
-    let first = open(&sockets, "fast", &tcp("127.0.0.1:0"));
-    assert!(first.is_held_alone());
-    let second = open(&sockets, "fast", first.endpoint());
-    assert!(!first.is_held_alone() && !second.is_held_alone());
-    drop(first);
-    assert!(second.is_held_alone());
-}
