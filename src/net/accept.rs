@@ -5,6 +5,7 @@ use super::burst::Burst;
 use super::closing::Closing;
 use super::connection_counters::{ConnectionCount, Failure, Traffic};
 use super::deliver::{MAX_SEND, deliver};
+use super::draining::{Draining, Left};
 use super::limit::{Permit, Permits};
 use super::listener::{Listener, is_transient};
 use super::options::ServerOptions;
@@ -50,6 +51,7 @@ pub(super) struct AcceptState {
     /// The number of connections that were cut.
     pub(super) unfinished: AtomicUsize,
     pub(super) exhausted: Burst,
+    pub(super) draining: Arc<Draining>,
 }
 
 /// How a task has ended: with the socket, if everything has been sent, to be closed normally.
@@ -71,6 +73,7 @@ pub(super) async fn accept_loop(
         () = cx.all_started() => true,
         () = shared.closed.cancelled() => false, // no client meets an application that has started only in part
     };
+    let mut left = shared.draining.left();
     let mut accepting = AcceptLoop {
         at_home,
         duty: None,
@@ -89,12 +92,12 @@ pub(super) async fn accept_loop(
         }
         accepting.serve().await?;
         if at_home {
-            accepting.empty_the_queue().await;
+            accepting.empty_the_queue(&mut left).await;
         }
     }
     let AcceptLoop { duty, listener, closing, tasks, .. } = accepting;
     drop((duty, listener)); // when all loops have done so, new connections are refused
-    let unfinished = drain(&shared.cut, closing, tasks).await;
+    let unfinished = drain(&shared.cut, closing, tasks, left).await;
     shared.unfinished.fetch_add(unfinished, Ordering::Relaxed);
     Ok(())
 }
@@ -223,11 +226,12 @@ impl AcceptLoop {
     }
 
     /// Serves the clients that were waiting when the service was closed: closing the socket would reset them.
-    async fn empty_the_queue(&mut self) {
+    async fn empty_the_queue(&mut self, left: &mut Left) {
         let shared = self.shared.clone();
         let mut cut = pin!(shared.cut.cancelled());
         let mut most = self.listener.close(shared.options.backlog as usize);
         while most > 0 {
+            left.set(self.closing.len() + self.tasks.len());
             tokio::select! {
                 biased;
                 () = &mut cut => return,
@@ -331,8 +335,14 @@ async fn drain(
     cut: &CancellationToken,
     mut closing: Closing,
     mut tasks: JoinSet<TaskEnd<(Socket, Permit)>>,
+    mut left: Left,
 ) -> usize {
-    while !(closing.is_empty() && tasks.is_empty()) {
+    loop {
+        let open = closing.len() + tasks.len();
+        left.set(open);
+        if open == 0 {
+            break;
+        }
         tokio::select! {
             biased;
             () = cut.cancelled() => break,

@@ -71,8 +71,9 @@ impl Closing {
         Self { levels, alarm, swept, linger_timeout, write_timeout, count }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.levels.iter().all(VecDeque::is_empty)
+    /// How many sockets it has.
+    pub(super) fn len(&self) -> usize {
+        self.levels.iter().map(VecDeque::len).sum()
     }
 
     /// Sends the FIN and takes the socket, with its permit.

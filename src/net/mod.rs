@@ -109,7 +109,7 @@
 //    socket is registered with any reactor.
 // 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest.
 // 3. `connection.rs`: a protocol that also listens gets a task and a `Connection`; `lines.rs` reads lines from it.
-// 4. `closing.rs`: the end of every connection.
+// 4. `closing.rs`: the end of every connection. `draining.rs`: how many a closed server still has.
 //
 // `answer.rs` is the loop of UDP, and `rate.rs` how often it answers whom. `listen_fn.rs` leaves accepting to others.
 //
@@ -129,6 +129,7 @@ mod connection;
 mod connection_counters;
 mod datagram_counters;
 mod deliver;
+mod draining;
 mod interface;
 mod limit;
 mod lines;

@@ -5,6 +5,7 @@ use super::accept::{AcceptState, accept_loop};
 use super::alarm::Alarm;
 use super::burst::Burst;
 use super::connection_counters::ConnectionCounters;
+use super::draining::Draining;
 use super::limit::Permits;
 use super::listen::ListenedOn;
 use super::listener::Listener;
@@ -42,12 +43,13 @@ impl Serving {
         options: &ServerOptions,
         protocol: Arc<dyn Protocol>,
     ) -> io::Result<Self> {
-        let shared = Arc::new(shared(cx, options, protocol));
+        let listened_on = ListenedOn::of(&listeners);
+        let draining = Draining::new(cx, listened_on.to_string());
+        let shared = Arc::new(shared(cx, options, protocol, draining));
         let workers = cx.workers().len();
         let next_home = cx.workers().shared::<NextHome>();
         let alarms = (0..workers).map(|worker| Alarm::of(cx.workers(), worker));
         let alarms = alarms.collect::<io::Result<Vec<_>>>()?;
-        let listened_on = ListenedOn::of(&listeners);
         let mut loops = Vec::new();
         for listener in listeners {
             let address = listener.endpoint().to_string();
@@ -102,7 +104,12 @@ impl Serving {
     }
 }
 
-fn shared(cx: &Context, options: &ServerOptions, protocol: Arc<dyn Protocol>) -> AcceptState {
+fn shared(
+    cx: &Context,
+    options: &ServerOptions,
+    protocol: Arc<dyn Protocol>,
+    draining: Arc<Draining>,
+) -> AcceptState {
     let sockets = Sockets::lent_by(cx.privileged().resources());
     let descriptors = sockets.descriptors().clone();
     AcceptState {
@@ -113,6 +120,7 @@ fn shared(cx: &Context, options: &ServerOptions, protocol: Arc<dyn Protocol>) ->
         cut: CancellationToken::new(),
         unfinished: AtomicUsize::new(0),
         exhausted: Burst::default(),
+        draining,
     }
 }
 

@@ -6,6 +6,7 @@ mod datagram_counters;
 mod lines;
 mod listen_fn;
 mod opening;
+mod reloads;
 mod sharing;
 mod stopped_again;
 
