@@ -3,8 +3,23 @@
 use super::closing::{SPEECH, saying_it};
 use super::sharing::two_workers;
 use super::*;
-use crate::service::{Managed, ReloadMode, ServicePath, State};
+use crate::service::{Managed, MultiService, ReloadMode, ServicePath, State};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use tokio::net::{UdpSocket, UnixStream};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+const RELOADS: usize = 200;
+
+/// Answers every datagram with itself.
+struct Mirror;
+
+impl Responder for Mirror {
+    fn answer(&self, _: SocketAddr, datagram: &[u8]) -> Option<Bytes> {
+        Some(Bytes::copy_from_slice(datagram))
+    }
+}
 
 fn here() -> Interface {
     Interface::resolve("127.0.0.1").unwrap()
@@ -111,4 +126,133 @@ async fn a_server_that_comes_back_before_the_old_one_has_emptied_its_queue_takes
     assert_echo(&mut client).await;
     assert_good_end(client).await;
     running.stop(Instant::now() + LIMIT).await.unwrap();
+}
+
+/// Where the services of the long test listen.
+#[derive(Clone)]
+struct Site {
+    tcp: u16,
+    udp: u16,
+    unix: PathBuf,
+}
+
+impl Site {
+    /// The tree after this many reloads: the first of four moves everything to another group, the next adds a server,
+    /// the third removes it, and the last changes the settings.
+    fn tree(&self, reloads: usize) -> Application {
+        let (number, group) = (reloads / 4, ["g1", "g2"][reloads.div_ceil(4) % 2]);
+        let moves = MultiService::new();
+        moves.add("tcp", tcp_server(self.tcp, saying_it(), number)).unwrap();
+        let unix = UnixServer::new(&self.unix, |_| Ok(saying_it()));
+        moves.add("unix", Managed::new(unix).settings(Box::new(number))).unwrap();
+        let options = UdpOptions { replies_per_second: u32::MAX, ..UdpOptions::default() };
+        let udp = UdpServer::new(here(), self.udp, |_| Ok(Mirror)).options(options);
+        moves.add("udp", Managed::new(udp).settings(Box::new(number))).unwrap();
+        let mut services = vec![(group, Managed::new(moves))];
+        if reloads % 4 == 2 {
+            services.push(("extra", tcp_server(0, saying_it(), 0)));
+        }
+        application(services)
+    }
+}
+
+/// Clients that come one after the other until they are told to stop.
+#[derive(Default)]
+struct Clients {
+    stop: Arc<AtomicBool>,
+    served: Arc<AtomicUsize>,
+    tasks: Vec<JoinHandle<io::Result<()>>>,
+}
+
+impl Clients {
+    fn start<C, F>(&mut self, client: C)
+    where
+        C: Fn() -> F + Send + 'static,
+        F: Future<Output = io::Result<()>> + Send,
+    {
+        let (stop, served) = (self.stop.clone(), self.served.clone());
+        self.tasks.push(tokio::spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                timeout(LIMIT, client()).await??;
+                served.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        }));
+    }
+
+    /// Waits until two more of each have been served, unless some are much faster than others.
+    async fn some_more(&self) {
+        let enough = self.served.load(Ordering::Relaxed) + 2 * self.tasks.len();
+        let failed = || self.tasks.iter().any(JoinHandle::is_finished);
+        until("more clients are served", || {
+            failed() || self.served.load(Ordering::Relaxed) >= enough
+        })
+        .await;
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for task in self.tasks {
+            task.await.unwrap().expect("a client was not served");
+        }
+    }
+}
+
+async fn whole_speech(mut client: impl tokio::io::AsyncRead + Unpin) -> io::Result<()> {
+    let mut speech = Vec::new();
+    client.read_to_end(&mut speech).await?;
+    if speech == SPEECH { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+async fn udp_client(server: SocketAddr) -> io::Result<()> {
+    let socket = UdpSocket::bind("127.0.0.1:0").await?;
+    socket.connect(server).await?;
+    for word in [b"one", b"two"] {
+        socket.send(word).await?;
+    }
+    let mut answer = [0; 9];
+    for _ in 0..2 {
+        assert_eq!(socket.recv(&mut answer).await?, 3);
+    }
+    Ok(())
+}
+
+fn clients(tcp: SocketAddr, udp: SocketAddr, unix: &Path) -> Clients {
+    let mut clients = Clients::default();
+    for _ in 0..4 {
+        clients.start(move || async move { whole_speech(TcpStream::connect(tcp).await?).await });
+    }
+    for _ in 0..2 {
+        let unix = unix.to_owned();
+        clients.start(move || {
+            let unix = unix.clone();
+            async move { whole_speech(UnixStream::connect(unix).await?).await }
+        });
+        clients.start(move || udp_client(udp));
+    }
+    clients
+}
+
+#[tokio::test]
+async fn no_client_notices_that_servers_are_replaced_moved_added_and_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut site = Site { tcp: 0, udp: 0, unix: directory.path().join("socket") };
+    let (mut running, sockets) = started(site.tree(0)).await;
+    let (tcp, udp) = (address(&sockets, "g1.tcp"), address(&sockets, "g1.udp"));
+    (site.tcp, site.udp) = (tcp.port(), udp.port());
+    let clients = clients(tcp, udp, &site.unix);
+    for reloads in 1..=RELOADS {
+        reload(&running, site.tree(reloads)).await;
+        clients.some_more().await;
+        let extra = sockets.list().into_iter().find(|open| open.service.as_str() == "extra");
+        if reloads % 4 == 2 {
+            let extra = extra.and_then(|open| open.endpoint.address()).unwrap();
+            whole_speech(TcpStream::connect(extra).await.unwrap()).await.unwrap();
+        }
+    }
+    clients.stop().await;
+    until("what was replaced is gone", || draining(&running).is_empty()).await;
+    assert_eq!(sockets.list().len(), 3);
+    running.stop(Instant::now() + LIMIT).await.unwrap();
+    assert!(sockets.list().is_empty() && !site.unix.exists());
 }
