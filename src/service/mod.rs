@@ -18,9 +18,13 @@
 //! contains it fails, and at the root the application.
 //!
 //! **While it is running**, the tree can be inspected and changed, by path, from any thread: see [`Tree`].
+//! [`Tree::reload`] changes it into another one as a whole: what is the same stays, and the rest is replaced without
+//! refusing a client. [`Runner`] is what can be asked of the process around the tree.
 //!
 //! - `slot.rs`: what is known about the service at a path; `node.rs`: coordinates the calls to the service there.
 //! - `stop_order.rs` and `limits.rs`: which services wait for which when they stop, and how long.
+//! - `reload/` changes a tree into another one, with `generation.rs`: what it starts, until that is certain to stay; and
+//!   `drains.rs`: what it stops, until that has finished.
 //! - `tree.rs` accepts requests (`request.rs`), and `keeper.rs` makes them, with `changes.rs` and `restart.rs`.
 //!
 //! [`application/service.py`]: https://docs.twisted.org/en/stable/core/howto/application.html
