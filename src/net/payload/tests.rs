@@ -1,0 +1,51 @@
+use super::*;
+use std::io::{Seek, SeekFrom, Write};
+
+/// A temporary file of so many bytes, to be read from its beginning.
+fn file_of(length: u64) -> (File, Vec<u8>) {
+    let bytes: Vec<u8> = (0..length).map(|n| (n % 251) as u8).collect();
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&bytes).unwrap();
+    file.rewind().unwrap();
+    (file, bytes)
+}
+
+#[test]
+fn only_what_is_large_takes_a_descriptor() {
+    for length in [0, 1, LARGE - 1, LARGE, LARGE + 1] {
+        let (mut file, bytes) = file_of(length);
+        let payload = Payload::read(&mut file).unwrap();
+        assert!(*payload == *bytes, "{length}");
+        assert_eq!(payload.file.is_some(), length >= LARGE, "{length}");
+    }
+}
+
+#[test]
+fn it_begins_where_the_file_has_been_read_to() {
+    for length in [100, LARGE + 100] {
+        let (mut file, bytes) = file_of(length);
+        file.seek(SeekFrom::Start(100)).unwrap();
+        assert!(*Payload::read(&mut file).unwrap() == bytes[100..], "{length}");
+    }
+}
+
+#[test]
+fn what_happens_to_the_file_later_does_not_matter() {
+    for length in [100, LARGE] {
+        let (mut file, bytes) = file_of(length);
+        let payload = Payload::read(&mut file).unwrap();
+        file.rewind().unwrap();
+        file.write_all(b"changed").unwrap();
+        file.set_len(10).unwrap();
+        assert!(*payload == *bytes, "{length}");
+    }
+}
+
+#[test]
+fn the_copy_of_a_large_file_can_never_be_changed() {
+    let (mut file, _) = file_of(LARGE);
+    let copy = Payload::read(&mut file).unwrap().file.unwrap();
+    for done in [(&*copy).write(b"changed").map(drop), copy.set_len(0), copy.set_len(2 * LARGE)] {
+        assert_eq!(done.unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+    }
+}

@@ -1,0 +1,55 @@
+use super::*;
+
+fn status(text: &str) -> Status {
+    serde_json::from_str(text).unwrap()
+}
+
+const TWO_POEMS: &str = r#"{"schema": 1, "program": "poetryd", "version": "0.2.0", "pid": 4711,
+    "origin": "config/two-poems.toml", "phase": "running", "ready": true, "workers": 2,
+    "started": "2026-11-26T09:50:00Z", "since": "2026-11-26T09:50:01Z",
+    "last_reload": {"ended": "2026-11-29T11:50:00Z", "refused": {"schema": 1, "error": "no\nyes", "is_mistake": true}},
+    "services": [
+    {"path": "yeats", "kind": "group", "is_group": true, "state": "running", "since": "2026-11-26T09:50:01Z",
+     "status": null, "failure": null, "restarts": 0, "next_start": null, "counters": []},
+    {"path": "yeats.fast", "kind": "tcp", "is_group": false, "state": "running", "since": "2026-11-26T09:50:01Z",
+     "status": "127.0.0.1:10001 [::1]:10001\u001b[31m", "failure": null, "restarts": 0, "next_start": null, "counters": [
+        {"name": "connections_open", "kind": "gauge", "labels": {"address": "a"}, "value": 1},
+        {"name": "connections_open", "kind": "gauge", "labels": {"address": "b"}, "value": 2},
+        {"name": "connections_completed", "kind": "counter", "labels": {"address": "a"}, "value": 81204},
+        {"name": "connections_failed", "kind": "counter", "labels": {"address": "a", "reason": "cut"}, "value": 0},
+        {"name": "connections_failed", "kind": "counter", "labels": {"address": "a", "reason": "gone"}, "value": 9}]},
+    {"path": "poe", "kind": "poem", "is_group": false, "state": "waiting", "since": "2026-11-29T13:49:59Z",
+     "status": "old", "failure": "no poem", "restarts": 1, "next_start": "2026-11-29T13:50:02.500Z", "counters": []}],
+    "draining": [{"path": "old", "kind": "tcp", "state": "stopping", "since": "2026-11-29T13:49:00Z", "status": null}]}"#;
+
+#[test]
+fn the_tree_is_a_table_and_everything_in_it_is_escaped() {
+    let now = "2026-11-29T13:50:00Z".parse().unwrap();
+    assert_eq!(
+        show(&status(TWO_POEMS), false, now),
+        "poetryd 0.2.0 is running with pid 4711 since 3 d 4 h: config/two-poems.toml, a reload failed 2 h ago: no\n\
+         yeats   group  running\n\
+         \u{20} fast  tcp    running   127.0.0.1:10001 [::1]:10001\\u{1b}[31m   open 3, served 81,204, cut 0\n\
+         poe     poem   waiting   restarts in 3 s after 2 failures: no poem\n\
+         old     tcp    draining  stopping for 1 min, from before a reload\n"
+    );
+}
+
+#[test]
+fn only_the_state_has_a_colour() {
+    let text = show(&status(TWO_POEMS), true, Timestamp::UNIX_EPOCH);
+    assert_eq!(text.matches('\u{1b}').count(), 2 * 4);
+    assert!(text.contains("\u{1b}[32mrunning\u{1b}[0m   127.0.0.1"), "{text}");
+}
+
+#[test]
+fn times_and_numbers_are_short_and_readable() {
+    for (seconds, text) in
+        [(0, "0 s"), (59, "59 s"), (60, "1 min"), (3_725, "1 h 2 min"), (273_600, "3 d 4 h")]
+    {
+        assert_eq!(span(seconds), text);
+    }
+    for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (81_204_000, "81,204,000")] {
+        assert_eq!(thousands(number), text);
+    }
+}
