@@ -87,7 +87,6 @@ pub(super) async fn accept_loop(
     };
     if all_started {
         if at_home {
-            accepting.listener.set_backlog(shared.options.backlog);
             accepting.go_on_duty()?;
         }
         accepting.serve().await?;

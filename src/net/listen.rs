@@ -2,10 +2,9 @@
 
 use super::Interface;
 use crate::service::{BoxError, PrivilegedContext};
-use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Origin, Sockets};
+use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Sockets};
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::fd::AsFd;
 use tracing::{info, warn};
 
 /// How often to look for a free port that all addresses of one name have in common.
@@ -96,10 +95,6 @@ impl Wanted<'_> {
             match sockets.open(cx.path(), &(self.endpoint)(address), &self.options) {
                 Ok(None) => {}
                 Ok(Some(socket)) => {
-                    if socket.origin() != Origin::Inherited {
-                        // Another kind of service may have had it before.
-                        (self.options.before_listen)(socket.as_fd());
-                    }
                     port = socket.endpoint().address().map_or(port, |bound| bound.port());
                     opened.push(socket);
                 }

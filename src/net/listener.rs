@@ -9,7 +9,7 @@
 use super::Peer;
 use super::socket::set_connection_options;
 use crate::sockets::{Later, LentSocket, Origin};
-use socket2::{SockAddr, SockAddrStorage, SockRef, Socket};
+use socket2::{SockAddr, SockAddrStorage, Socket};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use tokio::sync::Notify;
@@ -50,15 +50,6 @@ impl Listener {
             Later::AnotherUser => 0,
             Later::WhoeverIsNext => self.waiting().min(backlog + 1),
             Later::Nobody => backlog + 1,
-        }
-    }
-
-    /// Sets the length of the queue: an earlier user of the socket may have had another one, or have closed. The
-    /// queue of a socket that another process opened is left as it is.
-    pub(super) fn set_backlog(&self, backlog: u32) {
-        if self.socket.origin() != Origin::Inherited {
-            // It fails only for sockets that can't listen, and this one does.
-            let _ = SockRef::from(&self.socket).listen(i32::try_from(backlog).unwrap_or(i32::MAX));
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// How to open a socket that is not open yet.
+/// How to open a socket.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListenOptions {
@@ -64,6 +64,14 @@ impl ListenError {
     /// The address is in use by this very process.
     pub(super) fn of_conflict(endpoint: &Endpoint, reason: String) -> Self {
         let source = io::ErrorKind::AddrInUse.into();
+        Self { endpoint: endpoint.clone(), reason, source }
+    }
+
+    /// The mode of the socket's file has to become another one, which fails.
+    pub(super) fn of_mode(endpoint: &Endpoint, (from, to): (u32, u32), source: io::Error) -> Self {
+        let reason = format!(
+            "its mode can't be changed from {from:03o} to {to:03o} while it is open: {source}; restart the daemon"
+        );
         Self { endpoint: endpoint.clone(), reason, source }
     }
 

@@ -2,7 +2,7 @@
 
 use super::open::Open;
 use super::users::Later;
-use super::{Endpoint, Origin};
+use super::{Endpoint, ListenOptions, Origin};
 use crate::service::ServicePath;
 use crate::sync::Mutex;
 use socket2::Socket;
@@ -30,14 +30,14 @@ pub struct LentSocket {
 }
 
 impl LentSocket {
-    /// Lends `service` the open socket with this number. `open` is the content of `all`.
+    /// Lends a service, which wants these options, the open socket with this number. `open` is the content of `all`.
     pub(super) fn lend(
         all: &Arc<Mutex<Open>>,
         open: &mut Open,
         id: u64,
-        service: &ServicePath,
+        (service, options): (&ServicePath, &ListenOptions),
     ) -> io::Result<Self> {
-        let (user, socket, one) = open.hand_out(id, service)?;
+        let (user, socket, one) = open.hand_out(id, service, options)?;
         let (endpoint, origin, shared) = (one.endpoint.clone(), one.origin, one.is_shared());
         Ok(Self { socket, endpoint, origin, shared, id, user, all: all.clone() })
     }

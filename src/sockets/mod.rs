@@ -8,8 +8,9 @@
 //! - `endpoint.rs`: addresses, and which of them can't be open at the same time.
 //! - `bind.rs`: opens a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
 //! - `inherited.rs`: inherited sockets; `store.rs`: those that outlive the process.
-//! - `open.rs`: the sockets that are open; `users.rs`: who uses one; `lent.rs`: one that a service uses; `kept.rs`:
-//!   those of services that are restarted. `private.rs`: one of the process itself.
+//! - `open.rs`: the sockets that are open; `users.rs`: who uses one; `change.rs`: other options for one; `lent.rs`:
+//!   one that a service uses; `kept.rs`: those of services that are restarted or replaced. `private.rs`: one of the
+//!   process itself.
 //! - `holder.rs`: which process uses an address.
 //! - `descriptors.rs`: how many connections are possible.
 //!
@@ -17,6 +18,7 @@
 //! [descriptor store]: https://systemd.io/FILE_DESCRIPTOR_STORE/
 
 mod bind;
+mod change;
 mod descriptors;
 mod endpoint;
 mod holder;
@@ -110,11 +112,15 @@ impl Sockets {
     /// address or for a service with this name, or else a new one. New IPv6 sockets are IPv6-only. The name of a
     /// Unix socket is relative to the current directory.
     ///
+    /// A socket that is open already gets these options, unless a socket unit has opened it. If another service hands it
+    /// over, as at a reload, it gets them as soon as that can't be undone any more.
+    ///
     /// `None`: an inherited IPv6 socket that the service already has accepts IPv4 clients, too.
     ///
     /// # Errors
-    /// If the address can't be bound, or another service has it or one that overlaps it. If the address is in
-    /// use, the error names the service or process that uses it, if that can be found out.
+    /// If the address can't be bound, or another service has it or one that overlaps it, or the mode of its file can't
+    /// be changed. If the address is in use, the error names the service or process that uses it, if that can be found
+    /// out.
     pub fn open(
         &self,
         service: &ServicePath,
@@ -128,23 +134,24 @@ impl Sockets {
             return Ok(None);
         }
         let failed = |e| ListenError::of_system(&wanted, e);
-        let id = match open.find(service, &wanted)? {
+        let id = match open.find(service, &wanted, options)? {
             Some(id) => id,
             None => match state.claim(service, &wanted, options) {
-                Some(inherited) => open.add_inherited(inherited, service, &asked, options.backlog),
+                Some(inherited) => open.add_inherited(inherited, service, &asked, options),
                 None => {
                     state.forget_all(open.close_unwanted(|own| own.overlaps(&wanted)));
                     open.refuse_overlap(&wanted)?;
                     state.refuse_overlap(&wanted)?;
                     let bound = bind::bind(&wanted, options).map_err(failed)?;
-                    let id = open.add_bound(bound, service, &asked).map_err(failed)?;
+                    let id = open.add_bound(bound, service, &asked, options).map_err(failed)?;
                     open.account_for(id, self.0.descriptors.opened_one());
                     state.store(&mut open, id);
                     id
                 }
             },
         };
-        LentSocket::lend(&self.0.open, &mut open, id, service).map(Some).map_err(failed)
+        let lent = LentSocket::lend(&self.0.open, &mut open, id, (service, options));
+        lent.map(Some).map_err(failed)
     }
 
     /// The sockets that are open, in the order in which they were opened.

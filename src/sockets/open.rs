@@ -2,10 +2,10 @@
 
 use super::endpoint::Neighbourhood;
 use super::users::{Later, Users};
-use super::{Endpoint, Inherited, ListenError, Origin, TakenDescriptors, unix};
+use super::{Endpoint, Inherited, ListenError, ListenOptions, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
 use socket2::Socket;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -33,7 +33,7 @@ impl fmt::Display for OpenSocket {
 #[derive(Default)]
 pub(super) struct Open {
     /// By number, in the order in which they were opened.
-    sockets: BTreeMap<u64, OneOpen>,
+    pub(super) sockets: BTreeMap<u64, OneOpen>,
     /// The next number of a socket or a user.
     next: u64,
     /// Which of them may overlap with another one.
@@ -52,16 +52,18 @@ pub(super) struct OneOpen {
     pub(super) stored_name: Option<String>,
     /// Which service had asked for which address when it was opened.
     asked: (ServicePath, Endpoint),
-    socket: Arc<Socket>,
+    pub(super) socket: Arc<Socket>,
     pub(super) origin: Origin,
-    users: Users,
+    /// The options that it has now.
+    pub(super) options: ListenOptions,
+    pub(super) users: Users,
     /// The services that leave it to others, once for each time that they do.
-    handed_over_by: Vec<ServicePath>,
+    pub(super) handed_over_by: Vec<ServicePath>,
     /// How many keep it for a service that will use it again.
-    kept: usize,
+    pub(super) kept: usize,
     takes_ipv4_too: bool,
     /// Removed with the socket, unless that is shared.
-    file: Option<unix::SocketFile>,
+    pub(super) file: Option<unix::SocketFile>,
     /// Set if it was opened after the process's descriptors had been counted.
     descriptor: Option<TakenDescriptors>,
 }
@@ -72,6 +74,7 @@ impl OneOpen {
         origin: Origin,
         endpoint: Endpoint,
         (service, asked): (&ServicePath, &Endpoint),
+        options: &ListenOptions,
     ) -> Self {
         Self {
             service: service.clone(),
@@ -80,6 +83,7 @@ impl OneOpen {
             asked: (service.clone(), asked.clone()),
             socket: Arc::new(socket),
             origin,
+            options: options.clone(),
             users: Users::default(),
             handed_over_by: Vec::new(),
             kept: 0,
@@ -94,7 +98,7 @@ impl OneOpen {
     }
 
     /// Whether nobody uses it or will use it again.
-    fn is_free(&self) -> bool {
+    pub(super) fn is_free(&self) -> bool {
         self.users.is_empty() && self.kept == 0
     }
 
@@ -131,11 +135,12 @@ impl Open {
     /// is handed over.
     ///
     /// # Errors
-    /// If another service uses it.
+    /// If another service uses it, or it can't get these options.
     pub(super) fn find(
         &self,
         service: &ServicePath,
         wanted: &Endpoint,
+        options: &ListenOptions,
     ) -> Result<Option<u64>, ListenError> {
         let Some((id, open)) = self.around(wanted).find(|(_, open)| open.endpoint == *wanted)
         else {
@@ -146,6 +151,7 @@ impl Open {
             let reason = format!("the service {} already listens on it", open.service);
             return Err(ListenError::of_conflict(wanted, reason));
         }
+        open.check_change(options)?;
         Ok(Some(id))
     }
 
@@ -172,14 +178,14 @@ impl Open {
         inherited: Inherited,
         service: &ServicePath,
         asked: &Endpoint,
-        backlog: u32,
+        options: &ListenOptions,
     ) -> u64 {
         let endpoint = inherited.endpoint.clone().unwrap_or_else(|| asked.clone());
         let (origin, file) = (inherited.origin(), inherited.file());
         let stored_name = inherited.stored_name().map(str::to_owned);
         let takes_ipv4_too = inherited.takes_ipv4_too();
-        let socket = inherited.into_socket(backlog);
-        let open = OneOpen::new((socket, file), origin, endpoint, (service, asked));
+        let socket = inherited.into_socket(options.backlog);
+        let open = OneOpen::new((socket, file), origin, endpoint, (service, asked), options);
         self.add(OneOpen { stored_name, takes_ipv4_too, ..open })
     }
 
@@ -192,6 +198,7 @@ impl Open {
         (socket, file): (Socket, Option<unix::SocketFile>),
         service: &ServicePath,
         asked: &Endpoint,
+        options: &ListenOptions,
     ) -> io::Result<u64> {
         let address = socket.local_addr()?.as_socket();
         let endpoint = match (asked, address) {
@@ -200,7 +207,7 @@ impl Open {
             _ => asked.clone(),
         };
         let opened = (socket, file);
-        Ok(self.add(OneOpen::new(opened, Origin::Bound, endpoint, (service, asked))))
+        Ok(self.add(OneOpen::new(opened, Origin::Bound, endpoint, (service, asked), options)))
     }
 
     fn add(&mut self, open: OneOpen) -> u64 {
@@ -226,9 +233,9 @@ impl Open {
         }
     }
 
-    /// Records that a service uses a socket from now on, and returns the user's number and the socket. The first user gets the
-    /// descriptor itself, others at the same time a duplicate: two of them may want to wait for clients in the
-    /// same worker, which supports each descriptor only once.
+    /// Records that a service uses a socket from now on, and returns the user's number and the socket. The first user
+    /// gets the descriptor itself, others at the same time a duplicate: two of them may want to wait for clients in
+    /// the same worker, which supports each descriptor only once.
     ///
     /// # Errors
     /// If the process can't open another descriptor.
@@ -236,6 +243,7 @@ impl Open {
         &mut self,
         id: u64,
         service: &ServicePath,
+        options: &ListenOptions,
     ) -> io::Result<(u64, Arc<Socket>, &OneOpen)> {
         let open = self.sockets.get_mut(&id).ok_or(io::ErrorKind::NotFound)?;
         let socket = if open.users.is_empty() {
@@ -245,8 +253,9 @@ impl Open {
         };
         let number = self.next;
         self.next += 1;
-        open.users.add(number, service.clone());
+        open.users.add(number, service.clone(), options.clone());
         open.service = service.clone();
+        open.take_options();
         Ok((number, socket, open))
     }
 
@@ -258,47 +267,7 @@ impl Open {
         if let Some(owner) = open.users.last().or(open.handed_over_by.first()) {
             open.service = owner.clone();
         }
-        if open.is_free() && !open.is_shared() {
-            self.close(id);
-        }
-    }
-
-    /// Keeps the sockets that the services at `path` and below use, even when these give them back. Returns their
-    /// numbers.
-    pub(super) fn keep(&mut self, path: &ServicePath) -> Vec<u64> {
-        let theirs = self.sockets.iter_mut().filter(|(_, open)| open.service.is_within(path));
-        let keep = |(id, open): (&u64, &mut OneOpen)| {
-            open.kept += 1;
-            *id
-        };
-        theirs.map(keep).collect()
-    }
-
-    /// Keeps the sockets of exactly these services, which others may have, too. Returns their numbers, each with its
-    /// service.
-    pub(super) fn hand_over(&mut self, from: &HashSet<&ServicePath>) -> Vec<(u64, ServicePath)> {
-        let theirs = self.sockets.iter_mut().filter(|(_, open)| from.contains(&open.service));
-        let hand_over = |(id, open): (&u64, &mut OneOpen)| {
-            open.kept += 1;
-            open.handed_over_by.push(open.service.clone());
-            (*id, open.service.clone())
-        };
-        theirs.map(hand_over).collect()
-    }
-
-    /// Ends what [`hand_over`](Self::hand_over) has begun.
-    pub(super) fn hand_over_no_longer(&mut self, id: u64, by: &ServicePath) {
-        let Some(open) = self.sockets.get_mut(&id) else { return };
-        if let Some(at) = open.handed_over_by.iter().position(|service| service == by) {
-            open.handed_over_by.remove(at);
-        }
-        self.keep_no_longer(id);
-    }
-
-    /// Ends what [`keep`](Self::keep) has begun.
-    pub(super) fn keep_no_longer(&mut self, id: u64) {
-        let Some(open) = self.sockets.get_mut(&id) else { return };
-        open.kept -= 1;
+        open.take_options();
         if open.is_free() && !open.is_shared() {
             self.close(id);
         }
@@ -339,6 +308,7 @@ impl Open {
             return Later::WhoeverIsNext;
         }
         let _ = open.socket.listen(0); // with a backlog of 0, new clients are refused
+        open.options.backlog = 0;
         Later::Nobody
     }
 

@@ -1,5 +1,6 @@
 //! What services are lent, over the life of a process and of the next.
 
+mod changing;
 mod handing_over;
 
 use super::*;

@@ -7,16 +7,16 @@ use crate::service::Files;
 use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tracing::warn;
 #[cfg(feature = "control")]
 use {
     nix::fcntl::AtFlags,
     nix::unistd::{Gid, Uid, fchownat, geteuid},
-    std::os::unix::fs::{MetadataExt, OpenOptionsExt},
+    std::os::unix::fs::MetadataExt,
 };
 
 /// A socket's name in the file system.
@@ -124,6 +124,8 @@ fn too_long(path: &Path) -> Option<String> {
     })
 }
 
+const REPLACED: &str = "another file has been put in its place";
+
 const NOT_A_SOCKET: &str = "there is a file with that name that is not a socket";
 
 /// Removes a socket file that was left behind by a server that was killed.
@@ -163,9 +165,7 @@ impl SocketFile {
     /// place: that is left alone.
     #[cfg(feature = "control")]
     pub(super) fn give(&self, user: u32, group: u32, mode: u32) -> io::Result<()> {
-        // This refers to one file from here on, and follows no link.
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags).open(&self.path)?;
+        let file = self.refer_to()?;
         let metadata = file.metadata()?;
         let is_ours = metadata.file_type().is_socket()
             && FileId::of(&metadata) == self.id
@@ -173,10 +173,39 @@ impl SocketFile {
             && metadata.uid() == geteuid().as_raw()
             && metadata.permissions().mode() & 0o777 == mode;
         if !is_ours {
-            return Err(io::Error::other("another file has been put in its place"));
+            return Err(io::Error::other(REPLACED));
         }
         let (user, group) = (Some(Uid::from_raw(user)), Some(Gid::from_raw(group)));
         Ok(fchownat(&file, "", user, group, AtFlags::AT_EMPTY_PATH)?)
+    }
+
+    /// Whether the permissions can be changed: gives the file those that it has.
+    ///
+    /// # Errors
+    /// As [`set_mode`](Self::set_mode).
+    pub(super) fn check_mode_can_change(&self) -> io::Result<()> {
+        let mode = fs::symlink_metadata(&self.path)?.permissions().mode();
+        self.set_mode(mode & 0o7777)
+    }
+
+    /// Changes the permissions. If somebody replaces the file meanwhile, the other file is left alone.
+    ///
+    /// # Errors
+    /// If another user has the file, or it has been removed or replaced, or `/proc` is not there.
+    pub(super) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let file = self.refer_to()?;
+        if FileId::of_descriptor(&file)? != self.id {
+            return Err(io::Error::other(REPLACED));
+        }
+        // fchmod(2) refuses such a descriptor, and fchmodat2(2) is missing in older kernels.
+        let same = format!("/proc/self/fd/{}", file.as_raw_fd());
+        fs::set_permissions(same, fs::Permissions::from_mode(mode))
+    }
+
+    /// Opens the path without following a link. The descriptor refers to one file from then on.
+    fn refer_to(&self) -> io::Result<fs::File> {
+        let flags = libc::O_PATH | libc::O_NOFOLLOW;
+        fs::OpenOptions::new().read(true).custom_flags(flags).open(&self.path)
     }
 
     /// Removes the file, unless it has been replaced.

@@ -1,5 +1,6 @@
 //! The users of one open socket.
 
+use super::ListenOptions;
 use crate::service::ServicePath;
 
 /// Who serves the clients of a listening socket that one of its users has closed.
@@ -20,6 +21,8 @@ pub(super) struct Users(Vec<User>);
 struct User {
     number: u64,
     service: ServicePath,
+    /// What it has asked for.
+    options: ListenOptions,
     /// Whether it accepts nobody any more, except those who wait.
     has_closed: bool,
 }
@@ -34,8 +37,13 @@ impl Users {
         self.0.last().map(|user| &user.service)
     }
 
-    pub(super) fn add(&mut self, number: u64, service: ServicePath) {
-        self.0.push(User { number, service, has_closed: false });
+    /// What that service has asked for.
+    pub(super) fn wanted(&self) -> Option<&ListenOptions> {
+        self.0.last().map(|user| &user.options)
+    }
+
+    pub(super) fn add(&mut self, number: u64, service: ServicePath, options: ListenOptions) {
+        self.0.push(User { number, service, options, has_closed: false });
     }
 
     pub(super) fn remove(&mut self, number: u64) {

@@ -4,12 +4,13 @@ mod hanging;
 mod notify;
 mod options;
 mod signals;
+mod sockets;
 mod source;
 #[path = "../support/mod.rs"]
 mod support;
 
 use nix::sys::signal::Signal;
-use support::{Background, Sandbox, until};
+use support::{Background, Foreground, Sandbox, until};
 
 /// What the log says of a reload that failed.
 const FAILED: &str = "reload failed; everything is as it was: ";
@@ -26,4 +27,16 @@ fn failed_reload(sandbox: &Sandbox, daemon: &Background, log: &str) -> String {
     let log = sandbox.read(log);
     let line = log.lines().find_map(|line| line.split_once(FAILED)).unwrap().1;
     line.to_owned()
+}
+
+/// Has a daemon in the foreground reload, and waits for the given number of successes in its log.
+fn reload(daemon: &Foreground, number: usize) {
+    daemon.signal(Signal::SIGHUP);
+    until("the reload", || {
+        let log = daemon.log();
+        let failed = log.iter().find(|line| line.contains("reload failed"));
+        assert!(failed.is_none(), "{}", log.join("\n"));
+        log.iter().filter(|line| line.contains("reloaded ") && line.contains(" kept, ")).count()
+            == number
+    });
 }

@@ -1,5 +1,6 @@
 //! Which options of the file a reload changes.
 
+use crate::reload;
 use crate::support::{Foreground, Sandbox, fast_toml, until};
 use nix::sys::signal::Signal;
 use std::fs;
@@ -8,17 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 /// The application with these tables besides its services.
 fn with_tables(tables: &str) -> String {
     format!("{}\n{tables}\n", fast_toml(""))
-}
-
-/// Has a daemon in the foreground reload, and waits for the given number of successes in its log.
-fn reload(daemon: &Foreground, number: usize) {
-    daemon.signal(Signal::SIGHUP);
-    until("the reload", || {
-        let log = daemon.log();
-        let failed = log.iter().find(|line| line.contains("reload failed"));
-        assert!(failed.is_none(), "{}", log.join("\n"));
-        log.iter().filter(|line| line.contains("reloaded fast.toml: ")).count() == number
-    });
 }
 
 #[test]
