@@ -2,7 +2,7 @@
 
 use super::Interface;
 use crate::service::{BoxError, PrivilegedContext};
-use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, Sockets};
+use crate::sockets::{Endpoint, LentSocket, ListenError, ListenOptions, SocketUse, Sockets};
 use std::fmt;
 use std::net::SocketAddr;
 use tracing::{info, warn};
@@ -11,18 +11,30 @@ use tracing::{info, warn};
 const PORT_ATTEMPTS: usize = 16;
 
 /// The sockets of a running service, for the log.
-pub(super) struct ListenedOn(Vec<(Endpoint, bool)>);
+pub(super) struct ListenedOn(Vec<Address>);
+
+struct Address {
+    address: Endpoint,
+    is_shared: bool,
+    in_use: SocketUse,
+}
 
 impl ListenedOn {
     pub(super) fn of(sockets: &[LentSocket]) -> Self {
-        let name = |socket: &LentSocket| (socket.endpoint().clone(), socket.is_shared());
-        Self(sockets.iter().map(name).collect())
+        let address = |socket: &LentSocket| Address {
+            address: socket.endpoint().clone(),
+            is_shared: socket.is_shared(),
+            in_use: socket.in_use(),
+        };
+        Self(sockets.iter().map(address).collect())
     }
 
     /// Logs that the service accepts nothing more on them.
     pub(super) fn log_close(&self) {
-        for (address, is_shared) in &self.0 {
-            if *is_shared {
+        for Address { address, is_shared, in_use } in &self.0 {
+            if in_use.is_handed_over() {
+                info!(%address, "handing over {address}");
+            } else if *is_shared {
                 info!(%address, "closing {address}, which stays open for the next start");
             } else {
                 info!(%address, "closing {address}");
@@ -34,7 +46,7 @@ impl ListenedOn {
 /// The addresses, separated by spaces.
 impl fmt::Display for ListenedOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (address, _)) in self.0.iter().enumerate() {
+        for (index, Address { address, .. }) in self.0.iter().enumerate() {
             let space = if index == 0 { "" } else { " " };
             write!(f, "{space}{address}")?;
         }

@@ -29,6 +29,20 @@ pub struct LentSocket {
     all: Arc<Mutex<Open>>,
 }
 
+/// What stays known of a socket when its user has passed it on.
+pub(crate) struct SocketUse {
+    id: u64,
+    user: u64,
+    all: Arc<Mutex<Open>>,
+}
+
+impl SocketUse {
+    /// Whether another user, who has not closed, has the socket now.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.all.lock().has_other_user(self.id, self.user)
+    }
+}
+
 impl LentSocket {
     /// Lends a service, which wants these options, the open socket with this number. `open` is the content of `all`.
     pub(super) fn lend(
@@ -65,6 +79,11 @@ impl LentSocket {
     /// has the socket, new clients are refused from now on.
     pub(crate) fn close(&self) -> Later {
         self.all.lock().close_user(self.id, self.user)
+    }
+
+    /// This use of the socket.
+    pub(crate) fn in_use(&self) -> SocketUse {
+        SocketUse { id: self.id, user: self.user, all: self.all.clone() }
     }
 
     /// Its number, and that of this use of it.

@@ -42,6 +42,7 @@ pub use descriptors::{Descriptors, ReservedDescriptors, TakenDescriptors};
 pub use endpoint::Endpoint;
 pub(crate) use inherited::Inherited;
 pub use lent::LentSocket;
+pub(crate) use lent::SocketUse;
 pub use open::OpenSocket;
 pub use origin::Origin;
 #[cfg(feature = "control")]

@@ -312,6 +312,11 @@ impl Open {
         Later::Nobody
     }
 
+    /// Whether a user other than this one has a socket, and has not closed.
+    pub(super) fn has_other_user(&self, id: u64, user: u64) -> bool {
+        self.sockets.get(&id).is_some_and(|open| open.users.has_other_than(user))
+    }
+
     /// Closes a socket that its user can't use, unless others have it, too; they keep it, but the service is not given
     /// it again when it asks for any free port. Returns the same as [`close`](Self::close).
     pub(super) fn discard(&mut self, id: u64, user: u64) -> Option<(OpenSocket, Option<String>)> {

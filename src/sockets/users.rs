@@ -62,6 +62,11 @@ impl Users {
         self.0.iter().all(|user| user.has_closed)
     }
 
+    /// Whether another one has not closed.
+    pub(super) fn has_other_than(&self, number: u64) -> bool {
+        self.0.iter().any(|user| user.number != number && !user.has_closed)
+    }
+
     /// Whether this one has the socket alone.
     pub(super) fn is_only(&self, number: u64) -> bool {
         self.0.iter().all(|user| user.number == number)

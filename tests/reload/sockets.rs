@@ -52,5 +52,8 @@ fn a_backlog_and_a_mode_change_though_the_socket_stays() {
     // The old listener and the new one serve one each.
     assert!((51..=53).contains(&clients.len()), "{}", clients.len());
     drop(clients);
+    let handed_over =
+        daemon.log().iter().filter(|line| line.contains("[local] handing over ")).count();
+    assert_eq!(handed_over, 1);
     daemon.stop();
 }
