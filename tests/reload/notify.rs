@@ -1,47 +1,21 @@
 //! What the service manager is told.
 
-use crate::support::{Foreground, LIMIT, Sandbox};
+use crate::support::manager::{Manager, microseconds};
+use crate::support::{Foreground, Sandbox};
 use nix::sys::signal::Signal;
-use nix::time::{ClockId, clock_gettime};
 use std::os::unix::net::UnixDatagram;
 
-/// A service manager, and a daemon that it has started.
-struct Manager {
-    socket: UnixDatagram,
-    daemon: Foreground,
-}
-
-impl Manager {
-    fn start(sandbox: &Sandbox) -> Self {
-        let socket = UnixDatagram::bind(sandbox.path("notify")).unwrap();
-        socket.set_read_timeout(Some(LIMIT)).unwrap();
-        let mut command = sandbox.poetryd(&["--nodaemon", "fast.toml"]);
-        command.env("NOTIFY_SOCKET", sandbox.path("notify"));
-        let manager = Self { socket, daemon: Foreground::start(command).ready() };
-        assert!(manager.next().starts_with("READY=1\n"));
-        manager
-    }
-
-    /// The next message.
-    fn next(&self) -> String {
-        let mut message = [0; 4096];
-        let length = self.socket.recv(&mut message).unwrap();
-        String::from_utf8(message[..length].to_vec()).unwrap()
-    }
-}
-
-fn microseconds() -> i64 {
-    let now = clock_gettime(ClockId::CLOCK_MONOTONIC).unwrap();
-    now.tv_sec() * 1_000_000 + now.tv_nsec() / 1_000
+fn start(sandbox: &Sandbox) -> (Manager, Foreground) {
+    Manager::start(sandbox, sandbox.poetryd(&["--nodaemon", "fast.toml"]))
 }
 
 #[test]
 fn a_reload_that_is_refused_begins_and_ends_with_the_verdict() {
     let sandbox = Sandbox::new();
-    let manager = Manager::start(&sandbox);
+    let (manager, daemon) = start(&sandbox);
     sandbox.write("fast.toml", "nonsense");
     let before = microseconds();
-    manager.daemon.signal(Signal::SIGHUP);
+    daemon.signal(Signal::SIGHUP);
     let began = manager.next();
     let time =
         began.strip_prefix("RELOADING=1\nMONOTONIC_USEC=").and_then(|rest| rest.lines().next());
@@ -51,16 +25,16 @@ fn a_reload_that_is_refused_begins_and_ends_with_the_verdict() {
     let verdict = format!("the last reload failed: {}:1:", sandbox.path("fast.toml").display());
     assert!(ended.starts_with("READY=1\nSTATUS=serving; ") && ended.contains(&verdict), "{ended}");
     assert_eq!(ended.lines().count(), 2, "{ended}");
-    manager.daemon.signal(Signal::SIGTERM);
+    daemon.signal(Signal::SIGTERM);
     assert!(manager.next().starts_with("STOPPING=1\n"));
-    assert!(manager.daemon.wait().0.success());
+    assert!(daemon.wait().0.success());
 }
 
 /// A manager would wait for the end of a reload for ever.
 #[test]
 fn the_end_of_a_reload_is_told_even_if_the_manager_is_behind() {
     let sandbox = Sandbox::new();
-    let manager = Manager::start(&sandbox);
+    let (manager, daemon) = start(&sandbox);
     let full = UnixDatagram::unbound().unwrap();
     full.connect(sandbox.path("notify")).unwrap();
     full.set_nonblocking(true).unwrap();
@@ -68,12 +42,12 @@ fn the_end_of_a_reload_is_told_even_if_the_manager_is_behind() {
     let messages = (0..).take_while(|_| full.send(b"X=1").is_ok()).count();
     assert_eq!(manager.next(), "X=1");
     sandbox.write("fast.toml", "nonsense");
-    manager.daemon.signal(Signal::SIGHUP);
-    manager.daemon.wait_for("reload failed");
+    daemon.signal(Signal::SIGHUP);
+    daemon.wait_for("reload failed");
     for _ in 1..messages {
         assert_eq!(manager.next(), "X=1");
     }
     assert!(manager.next().starts_with("RELOADING=1\n"));
     assert!(manager.next().starts_with("READY=1\nSTATUS=serving; the last reload failed"));
-    manager.daemon.stop();
+    daemon.stop();
 }

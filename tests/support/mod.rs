@@ -4,6 +4,7 @@
 #![allow(dead_code)] // each test program uses its own part
 
 pub mod circumstances;
+pub mod manager;
 pub mod network;
 
 pub use circumstances::command;
