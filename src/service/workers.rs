@@ -1,11 +1,14 @@
 //! The threads that services run on.
 
 use super::Resources;
+use futures::future::join_all;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// The workers of the process: one single-threaded Tokio runtime per thread.
 ///
@@ -57,6 +60,13 @@ impl Workers {
         F::Output: Send + 'static,
     {
         self.handle(index).spawn(future)
+    }
+
+    /// Waits until each worker has run what it was running when this was called, up to the next await. A worker that
+    /// blocks is waited for until `limit` is over.
+    pub(super) async fn all_take_note(&self, limit: Duration) {
+        let notes = (0..self.len()).map(|worker| self.spawn_on(worker, async {}));
+        let _ = timeout(limit, join_all(notes)).await;
     }
 
     /// The value of this type that all services on these workers share. It is created when it is first asked for.

@@ -1,6 +1,8 @@
 //! Reloads: when they begin, what they read, which options they change, and what the service manager is told.
 
 mod hanging;
+mod load;
+mod loaded;
 mod notify;
 mod options;
 mod signals;

@@ -1,4 +1,4 @@
-//! The change itself. Nothing here can fail or wait.
+//! The change itself. Nothing here can fail.
 
 use super::plan::Group;
 use super::preparation::{Preparation, all_within};
@@ -11,7 +11,11 @@ use futures::future::join_all;
 use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
+use std::time::Duration;
 use tracing::error;
+
+/// How long the verdict waits for a worker that is blocked.
+const BUSY_WORKER_LIMIT: Duration = Duration::from_secs(1);
 
 impl Preparation<'_> {
     /// Changes the tree, unless the application has been told to stop.
@@ -23,6 +27,9 @@ impl Preparation<'_> {
         let going: HashSet<usize> =
             retired.iter().map(|retired| address(retired.node.slot())).collect();
         drop(workers.spawn_on(0, drain(tree, retired, before)));
+        // Only then no worker accepts clients for a service that has been closed: whoever comes after the verdict
+        // meets the new ones.
+        workers.all_take_note(BUSY_WORKER_LIMIT).await;
         let others = self.start_again(|node| !going.contains(&address(node.slot()))).await;
         self.plan.report.restarted = others;
         self.handed_over = None;
