@@ -9,7 +9,7 @@ use poetryd::{Program, async_trait};
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -102,23 +102,28 @@ impl Kind for Restarting {
 /// What clients have stored.
 type Map = Arc<Mutex<BTreeMap<String, String>>>;
 
-/// `kind = "store"`: values in memory, which are saved at the end.
+/// `kind = "store"`: values in memory, which are loaded at the start and saved at the end. Two at a time would lose
+/// some.
 #[derive(Debug, PartialEq)]
 struct Store {
     file: PathBuf,
+    /// A setting that can be changed, and that changes nothing.
+    generation: Option<u64>,
 }
 
 impl Kind for Store {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        Some(Self { file: section.required("file", read::path)? })
+        let generation = section.optional("generation", read::integer(0..=1_000_000));
+        Some(Self { file: section.required("file", read::path)?, generation })
     }
 
     fn service(&self) -> Box<dyn Service> {
-        let (file, map) = (self.file.clone(), Map::default());
-        let shown = map.clone();
-        let service = ServiceFn::new(move |cx| {
-            let (file, map) = (file.clone(), map.clone());
+        let file = self.file.clone();
+        let keep = move |map: Map, cx: Context| {
+            let file = file.clone();
             async move {
+                load(&file, &map)?;
+                cx.ready();
                 cx.closing().await;
                 let lines = map
                     .lock()
@@ -128,13 +133,23 @@ impl Kind for Store {
                     .collect::<String>();
                 Ok(std::fs::write(file, lines)?)
             }
-        });
-        Box::new(service.handle(shown))
+        };
+        Box::new(ServiceFn::sharing(Map::default(), keep))
     }
 
     fn handle() -> Option<TypeId> {
         Some(TypeId::of::<Map>())
     }
+}
+
+fn load(file: &Path, map: &Map) -> io::Result<()> {
+    let text = match std::fs::read_to_string(file) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        text => text?,
+    };
+    let values = text.lines().filter_map(|line| line.split_once(' '));
+    *map.lock().unwrap() = values.map(|(key, value)| (key.into(), value.into())).collect();
+    Ok(())
 }
 
 /// `protocol = "set"`: lines `KEY VALUE`, each answered by `stored KEY` when it is.

@@ -6,6 +6,7 @@ mod failing;
 #[path = "../support/functions.rs"]
 mod functions;
 mod grove;
+mod reloading;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
@@ -18,6 +19,7 @@ const TESTS: &[Test] = tests![
     failing::clients_of_a_listener_that_is_restarted_again_and_again_wait,
     failing::each_failure_and_each_restart_is_a_line_of_the_log,
     failing::beyond_the_limit_the_group_is_restarted_and_beyond_its_own_the_daemon_ends,
+    reloading::a_store_that_is_replaced_has_every_acknowledged_write_and_refuses_nobody,
     stopping::every_acknowledged_write_is_in_the_file_after_a_stop_under_load,
     stopping::while_a_worker_is_blocked_states_are_read_and_a_stop_is_honoured,
 ];
