@@ -266,6 +266,9 @@ pub(super) fn users_of_users(
         let mut further = Vec::new();
         for user in next {
             // A service that belongs to another service is started only by that one.
+            if user.is_retired() {
+                continue; // it is being stopped already
+            }
             let Some((group, user)) = services.nearest(&user.path()) else { continue };
             let is_around = node.slot().is_within(user.slot());
             if !is_around && known.insert(address(user.slot())) {

@@ -25,54 +25,57 @@ pub struct Draining {
 }
 
 /// All of them.
+#[derive(Default)]
 pub(super) struct Drains {
-    deadline: watch::Sender<Instant>,
-    slots: Mutex<BTreeMap<usize, Arc<Slot>>>,
+    services: Mutex<BTreeMap<usize, OneDrain>>,
     /// What went wrong since the application was told to stop.
     errors: Mutex<Vec<ServiceError>>,
     tasks: TaskTracker,
 }
 
-impl Default for Drains {
-    fn default() -> Self {
-        let deadline = watch::Sender::new(Instant::now());
-        Self {
-            deadline,
-            slots: Mutex::default(),
-            errors: Mutex::default(),
-            tasks: TaskTracker::new(),
-        }
-    }
+struct OneDrain {
+    slot: Arc<Slot>,
+    deadline: watch::Sender<Instant>,
 }
 
 impl Drains {
     /// The services that have not stopped yet.
     pub(super) fn list(&self) -> Vec<Draining> {
-        let slots: Vec<Arc<Slot>> = self.slots.lock().values().cloned().collect();
+        let slots: Vec<Arc<Slot>> =
+            self.services.lock().values().map(|one| one.slot.clone()).collect();
         let reports = slots.iter().map(|slot| Draining { service: slot.report() });
-        let left = reports.filter(|draining| draining.service.state != State::Stopped);
+        let left = reports.filter(|draining| {
+            !draining.service.is_group && draining.service.state != State::Stopped
+        });
         let mut left: Vec<Draining> = left.collect();
         left.sort_by(|a, b| a.service.path.cmp(&b.service.path));
         left
     }
 
-    /// Adds services, which `drain` stops, and which are listed until it says that they [have
-    /// stopped](Self::stopped). It is given the deadline, which may become earlier.
-    pub(super) fn begin<F: Future<Output = ()> + Send + 'static>(
-        self: &Arc<Self>,
-        services: impl IntoIterator<Item = Arc<Slot>>,
-        drain: impl FnOnce(Arc<Self>, watch::Receiver<Instant>) -> F,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        self.slots.lock().extend(services.into_iter().map(|slot| (address(&slot), slot)));
-        if self.tasks.is_empty() {
-            self.deadline.send_replace(Instant::now() + NO_DEADLINE);
+    /// Adds a service, which is listed until it [has stopped](Self::stopped). Returns its deadline, which may become
+    /// earlier.
+    pub(super) fn add(&self, slot: &Arc<Slot>) -> watch::Receiver<Instant> {
+        let (deadline, receiver) = watch::channel(Instant::now() + NO_DEADLINE);
+        let one = OneDrain { slot: slot.clone(), deadline };
+        self.services.lock().insert(address(slot), one);
+        receiver
+    }
+
+    /// A task that stops services.
+    pub(super) fn track<F: Future>(&self, task: F) -> impl Future<Output = F::Output> + use<F> {
+        self.tasks.track_future(task)
+    }
+
+    /// The service in this slot has to stop by this deadline, if it is one of them.
+    pub(super) fn hurry(&self, slot: &Arc<Slot>, deadline: Instant) {
+        if let Some(one) = self.services.lock().get(&address(slot)) {
+            one.hurry(deadline);
         }
-        self.tasks.track_future(drain(self.clone(), self.deadline.subscribe()))
     }
 
     /// A service has stopped, cleanly if there are no errors.
     pub(super) fn stopped(&self, slot: &Arc<Slot>, errors: Vec<ServiceError>) {
-        self.slots.lock().remove(&address(slot));
+        drop(self.services.lock().remove(&address(slot)));
         if self.tasks.is_closed() {
             return self.errors.lock().extend(errors);
         }
@@ -84,9 +87,21 @@ impl Drains {
     /// Stops them by this deadline. Returns what went wrong.
     pub(super) async fn stop(&self, deadline: Instant) -> Vec<ServiceError> {
         self.tasks.close();
-        self.deadline.send_replace(deadline);
+        self.services.lock().values().for_each(|one| one.hurry(deadline));
         self.tasks.wait().await;
         self.tasks.reopen();
         std::mem::take(&mut *self.errors.lock())
+    }
+}
+
+impl OneDrain {
+    fn hurry(&self, deadline: Instant) {
+        self.deadline.send_if_modified(|current| {
+            let is_earlier = deadline < *current;
+            if is_earlier {
+                *current = deadline;
+            }
+            is_earlier
+        });
     }
 }

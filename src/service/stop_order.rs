@@ -26,24 +26,27 @@ type Graph = HashMap<Event, HashSet<Event>>;
 /// Services that a reload has replaced or removed stop together with the root.
 pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
     let is_root = group.group().is_none();
-    let is_within = |slot: &Arc<Slot>| slot.is_within(group) || is_root && slot.is_retired();
-    set_turns(Some(group), finds_among(is_within, finders));
+    let stops = |slot: &Arc<Slot>| slot.is_within(group) || is_root && slot.is_retired();
+    set_turns(Some(group), finds_among(&stops, &stops, finders));
 }
 
-/// The same for services that are anywhere in a tree, given by their [addresses](address).
+/// The same for services that are anywhere in a tree, given by their [addresses](address). They stop after services that
+/// earlier reloads have replaced or removed, too.
 pub(super) fn decide_order_among(
     services: &HashSet<usize>,
     finders: impl IntoIterator<Item = Arc<Slot>>,
 ) {
-    set_turns(None, finds_among(|slot| services.contains(&address(slot)), finders));
+    let stops = |slot: &Arc<Slot>| services.contains(&address(slot));
+    let finds = finds_among(|slot| stops(slot) || slot.is_retired(), &stops, finders);
+    set_turns(None, finds);
 }
 
 fn set_turns(group: Option<&Arc<Slot>>, finds: Vec<Find>) {
     let mut turns: HashMap<usize, (Arc<Slot>, Turn)> = HashMap::new();
     for find in without_circles(group, finds) {
-        let finder = turns.entry(address(&find.finder)).or_insert_with(|| no_turn(&find.finder));
+        let finder = turns.entry(address(&find.finder)).or_insert_with(|| turn_of(&find.finder));
         let stopped = finder.1.stopped.clone();
-        let found = turns.entry(address(&find.found)).or_insert_with(|| no_turn(&find.found));
+        let found = turns.entry(address(&find.found)).or_insert_with(|| turn_of(&find.found));
         found.1.after.push(stopped);
     }
     for (slot, turn) in turns.into_values() {
@@ -51,20 +54,22 @@ fn set_turns(group: Option<&Arc<Slot>>, finds: Vec<Find>) {
     }
 }
 
-fn no_turn(slot: &Arc<Slot>) -> (Arc<Slot>, Turn) {
-    (slot.clone(), Turn::default())
+/// Others may be waiting already for a service that is being stopped.
+fn turn_of(slot: &Arc<Slot>) -> (Arc<Slot>, Turn) {
+    (slot.clone(), slot.take_turn().map(|turn| *turn).unwrap_or_default())
 }
 
-/// Which services have found which, both among those that stop together. A service that has found a group around
+/// Which services have found which, of those that stop before others and those that stop after others. A service that has found a group around
 /// itself does not count, since it is that group that stops it.
 fn finds_among(
-    stops: impl Fn(&Arc<Slot>) -> bool,
+    before: impl Fn(&Arc<Slot>) -> bool,
+    after: impl Fn(&Arc<Slot>) -> bool,
     finders: impl IntoIterator<Item = Arc<Slot>>,
 ) -> Vec<Find> {
     let mut finds = Vec::new();
-    for finder in finders.into_iter().filter(&stops) {
+    for finder in finders.into_iter().filter(before) {
         for found in finder.finds() {
-            if stops(&found) && !finder.is_within(&found) {
+            if after(&found) && !finder.is_within(&found) {
                 finds.push(Find { finder: finder.clone(), found });
             }
         }

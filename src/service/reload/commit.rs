@@ -12,6 +12,8 @@ use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use tracing::error;
 
 /// How long the verdict waits for a worker that is blocked.
@@ -109,10 +111,12 @@ fn drain(
 ) -> impl Future<Output = ()> + Send + 'static {
     let (groups, leaves): (Vec<Child>, Vec<Child>) =
         services.into_iter().partition(|service| service.is_plain_group);
-    let slots: Vec<Arc<Slot>> = leaves.iter().map(|leaf| leaf.node.slot().clone()).collect();
-    tree.drains().begin(slots, async move |drains, deadline| {
-        let drains = &drains;
-        let stop = async |service: &Child| {
+    let drains = tree.drains().clone();
+    let add = |service: Child| (drains.add(service.node.slot()), service);
+    let (groups, leaves): (Vec<_>, Vec<_>) =
+        (groups.into_iter().map(add).collect(), leaves.into_iter().map(add).collect());
+    tree.drains().track(async move {
+        let stop = async |(deadline, service): &(watch::Receiver<Instant>, Child)| {
             let errors = service.node.drain(deadline.clone()).await;
             drains.stopped(service.node.slot(), errors);
         };

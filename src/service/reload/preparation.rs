@@ -166,6 +166,9 @@ async fn stop(services: &[(MultiService, Arc<Node>)], tree: &Tree) {
     tree.decide_order_among(&nodes().map(|node| address(node.slot())).collect());
     nodes().for_each(|node| node.close());
     let deadline = tree.stop_deadline();
+    // Services that earlier reloads have replaced may still use them.
+    let users = nodes().flat_map(|node| users(node.slot()));
+    users.for_each(|user| tree.drains().hurry(&user, deadline));
     for error in join_all(nodes().map(|node| node.stop(deadline))).await.iter().flatten() {
         error!("{}", chain(error));
     }
@@ -183,7 +186,7 @@ fn sequence(plan: &Plan, services: &MultiService) -> (usize, Vec<(MultiService, 
 
     let mut stopped: Vec<Arc<Node>> = Vec::new();
     for user in leaves.iter().flat_map(|node| users(node.slot())) {
-        if !going.contains(&address(&user)) {
+        if !going.contains(&address(&user)) && !user.is_retired() {
             stopped.extend(services.nearest(&user.path()).map(|(_, user)| user));
         }
     }

@@ -5,6 +5,7 @@ mod attacks;
 mod belongings;
 mod changing;
 mod clients;
+mod draining;
 mod failing;
 mod finding;
 mod functions;

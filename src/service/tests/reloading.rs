@@ -10,18 +10,18 @@ const HANG_LIMIT: Duration = Duration::from_secs(3600);
 
 /// A service that notes what is asked of it, with a number that tells instances apart.
 #[derive(Clone)]
-struct Part {
-    record: Record,
-    number: u32,
+pub(super) struct Part {
+    pub(super) record: Record,
+    pub(super) number: u32,
     /// What it finds when it starts.
-    finds: Vec<&'static str>,
-    is_exclusive: bool,
-    trouble: Trouble,
+    pub(super) finds: Vec<&'static str>,
+    pub(super) is_exclusive: bool,
+    pub(super) trouble: Trouble,
     /// Its reload changes this into the number of calls.
-    updates: bool,
+    pub(super) updates: bool,
     /// What it waits for in its stop.
-    ends: Option<Arc<Notify>>,
-    path: String,
+    pub(super) ends: Option<Arc<Notify>>,
+    pub(super) path: String,
 }
 
 impl Part {
@@ -95,12 +95,12 @@ impl Service for Part {
 
 /// Makes services that all write to one record.
 #[derive(Clone, Default)]
-struct Maker {
-    record: Record,
+pub(super) struct Maker {
+    pub(super) record: Record,
 }
 
 impl Maker {
-    fn part(&self, number: u32) -> Part {
+    pub(super) fn part(&self, number: u32) -> Part {
         Part {
             record: self.record.clone(),
             number,
@@ -113,18 +113,18 @@ impl Maker {
         }
     }
 
-    fn user(&self, number: u32, finds: &[&'static str]) -> Part {
+    pub(super) fn user(&self, number: u32, finds: &[&'static str]) -> Part {
         Part { finds: finds.to_vec(), ..self.part(number) }
     }
 }
 
 /// The number counts as the settings.
-fn managed(part: Part) -> Managed {
+pub(super) fn managed(part: Part) -> Managed {
     let settings = Box::new(part.number);
     Managed::new(part).settings(settings)
 }
 
-fn tree<const N: usize>(services: [(&str, Managed); N]) -> Application {
+pub(super) fn tree<const N: usize>(services: [(&str, Managed); N]) -> Application {
     let application = Application::new("test");
     for (name, service) in services {
         application.services().add(name, service).unwrap();
@@ -132,7 +132,7 @@ fn tree<const N: usize>(services: [(&str, Managed); N]) -> Application {
     application
 }
 
-fn group_of<const N: usize>(services: [(&str, Managed); N]) -> Managed {
+pub(super) fn group_of<const N: usize>(services: [(&str, Managed); N]) -> Managed {
     let group = MultiService::new();
     for (name, service) in services {
         group.add(name, service).unwrap();
@@ -140,20 +140,23 @@ fn group_of<const N: usize>(services: [(&str, Managed); N]) -> Managed {
     Managed::new(group)
 }
 
-async fn started(mut application: Application) -> Application {
+pub(super) async fn started(mut application: Application) -> Application {
     start(&mut application).await.unwrap();
     sleep(Duration::from_millis(1)).await;
     application
 }
 
-async fn reload(running: &Application, new: Application) -> Result<ReloadReport, ReloadError> {
+pub(super) async fn reload(
+    running: &Application,
+    new: Application,
+) -> Result<ReloadReport, ReloadError> {
     let report = running.tree().reload(new, ReloadMode::Change);
     let report = timeout(HANG_LIMIT, report).await.expect("the reload hangs");
     sleep(Duration::from_millis(1)).await;
     report
 }
 
-fn paths(of: &[ServicePath]) -> Vec<&str> {
+pub(super) fn paths(of: &[ServicePath]) -> Vec<&str> {
     of.iter().map(ServicePath::as_str).collect()
 }
 
@@ -380,51 +383,6 @@ async fn a_stop_interrupts_a_reload() {
     record.retain(|entry| entry.starts_with("stop"));
     record.sort();
     assert_eq!(record, ["stop a 1", "stop a 2", "stop b 3"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_goes_has_no_deadline_until_the_application_stops() {
-    let m = Maker::default();
-    let ends = Arc::new(Notify::new());
-    let old = |number| managed(Part { ends: Some(ends.clone()), ..m.part(number) });
-    let mut running = started(tree([("a", old(1)), ("b", old(2))])).await;
-    reload(&running, tree([("a", managed(m.part(3)))])).await.unwrap();
-    sleep(Duration::from_secs(86_400)).await;
-    let draining = |running: &Application| -> Vec<(String, State)> {
-        let all = running.tree().draining();
-        all.iter().map(|one| (one.service.path.to_string(), one.service.state)).collect()
-    };
-    assert_eq!(
-        draining(&running),
-        [("a".to_owned(), State::Stopping), ("b".to_owned(), State::Stopping)]
-    );
-    m.record.take();
-    ends.notify_one();
-    sleep(Duration::from_millis(1)).await;
-    assert_eq!((draining(&running).len(), m.record.take().len()), (1, 1));
-    running.close();
-    running.stop(soon()).await.unwrap();
-    let record = m.record.take();
-    assert!(record.iter().any(|entry| entry.starts_with("cut")), "{record:?}");
-    assert_eq!(draining(&running), []);
-}
-
-#[tokio::test(start_paused = true)]
-async fn one_that_stays_stops_after_those_that_have_gone_and_still_use_it() {
-    let m = Maker::default();
-    let ends = Arc::new(Notify::new());
-    let with_user = |number| {
-        let user = Part { ends: Some(ends.clone()), ..m.user(number, &["store"]) };
-        tree([("store", managed(m.part(1))), ("user", managed(user))])
-    };
-    let mut running = started(with_user(2)).await;
-    reload(&running, with_user(3)).await.unwrap();
-    m.record.take();
-    running.close();
-    running.stop(soon()).await.unwrap();
-    let record = m.record.take();
-    assert_eq!(record.last().unwrap(), "stop store 1", "{record:?}");
-    assert!(record.contains(&"stop user 2".into()) && record.contains(&"stop user 3".into()));
 }
 
 #[tokio::test(start_paused = true)]
