@@ -16,7 +16,7 @@ fn status_of_a_running_daemon_says_its_pid_and_exits_0() {
     let daemon = sandbox.background(&["fast.toml"]);
     let output = sandbox.run(&["status"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert!(stdout(&output).contains(&format!(" is running with pid {} since ", daemon.pid)));
+    assert!(stdout(&output).contains(&format!(" is running with pid {}", daemon.pid)));
     assert!(daemon.is_running());
 }
 
@@ -35,7 +35,7 @@ fn status_finds_a_daemon_in_the_foreground_too() {
     let daemon = sandbox.foreground();
     assert!(
         stdout(&sandbox.run(&["status"]))
-            .contains(&format!(" is running with pid {} since ", daemon.pid()))
+            .contains(&format!(" is running with pid {}", daemon.pid()))
     );
 }
 
@@ -249,7 +249,7 @@ fn stops_from_elsewhere(daemon: &Background, args: &[&str]) {
     let elsewhere = Sandbox::new();
     let ask = |command| run(elsewhere.poetryd(&[&[command], args].concat()));
     let status = ask("status");
-    let running = format!(" is running with pid {} since ", daemon.pid);
+    let running = format!(" is running with pid {}", daemon.pid);
     assert!(stdout(&status).contains(&running), "{}", stderr(&status));
     let stop = ask("stop");
     assert_eq!(stop.status.code(), Some(0), "{}", stderr(&stop));

@@ -32,7 +32,7 @@ fn a_daemon_starts_serves_and_stops() {
         let log = sandbox.read("poetryd.log");
         assert_eq!(fetch(address_in(&log, "fast")).unwrap(), ECSTASY);
         let status = run_without_proc(&sandbox, &["status"]);
-        assert!(stdout(&status).contains(&format!(" is running with pid {} since ", daemon.pid)));
+        assert!(stdout(&status).contains(&format!(" is running with pid {}", daemon.pid)));
         let again = run_without_proc(&sandbox, &["fast.toml"]);
         assert_eq!(again.status.code(), Some(1));
         assert!(stderr(&again).contains("already running with pid"), "{}", stderr(&again));

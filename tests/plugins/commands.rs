@@ -51,7 +51,7 @@ fn status_and_stop_find_the_daemon_of_a_plugin() {
     assert!(output.status.success(), "{}", stderr(&output));
     let daemon = Background::of(&sandbox.path("own.pid"));
     let output = sandbox.run(&["--pidfile", "own.pid", "status", "fastpoetry"]);
-    assert!(stdout(&output).contains(&format!(" is running with pid {} since ", daemon.pid)));
+    assert!(stdout(&output).contains(&format!(" is running with pid {}", daemon.pid)));
     let stop = [&["--pidfile", "own.pid", "stop", "fastpoetry"], &options[..]].concat();
     let output = sandbox.run(&stop);
     assert!(output.status.success(), "{}", stderr(&output));
