@@ -22,7 +22,8 @@ pub fn main() -> ExitCode {
     let mut registry = Registry::new();
     poetryd::poetry::register(&mut registry);
     registry.kind::<Failing>("failing").kind::<Store>("store").kind::<Blocking>("blocking");
-    registry.kind::<Restarting>("restarting").protocol::<Set>("set");
+    registry.kind::<Restarting>("restarting").kind::<Starting>("starting");
+    registry.protocol::<Set>("set");
     let program =
         Program::new("grove", "1.0", "Has services that fail and block").registry(registry);
     program.run(environment, std::env::args_os())
@@ -39,6 +40,37 @@ pub fn grove(sandbox: &Sandbox, file: &str) -> Command {
 
 pub fn start(sandbox: &Sandbox, file: &str) -> Foreground {
     Foreground::start(grove(sandbox, file)).ready()
+}
+
+/// The command `grove NAME` for the one that runs there.
+pub fn ask(sandbox: &Sandbox, name: &str) -> Command {
+    let mut grove = command(std::env::current_exe().unwrap());
+    grove.arg(name).current_dir(sandbox.path(""));
+    grove.env("GROVE", "1").env("HOME", sandbox.path(""));
+    grove
+}
+
+/// `kind = "starting"`: its start fails or hangs.
+#[derive(Debug, PartialEq)]
+struct Starting {
+    hangs: bool,
+}
+
+impl Kind for Starting {
+    fn read(section: &mut Section<'_>) -> Option<Self> {
+        Some(Self { hangs: section.optional("hangs", read::boolean).unwrap_or(false) })
+    }
+
+    fn service(&self) -> Box<dyn Service> {
+        let hangs = self.hangs;
+        Box::new(ServiceFn::ready_when_said(move |_| async move {
+            tracing::info!("is starting");
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            Err("no more ink".into())
+        }))
+    }
 }
 
 /// `kind = "failing"`: fails a moment after each of its first starts, `times` of them.

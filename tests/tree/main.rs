@@ -7,6 +7,7 @@ mod failing;
 mod functions;
 mod grove;
 mod reloading;
+mod starts;
 mod stopping;
 #[path = "../support/mod.rs"]
 mod support;
@@ -20,6 +21,8 @@ const TESTS: &[Test] = tests![
     failing::each_failure_and_each_restart_is_a_line_of_the_log,
     failing::beyond_the_limit_the_group_is_restarted_and_beyond_its_own_the_daemon_ends,
     reloading::a_store_that_is_replaced_has_every_acknowledged_write_and_refuses_nobody,
+    starts::a_start_that_fails_is_undone_and_what_had_to_stop_for_it_runs_again,
+    starts::a_start_that_hangs_delays_neither_clients_nor_a_stop,
     stopping::every_acknowledged_write_is_in_the_file_after_a_stop_under_load,
     stopping::while_a_worker_is_blocked_states_are_read_and_a_stop_is_honoured,
 ];
