@@ -41,17 +41,24 @@ pub struct ListenError {
 }
 
 impl ListenError {
-    /// Adds to the system's error what the user can do about it.
-    pub(super) fn of_system(endpoint: &Endpoint, source: io::Error) -> Self {
+    /// Adds to the system's error what the user can do about it. `after_start`: all services have opened what they
+    /// needed at the start, after which privileges are given up.
+    pub(super) fn of_system(endpoint: &Endpoint, source: io::Error, after_start: bool) -> Self {
         let port = endpoint.address().map(|address| address.port());
         let reason = match source.kind() {
             io::ErrorKind::AddrInUse => match holder::of(endpoint) {
                 Some(holder) => format!("the address is in use by {holder}"),
                 None => "the address is in use by another process".into(),
             },
-            io::ErrorKind::PermissionDenied if port.is_some_and(|port| port < 1024) => format!(
-                "{source}; ports below 1024 need root (with --uid to drop it afterwards) or CAP_NET_BIND_SERVICE"
-            ),
+            io::ErrorKind::PermissionDenied if port.is_some_and(|port| port < 1024) => {
+                let advice = match after_start {
+                    false => "(with --uid to drop it afterwards) or CAP_NET_BIND_SERVICE",
+                    true => {
+                        "or CAP_NET_BIND_SERVICE, which the daemon does not have after its start; restart it, or let a socket unit open the port"
+                    }
+                };
+                format!("{source}; ports below 1024 need root {advice}")
+            }
             io::ErrorKind::AddrNotAvailable => {
                 format!("{source}; no network interface of this machine has that address")
             }

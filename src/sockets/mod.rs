@@ -74,6 +74,8 @@ struct State {
     /// The inherited sockets that no service has asked for yet.
     unclaimed: Vec<Inherited>,
     stored: Stored,
+    /// All services have asked for what they need at the start of the process.
+    has_started: bool,
 }
 
 impl Sockets {
@@ -90,7 +92,7 @@ impl Sockets {
         let names = inherited.iter().filter_map(Inherited::stored_name);
         let mut stored = Stored::new(store, names.map(str::to_owned).collect());
         let unclaimed = without_twins(inherited, &mut stored);
-        let state = Mutex::new(State { unclaimed, stored });
+        let state = Mutex::new(State { unclaimed, stored, has_started: false });
         Self(Arc::new(Process { state, ..Process::default() }))
     }
 
@@ -134,7 +136,8 @@ impl Sockets {
         if open.takes_ipv4_too(service, &wanted) {
             return Ok(None);
         }
-        let failed = |e| ListenError::of_system(&wanted, e);
+        let has_started = state.has_started;
+        let failed = |e| ListenError::of_system(&wanted, e, has_started);
         let id = match open.find(service, &wanted, options)? {
             Some(id) => id,
             None => match state.claim(service, &wanted, options) {
@@ -164,6 +167,7 @@ impl Sockets {
     /// says which. Call this when all services have asked for what they need.
     pub fn close_unwanted(&self) {
         let mut state = self.0.state.lock();
+        state.has_started = true;
         for inherited in std::mem::take(&mut state.unclaimed) {
             if inherited.stored_name().is_some() {
                 info!("closed the stored socket {inherited}: no service uses it");

@@ -164,8 +164,16 @@ impl Open {
         match self.around(wanted).find(|(_, open)| overlaps(open)) {
             Some((_, open)) => {
                 let OneOpen { endpoint, service, .. } = open;
-                let reason =
-                    format!("it overlaps {endpoint}, which the service {service} listens on");
+                // At a reload it is open until the new one has started.
+                let advice = match open.handed_over_by.is_empty() {
+                    true => "",
+                    false => {
+                        "; remove that address with one reload and add this one with the next, or restart the daemon"
+                    }
+                };
+                let reason = format!(
+                    "it overlaps {endpoint}, which the service {service} listens on{advice}"
+                );
                 Err(ListenError::of_conflict(wanted, reason))
             }
             None => Ok(()),

@@ -3,13 +3,16 @@
 mod hanging;
 mod load;
 mod loaded;
+mod mistakes;
 mod notify;
 mod options;
+mod privileges;
 mod signals;
 mod sockets;
 mod source;
 #[path = "../support/mod.rs"]
 mod support;
+mod trial;
 
 use nix::sys::signal::Signal;
 use support::{Background, Foreground, Sandbox, until};
