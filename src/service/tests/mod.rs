@@ -12,6 +12,7 @@ mod functions;
 mod misbehaving;
 mod properties;
 mod reloading;
+mod reloading_states;
 mod restarting;
 mod starting;
 mod stop_order;

@@ -231,6 +231,13 @@ async fn whoever_would_find_another_service_is_replaced() {
         (vec!["night.user"], vec!["night.poem"])
     );
     assert!(m.record.take().contains(&"night.user 2 finds poem 3".into()));
+    let unshadowed = tree([("poem", poem(1)), ("night", group_of([("user", user())]))]);
+    let report = reload(&running, unshadowed).await.unwrap();
+    assert_eq!(
+        (paths(&report.replaced), paths(&report.removed)),
+        (vec!["night.user"], vec!["night.poem"])
+    );
+    assert!(m.record.take().contains(&"night.user 2 finds poem 1".into()));
     running.stop(soon()).await.unwrap();
 }
 
