@@ -34,7 +34,7 @@ impl Preparation<'_> {
         workers.all_take_note(BUSY_WORKER_LIMIT).await;
         let others = self.start_again(|node| !going.contains(&address(node.slot()))).await;
         self.plan.report.restarted = others;
-        self.handed_over = None;
+        self.kept = None;
         if let Some(belongings) = self.resources.belongings() {
             belongings.let_go();
         }
@@ -50,6 +50,9 @@ impl Preparation<'_> {
         self.tree.decide_order_among(&slots.map(|slot| address(&slot)).collect());
         let before = mem::take(&mut self.plan.groups).into_iter().map(|group| group.commit());
         let before = before.collect();
+        // Before they close: a socket that nobody has taken over is emptied then, and clients that come later are
+        // refused. If it were kept longer, these would wait, and be reset in the end.
+        self.handed_over = None;
         retired.iter().rev().for_each(close);
         self.generation.commit();
         ended.into_iter().for_each(|ended| self.tree.report_end(ended));

@@ -36,7 +36,10 @@ pub(super) struct Preparation<'a> {
     pub(super) stopped: Vec<(MultiService, Arc<Node>)>,
     /// How many of the new services start before that.
     first: usize,
+    /// What the services that go leave to others.
     pub(super) handed_over: Option<Box<dyn Any + Send>>,
+    /// What the services need that are stopped and started again.
+    pub(super) kept: Option<Box<dyn Any + Send>>,
     /// Services that should be running, but failed to start again, and why.
     pub(super) failed: Vec<(Arc<Node>, String)>,
 }
@@ -50,11 +53,11 @@ impl<'a> Preparation<'a> {
     ) -> Self {
         let (generation, ended) = Generation::new();
         let (first, stopped) = sequence(&plan, services);
-        let going = plan.retired.iter().map(|retired| &retired.node);
-        let going = going.chain(stopped.iter().map(|(_, node)| node));
-        let paths: Vec<ServicePath> =
-            going.flat_map(|node| all_within(node.slot())).map(|slot| slot.path()).collect();
-        let handed_over = resources.belongings().map(|belongings| belongings.hand_over(&paths));
+        let going: Vec<&Arc<Node>> = plan.retired.iter().map(|retired| &retired.node).collect();
+        let go: HashSet<usize> = going.iter().map(|node| address(node.slot())).collect();
+        let stays = |node: &&Arc<Node>| !go.contains(&address(node.slot()));
+        let staying = stopped.iter().map(|(_, node)| node).filter(stays).collect();
+        let (kept, handed_over) = (hand_over(resources, staying), hand_over(resources, going));
         let (finished, updates, failed) = Default::default();
         Self {
             plan,
@@ -68,6 +71,7 @@ impl<'a> Preparation<'a> {
             stopped,
             first,
             handed_over,
+            kept,
             failed,
         }
     }
@@ -111,7 +115,7 @@ impl<'a> Preparation<'a> {
             error!("while undoing the reload: {}", chain(error));
         }
         self.start_again(|_| true).await;
-        self.handed_over = None;
+        (self.handed_over, self.kept) = (None, None);
     }
 
     /// Starts some of the services that have been stopped. Returns the paths of those that were to be started.
@@ -126,6 +130,13 @@ impl<'a> Preparation<'a> {
         }
         paths
     }
+}
+
+/// Keeps what services own, until the value is dropped.
+fn hand_over(resources: &Resources, of: Vec<&Arc<Node>>) -> Option<Box<dyn Any + Send>> {
+    let slots = of.into_iter().flat_map(|node| all_within(node.slot()));
+    let paths: Vec<ServicePath> = slots.map(|slot| slot.path()).collect();
+    resources.belongings().map(|belongings| belongings.hand_over(&paths))
 }
 
 /// Waits for the failure of a new service that has started.
