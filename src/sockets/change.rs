@@ -1,6 +1,7 @@
 //! Other options for a socket that is open: the service that has it may have changed, or its settings.
 
 use super::open::OneOpen;
+use super::refusal::admit_new_clients;
 use super::{Endpoint, ListenError, ListenOptions, Origin};
 use std::os::fd::AsFd;
 use tracing::warn;
@@ -29,6 +30,7 @@ impl OneOpen {
         if !matches!(self.endpoint, Endpoint::Udp(_)) {
             (wanted.before_listen)(self.socket.as_fd());
         }
+        admit_new_clients(&self.socket, &self.endpoint);
         if self.options.backlog != wanted.backlog
             && !matches!(self.endpoint, Endpoint::Udp(_))
             && let Err(e) = self.socket.listen(i32::try_from(wanted.backlog).unwrap_or(i32::MAX))

@@ -30,6 +30,7 @@ mod open;
 mod origin;
 #[cfg(feature = "control")]
 mod private;
+mod refusal;
 mod store;
 #[cfg(test)]
 mod tests;

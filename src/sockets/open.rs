@@ -1,6 +1,7 @@
 //! The sockets that are open, and who uses them.
 
 use super::endpoint::Neighbourhood;
+use super::refusal::refuse_new_clients;
 use super::users::{Later, Users};
 use super::{Endpoint, Inherited, ListenError, ListenOptions, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
@@ -315,7 +316,7 @@ impl Open {
         if open.kept > 0 || open.is_shared() {
             return Later::WhoeverIsNext;
         }
-        let _ = open.socket.listen(0); // with a backlog of 0, new clients are refused
+        refuse_new_clients(&open.socket, &open.endpoint);
         open.options.backlog = 0;
         Later::Nobody
     }

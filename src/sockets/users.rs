@@ -37,9 +37,9 @@ impl Users {
         self.0.last().map(|user| &user.service)
     }
 
-    /// What that service has asked for.
+    /// What that service has asked for, unless it accepts nobody any more.
     pub(super) fn wanted(&self) -> Option<&ListenOptions> {
-        self.0.last().map(|user| &user.options)
+        self.0.last().filter(|user| !user.has_closed).map(|user| &user.options)
     }
 
     pub(super) fn add(&mut self, number: u64, service: ServicePath, options: ListenOptions) {

@@ -8,7 +8,7 @@ const LARGE: usize = 8_000_000;
 
 #[test]
 fn nobody_is_refused_reset_or_served_a_part_whatever_a_reload_changes() {
-    variety::nobody_loses_anything(50);
+    println!("{}", variety::nobody_loses_anything(50));
 }
 
 #[test]
@@ -28,7 +28,9 @@ fn at_the_deadline_of_a_stop_all_that_earlier_reloads_have_left_is_cut_and_count
 
 #[test]
 fn after_signals_at_random_moments_the_last_text_is_served_and_nothing_more_is_held() {
-    signals::after_the_last_signal_there_is_a_reload(100, Duration::from_secs(3));
+    let time = Duration::from_secs(3);
+    let (tally, figures) = signals::after_the_last_signal_there_is_a_reload(100, time);
+    println!("{tally}\n{figures:?}");
 }
 
 #[test]

@@ -95,6 +95,13 @@ impl Tally {
         assert!(lost.is_empty(), "{lost:#?}\n{self}");
         assert_ne!(self.whole.load(SeqCst), 0, "no client has received anything");
     }
+
+    /// # Panics
+    /// If more clients than a listener was closed for good met that very moment. One whose connection is being
+    /// established between the last accept and the close is reset by the kernel.
+    pub fn assert_few_are_too_late(&self, closed: usize) {
+        assert!(self.too_late.load(SeqCst) <= closed, "{self}");
+    }
 }
 
 impl fmt::Display for Tally {

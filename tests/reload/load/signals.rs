@@ -94,6 +94,7 @@ pub fn after_the_last_signal_there_is_a_reload(signals: usize, time: Duration) -
     figures.before = send(1..WARM_UP, pause / 4);
     figures.after = send(WARM_UP..WARM_UP + signals, pause);
     tally.assert_nothing_is_lost();
+    tally.assert_few_are_too_late(figures.reloads / 4);
     assert!(figures.after.0 <= figures.before.0 + MOST_GROWTH, "{figures:?}");
     assert!(figures.after.1 <= figures.before.1 + 1, "{figures:?}"); // the listener that is not always there
     daemon.stop();

@@ -126,6 +126,7 @@ pub fn nobody_loses_anything(reloads: usize) -> Tally {
         }
     });
     tally.assert_nothing_is_lost();
+    tally.assert_few_are_too_late(reloads / 10);
     daemon.stop();
     tally
 }
