@@ -46,7 +46,7 @@ impl Applications {
                  protocol = \"fast\"\npoem = \"poem\"\n{more}"
             )
         };
-        let replaced = format!("max-connections = {}\n", 1000 + self.random.below(4));
+        let replaced = format!("max-connections = {}\n", 20_000 + self.random.below(4));
         let has_extra = self.random.below(2) == 0;
         let extra = has_extra.then(|| listener("extra", port + 1, String::new()));
         let extra = extra.unwrap_or_default();
