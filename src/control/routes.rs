@@ -4,6 +4,7 @@ use super::document::{Changed, LogLevel, Refused, Rotated, SCHEMA, Stopping};
 use super::status;
 use crate::chain::chain;
 use crate::service::{IfFound, Phase, Process, ReloadMode, ServicePath, Tree, TreeError};
+use crate::sync::Mutex;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -44,6 +45,23 @@ impl fmt::Display for Peer {
             Some((pid, uid)) => write!(f, "the process {pid} of the user with id {uid}"),
             None => f.write_str("an unknown process"),
         }
+    }
+}
+
+/// What is done when a request has been answered.
+#[derive(Clone, Default)]
+pub(super) struct Afterwards(Arc<Mutex<Option<Work>>>);
+
+type Work = Box<dyn FnOnce() + Send>;
+
+impl Afterwards {
+    fn set(&self, work: impl FnOnce() + Send + 'static) {
+        *self.0.lock() = Some(Box::new(work));
+    }
+
+    pub(super) fn run(&self) {
+        let work = self.0.lock().take();
+        work.into_iter().for_each(|work| work());
     }
 }
 
@@ -123,6 +141,7 @@ async fn reload(State(control): Shared, RawQuery(query): RawQuery) -> Answer {
 async fn stop(
     State(control): Shared,
     Extension(peer): Extension<Peer>,
+    Extension(afterwards): Extension<Afterwards>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let now = flag(query.as_deref(), "now")?;
@@ -130,8 +149,9 @@ async fn stop(
         "{peer} has asked for a stop{}",
         if now { ", without waiting for connections" } else { "" }
     );
-    control.process.stop(now.then_some(Duration::ZERO));
     let pid = control.process.report().pid;
+    // The process may end at once, and the answer with it.
+    afterwards.set(move || control.process.stop(now.then_some(Duration::ZERO)));
     Ok(json(StatusCode::ACCEPTED, &Stopping { schema: SCHEMA, pid }))
 }
 

@@ -1,7 +1,7 @@
 //! The thread that serves the control socket.
 
 use super::crowd::{Crowd, MAX_IN_PROGRESS, MAX_SILENT, Visit};
-use super::routes::{self, Control};
+use super::routes::{self, Afterwards, Control};
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
@@ -90,8 +90,11 @@ async fn converse(stream: UnixStream, router: Router, visit: Visit) {
     let peer = routes::Peer::of(&stream);
     let expired = visit.expired();
     let visit = Arc::new(visit);
+    let afterwards = Afterwards::default();
+    let of_request = afterwards.clone();
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(of_request.clone());
         let (router, visit) = (router.clone(), visit.clone());
         async move {
             let place = visit.begin();
@@ -111,6 +114,7 @@ async fn converse(stream: UnixStream, router: Router, visit: Visit) {
         _ = connection => {} // whatever a client does wrong is its own problem
         () = expired => {}
     }
+    afterwards.run();
 }
 
 async fn answer(router: Router, request: Request<Body>) -> Response {

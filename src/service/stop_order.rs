@@ -27,7 +27,7 @@ type Graph = HashMap<Event, HashSet<Event>>;
 pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
     let is_root = group.group().is_none();
     let stops = |slot: &Arc<Slot>| slot.is_within(group) || is_root && slot.is_retired();
-    set_turns(Some(group), finds_among(&stops, &stops, finders));
+    set_turns(Some(group), finds_among(stops, stops, finders));
 }
 
 /// The same for services that are anywhere in a tree, given by their [addresses](address). They stop after services that
@@ -37,7 +37,7 @@ pub(super) fn decide_order_among(
     finders: impl IntoIterator<Item = Arc<Slot>>,
 ) {
     let stops = |slot: &Arc<Slot>| services.contains(&address(slot));
-    let finds = finds_among(|slot| stops(slot) || slot.is_retired(), &stops, finders);
+    let finds = finds_among(|slot| stops(slot) || slot.is_retired(), stops, finders);
     set_turns(None, finds);
 }
 

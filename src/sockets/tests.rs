@@ -79,12 +79,18 @@ fn accepts(address: SocketAddr) -> bool {
 
 #[test]
 fn a_udp_port_is_had_by_one_service_beside_the_tcp_port_of_its_number() {
-    let sockets = Sockets::new();
-    let udp = open(&sockets, "udp", &Endpoint::Udp("127.0.0.1:0".parse().unwrap()));
+    let any_port = Endpoint::Udp("127.0.0.1:0".parse().unwrap());
+    // Another process may have the TCP port with the number of the UDP port.
+    let attempt = |_| {
+        let sockets = Sockets::new();
+        let udp = open(&sockets, "udp", &any_port);
+        let address = udp.endpoint().address().unwrap();
+        let tcp = sockets.open(&path("tcp"), &Endpoint::Tcp(address), &ListenOptions::default());
+        Some((sockets, udp, address, tcp.ok()??))
+    };
+    let (sockets, udp, address, tcp) = (0..16).find_map(attempt).unwrap();
     let message = refused(&sockets, "other", udp.endpoint());
     assert!(message.ends_with("the service udp already listens on it"), "{message}");
-    let address = udp.endpoint().address().unwrap();
-    let tcp = open(&sockets, "tcp", &Endpoint::Tcp(address));
     let listed: Vec<String> = sockets.list().iter().map(ToString::to_string).collect();
     assert_eq!(listed, [format!("UDP {address} (udp)"), format!("{address} (tcp)")]);
     drop(udp);
