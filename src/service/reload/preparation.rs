@@ -1,6 +1,6 @@
 //! What can fail: everything before the change itself.
 
-use super::plan::{New, Plan};
+use super::plan::{Kept, New, Plan};
 use super::{ReloadError, ReloadReport};
 use crate::chain::chain;
 use crate::service::changes::{users, users_of_users};
@@ -13,12 +13,16 @@ use crate::service::{
     Context, MultiService, Resources, ServiceError, ServicePath, Step, Tree, Update,
 };
 use futures::future::join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::error;
+
+/// How many services prepare their changes at the same time.
+const PREPARED_TOGETHER: usize = 8;
 
 /// A reload that has not been committed.
 pub(super) struct Preparation<'a> {
@@ -80,10 +84,7 @@ impl<'a> Preparation<'a> {
     pub(super) async fn prepare(&mut self) -> Result<(), ReloadError> {
         let cx = self.services.context().ok_or(ReloadError::NotRunning)?;
         let steps = async {
-            for kept in &self.plan.kept {
-                let update = kept.node.reload().await?;
-                self.updates.push((kept.node.clone(), update));
-            }
+            self.updates = updates(&self.plan.kept).await?;
             let (first, last) = self.plan.new.split_at(self.first);
             start(first, &cx, &self.generation).await?;
             stop(&self.stopped, self.tree).await;
@@ -137,6 +138,16 @@ fn hand_over(resources: &Resources, of: Vec<&Arc<Node>>) -> Option<Box<dyn Any +
     let slots = of.into_iter().flat_map(|node| all_within(node.slot()));
     let paths: Vec<ServicePath> = slots.map(|slot| slot.path()).collect();
     resources.belongings().map(|belongings| belongings.hand_over(&paths))
+}
+
+/// What the services that stay will change. Several prepare at the same time.
+async fn updates(kept: &[Kept]) -> Result<Vec<(Arc<Node>, Update)>, ServiceError> {
+    let prepare = async |node: Arc<Node>| {
+        let update = node.reload().await?;
+        Ok((node, update))
+    };
+    let nodes: Vec<Arc<Node>> = kept.iter().map(|kept| kept.node.clone()).collect();
+    stream::iter(nodes).map(prepare).buffered(PREPARED_TOGETHER).try_collect().await
 }
 
 /// Waits for the failure of a new service that has started.
@@ -231,10 +242,8 @@ pub(super) fn all_within(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
 /// What a plan would change, if nothing fails that can be found out now.
 pub(super) async fn check(plan: Plan) -> Result<ReloadReport, ReloadError> {
     let mut report = plan.report;
-    for kept in &plan.kept {
-        if let Some(text) = kept.node.reload().await?.text() {
-            report.update(kept.node.slot().path(), text);
-        }
+    for (node, update) in updates(&plan.kept).await? {
+        update.text().iter().for_each(|text| report.update(node.slot().path(), text));
     }
     let new: Vec<Arc<Node>> = plan.new.into_iter().map(|new| new.node).collect();
     let check = move || new.iter().try_for_each(|node| node.check());
