@@ -44,7 +44,7 @@ impl Node {
     pub(super) fn new(managed: Managed, slot: Arc<Slot>, is_group: bool) -> Self {
         let Managed { service, settings, restart, kind, may_overlap, .. } = managed;
         Self {
-            kind: kind.unwrap_or_else(|| service.kind().to_owned()),
+            kind: kind.unwrap_or_default(),
             known: Known::new(slot, Supervision::new(restart)),
             settings: settings.map(Arc::from),
             is_group,

@@ -285,9 +285,14 @@ impl Child {
         slot: Arc<Slot>,
         path: impl FnOnce() -> ServicePath,
     ) -> Result<Self, ServiceError> {
-        let group = guarded(|| managed.service.children().cloned())
-            .map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))?;
+        let (group, kind) = guarded(|| {
+            let Managed { service, kind, .. } = &managed;
+            let kind = kind.clone().unwrap_or_else(|| service.kind().to_owned());
+            (service.children().cloned(), kind)
+        })
+        .map_err(|panic| ServiceError::locate(&path(), Step::Start, panic))?;
         let is_plain_group = managed.type_id == Some(TypeId::of::<MultiService>());
+        let managed = managed.kind(kind);
         let node = Arc::new(Node::new(managed, slot, group.is_some()));
         Ok(Self { node, group, is_plain_group, is_added: false })
     }

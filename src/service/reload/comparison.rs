@@ -1,10 +1,12 @@
 //! Compares a running tree with a new one, by the names of the services.
 
+use crate::service::error::guarded;
 use crate::service::multi::Child;
 use crate::service::slot::Slot;
 use crate::service::{MultiService, ServicePath, State};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use tracing::error;
 
 /// Which services of a running tree stay.
 #[derive(Default)]
@@ -37,7 +39,8 @@ impl Comparison {
             if new_child.is_plain_group {
                 let group = before.as_ref().and_then(group_that_stays);
                 new_child.group.iter().for_each(|new| self.gather(&path, group, new));
-            } else if let Some(before) = before.filter(|before| is_same(before, &new_child)) {
+            } else if let Some(before) = before.filter(|before| is_same(&path, before, &new_child))
+            {
                 self.same.insert(path.clone(), before.node.slot().clone());
             }
             self.paths.insert(path);
@@ -85,11 +88,18 @@ pub(super) fn group_that_stays(before: &Child) -> Option<&MultiService> {
 }
 
 /// Whether a service that is running has the settings of a new one. One that has failed is started anew.
-fn is_same(before: &Child, new: &Child) -> bool {
+fn is_same(path: &ServicePath, before: &Child, new: &Child) -> bool {
     let settings = (before.node.settings(), new.node.settings());
     let (Some(old_settings), Some(new_settings)) = settings else { return false };
-    let has_failed = before.node.slot().state() == State::Failed;
-    !before.is_plain_group && !has_failed && old_settings.same_as(&*new_settings)
+    if before.is_plain_group || before.node.slot().state() == State::Failed {
+        return false;
+    }
+    guarded(|| old_settings.same_as(&*new_settings)).unwrap_or_else(|panic| {
+        error!(
+            "the settings of the service {path} {panic} when they were compared; it is replaced"
+        );
+        false
+    })
 }
 
 /// The paths of what a service, or one that it consists of, has found elsewhere.
