@@ -1,5 +1,6 @@
 //! The services that reloads have replaced or removed, and that finish what is in progress.
 
+use super::changes::users;
 use super::slot::{Slot, address};
 use super::{ServiceError, ServiceReport, State};
 use crate::chain::chain;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::error;
 
 /// Until the application is told to stop, there is no deadline. The clock can't represent that.
@@ -31,11 +33,15 @@ pub(super) struct Drains {
     /// What went wrong since the application was told to stop.
     errors: Mutex<Vec<ServiceError>>,
     tasks: TaskTracker,
+    /// Has a token for each service that must not run at the same time as a new one.
+    exclusive: TaskTracker,
 }
 
 struct OneDrain {
     slot: Arc<Slot>,
     deadline: watch::Sender<Instant>,
+    /// `None`: it may run at the same time as a new one.
+    exclusive: Option<TaskTrackerToken>,
 }
 
 impl Drains {
@@ -54,9 +60,10 @@ impl Drains {
 
     /// Adds a service, which is listed until it [has stopped](Self::stopped). Returns its deadline, which may become
     /// earlier.
-    pub(super) fn add(&self, slot: &Arc<Slot>) -> watch::Receiver<Instant> {
+    pub(super) fn add(&self, slot: &Arc<Slot>, may_overlap: bool) -> watch::Receiver<Instant> {
         let (deadline, receiver) = watch::channel(Instant::now() + NO_DEADLINE);
-        let one = OneDrain { slot: slot.clone(), deadline };
+        let exclusive = (!may_overlap).then(|| self.exclusive.token());
+        let one = OneDrain { slot: slot.clone(), deadline, exclusive };
         self.services.lock().insert(address(slot), one);
         receiver
     }
@@ -71,6 +78,26 @@ impl Drains {
         if let Some(one) = self.services.lock().get(&address(slot)) {
             one.hurry(deadline);
         }
+    }
+
+    /// Whether some of them must not run at the same time as a new one.
+    pub(super) fn have_exclusive(&self) -> bool {
+        !self.exclusive.is_empty()
+    }
+
+    /// Stops those, and their users, by this deadline.
+    pub(super) async fn stop_exclusive(&self, deadline: Instant) {
+        let is_exclusive = |one: &&OneDrain| one.exclusive.is_some();
+        let exclusive: Vec<Arc<Slot>> = {
+            let services = self.services.lock();
+            services.values().filter(is_exclusive).map(|one| one.slot.clone()).collect()
+        };
+        for slot in exclusive {
+            self.hurry(&slot, deadline);
+            users(&slot).iter().for_each(|user| self.hurry(user, deadline));
+        }
+        self.exclusive.close(); // no other one is added meanwhile
+        self.exclusive.wait().await;
     }
 
     /// A service has stopped, cleanly if there are no errors.

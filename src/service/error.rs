@@ -155,7 +155,8 @@ fn group(path: &ServicePath) -> String {
     if path.parent().is_none() { "the application".into() } else { format!("the group {path}") }
 }
 
-fn join(paths: &[ServicePath]) -> String {
+/// Paths for people.
+pub(super) fn join(paths: &[ServicePath]) -> String {
     paths.iter().map(ServicePath::as_str).collect::<Vec<_>>().join(", ")
 }
 

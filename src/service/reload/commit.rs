@@ -1,12 +1,12 @@
 //! The change itself. Nothing here can fail.
 
 use super::plan::Group;
-use super::preparation::{Preparation, all_within};
+use super::preparation::Preparation;
 use super::{ReloadError, ReloadReport};
 use crate::service::Tree;
 use crate::service::error::guarded;
 use crate::service::multi::Child;
-use crate::service::slot::{Slot, address};
+use crate::service::slot::{Slot, address, all_within};
 use futures::future::join_all;
 use std::collections::HashSet;
 use std::mem;
@@ -23,9 +23,12 @@ impl Preparation<'_> {
     /// Changes the tree, unless the application has been told to stop.
     pub(super) async fn commit(&mut self) -> Result<ReloadReport, ReloadError> {
         let workers = self.services.context().map(|cx| cx.workers().clone());
-        let (tree, retired) = (self.tree, mem::take(&mut self.plan.retired));
-        let changed = tree.unless_stopping(|| self.change(&retired)).zip(workers);
-        let Some((before, workers)) = changed else { return Err(ReloadError::Stopped) };
+        let tree = self.tree;
+        let changed = tree.unless_stopping(|| self.plan.still_fits().then(|| self.change()));
+        let Some((changed, workers)) = changed.zip(workers) else {
+            return Err(ReloadError::Stopped);
+        };
+        let (retired, before) = changed.ok_or(ReloadError::Busy)?;
         let going: HashSet<usize> =
             retired.iter().map(|retired| address(retired.node.slot())).collect();
         drop(workers.spawn_on(0, drain(tree, retired, before)));
@@ -41,8 +44,9 @@ impl Preparation<'_> {
         Ok(mem::take(&mut self.plan.report))
     }
 
-    /// Returns the slots in which the services that go find what they have found before.
-    fn change(&mut self, retired: &[Child]) -> Vec<Arc<Slot>> {
+    /// Returns the services that go, and the slots in which they find what they have found before.
+    fn change(&mut self) -> (Vec<Child>, Vec<Arc<Slot>>) {
+        let retired = mem::take(&mut self.plan.retired);
         self.generation.settle();
         let ended = self.ended();
         self.update();
@@ -56,7 +60,7 @@ impl Preparation<'_> {
         retired.iter().rev().for_each(close);
         self.generation.commit();
         ended.into_iter().for_each(|ended| self.tree.report_end(ended));
-        before
+        (retired, before)
     }
 
     /// Changes the services that stay.
@@ -80,7 +84,7 @@ impl Preparation<'_> {
 impl Group {
     /// Puts the services in place. Returns the slot that contains what was there before.
     fn commit(self) -> Arc<Slot> {
-        let Self { group, children, stand_in, running } = self;
+        let Self { group, children, stand_in, running, .. } = self;
         if let Some(running) = running {
             running.exchange_children(&stand_in);
             running.children().iter().for_each(|slot| slot.belongs_to(&running));
@@ -115,7 +119,8 @@ fn drain(
     let (groups, leaves): (Vec<Child>, Vec<Child>) =
         services.into_iter().partition(|service| service.is_plain_group);
     let drains = tree.drains().clone();
-    let add = |service: Child| (drains.add(service.node.slot()), service);
+    let add =
+        |service: Child| (drains.add(service.node.slot(), service.node.may_overlap()), service);
     let (groups, leaves): (Vec<_>, Vec<_>) =
         (groups.into_iter().map(add).collect(), leaves.into_iter().map(add).collect());
     tree.drains().track(async move {

@@ -3,7 +3,7 @@
 //! A reload first makes a plan (`plan.rs`), which compares the trees by the names of their services
 //! (`comparison.rs`). Then comes everything that can fail (`preparation.rs`), while the running tree is as it was:
 //! services that stay prepare their changes, and new ones start, but accept nothing. Services that must not run at the
-//! same time as those that they replace are started last, after those have stopped. If anything fails, all that is
+//! same time as those that they replace are started last, after those have stopped (`sequence.rs`). If anything fails, all that is
 //! undone. If nothing does, the change is made at one moment (`commit.rs`). Services that have been replaced or removed
 //! finish what is in progress afterwards (`drains.rs`).
 
@@ -12,6 +12,7 @@ mod comparison;
 mod plan;
 mod preparation;
 mod report;
+mod sequence;
 
 pub use report::{ReloadError, ReloadReport};
 
@@ -36,6 +37,9 @@ pub(super) async fn reload(
         return (Err(ReloadError::NotRunning), Vec::new());
     }
     let new = new.service.children().cloned().unwrap_or_default();
+    if is_started(&new) {
+        return (Err(ReloadError::Started), Vec::new());
+    }
     let plan = match Plan::make(services, &new, tree.root()) {
         Ok(plan) => plan,
         Err(error) => return (Err(error.into()), Vec::new()),
@@ -59,8 +63,18 @@ pub(super) async fn reload(
         Ok(()) => preparation.commit().await,
         Err(error) => Err(error),
     };
-    if outcome.is_err() {
-        preparation.undo().await;
-    }
+    let outcome = match outcome {
+        Ok(report) => Ok(report),
+        Err(cause) => {
+            preparation.undo().await;
+            Err(cause.not_undone(&preparation.failed))
+        }
+    };
     (outcome, preparation.failed)
+}
+
+/// Whether this group, or one in it, has been started.
+fn is_started(group: &MultiService) -> bool {
+    let groups = || group.children().into_iter().filter_map(|(_, child)| child.group);
+    group.context().is_some() || groups().any(|group| is_started(&group))
 }

@@ -5,7 +5,7 @@ use super::comparison::{Comparison, group_that_stays};
 use crate::service::multi::Child;
 use crate::service::node::Node;
 use crate::service::replacement::inherit;
-use crate::service::slot::Slot;
+use crate::service::slot::{Slot, address, all_within};
 use crate::service::{MultiService, ServiceError, ServicePath};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -31,6 +31,8 @@ pub(super) struct Group {
     pub(super) stand_in: Arc<Slot>,
     /// The slot of the running group. `None`: the group is new.
     pub(super) running: Option<Arc<Slot>>,
+    /// Whether new services in this group are started.
+    runs: bool,
 }
 
 /// A service that has to be started.
@@ -88,6 +90,21 @@ impl Plan {
         plan.report.join_replaced();
         Ok(plan)
     }
+
+    /// Whether the plan still fits the running tree. A group may have failed, or been restarted, since the plan was
+    /// made: then the new services in it would be started twice or never. And a service that stays may have found one
+    /// that goes.
+    pub(super) fn still_fits(&self) -> bool {
+        let is_as_before = |group: &Group| {
+            group.running.is_none() || group.group.context().is_some() == group.runs
+        };
+        let slots = self.retired.iter().flat_map(|retired| all_within(retired.node.slot()));
+        let going: Vec<Arc<Slot>> = slots.collect();
+        let addresses: HashSet<usize> = going.iter().map(address).collect();
+        let goes = |user: &Arc<Slot>| user.is_retired() || addresses.contains(&address(user));
+        let mut users = going.iter().flat_map(|going| going.found_by());
+        self.groups.iter().all(is_as_before) && users.all(|user| goes(&user))
+    }
 }
 
 impl Planner {
@@ -113,8 +130,8 @@ impl Planner {
             }
         }
         let group = place.running.unwrap_or(place.new).clone();
-        let stand_in = place.stand_in.clone();
-        self.plan.groups.push(Group { group, children, stand_in, running });
+        let (stand_in, runs) = (place.stand_in.clone(), place.runs);
+        self.plan.groups.push(Group { group, children, stand_in, running, runs });
         Ok(())
     }
 

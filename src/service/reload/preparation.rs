@@ -1,14 +1,14 @@
 //! What can fail: everything before the change itself.
 
 use super::plan::{Kept, New, Plan};
+use super::sequence::{Sequence, Stopped, stop};
 use super::{ReloadError, ReloadReport};
 use crate::chain::chain;
-use crate::service::changes::{users, users_of_users};
 use crate::service::generation::Generation;
 use crate::service::multi::TIME_TO_UNDO;
 use crate::service::node::{Node, NotResumed};
 use crate::service::run::Ended;
-use crate::service::slot::{Slot, address};
+use crate::service::slot::{address, all_within};
 use crate::service::{
     Context, MultiService, Resources, ServiceError, ServicePath, Step, Tree, Update,
 };
@@ -36,10 +36,9 @@ pub(super) struct Preparation<'a> {
     finished: Vec<Ended>,
     /// What services that stay will change.
     pub(super) updates: Vec<(Arc<Node>, Update)>,
-    /// Running services that have to be stopped before others start, in the order in which they start.
-    pub(super) stopped: Vec<(MultiService, Arc<Node>)>,
-    /// How many of the new services start before that.
-    first: usize,
+    pub(super) sequence: Sequence,
+    /// Whether what has to be stopped for others may have been stopped.
+    has_stopped: bool,
     /// What the services that go leave to others.
     pub(super) handed_over: Option<Box<dyn Any + Send>>,
     /// What the services need that are stopped and started again.
@@ -56,11 +55,11 @@ impl<'a> Preparation<'a> {
         resources: &'a Resources,
     ) -> Self {
         let (generation, ended) = Generation::new();
-        let (first, stopped) = sequence(&plan, services);
+        let sequence = Sequence::of(&plan, services, tree);
         let going: Vec<&Arc<Node>> = plan.retired.iter().map(|retired| &retired.node).collect();
         let go: HashSet<usize> = going.iter().map(|node| address(node.slot())).collect();
         let stays = |node: &&Arc<Node>| !go.contains(&address(node.slot()));
-        let staying = stopped.iter().map(|(_, node)| node).filter(stays).collect();
+        let staying = sequence.stop.iter().map(|stopped| &stopped.node).filter(stays).collect();
         let (kept, handed_over) = (hand_over(resources, staying), hand_over(resources, going));
         let (finished, updates, failed) = Default::default();
         Self {
@@ -72,8 +71,8 @@ impl<'a> Preparation<'a> {
             ended,
             finished,
             updates,
-            stopped,
-            first,
+            sequence,
+            has_stopped: false,
             handed_over,
             kept,
             failed,
@@ -85,9 +84,13 @@ impl<'a> Preparation<'a> {
         let cx = self.services.context().ok_or(ReloadError::NotRunning)?;
         let steps = async {
             self.updates = updates(&self.plan.kept).await?;
-            let (first, last) = self.plan.new.split_at(self.first);
+            let (first, last) = self.plan.new.split_at(self.sequence.first);
             start(first, &cx, &self.generation).await?;
-            stop(&self.stopped, self.tree).await;
+            self.has_stopped = true;
+            stop(&self.sequence.stop, self.tree).await;
+            if !last.is_empty() {
+                self.tree.drains().stop_exclusive(self.tree.stop_deadline()).await;
+            }
             start(last, &cx, &self.generation).await
         };
         tokio::select! {
@@ -115,14 +118,17 @@ impl<'a> Preparation<'a> {
         for error in errors.iter().flatten() {
             error!("while undoing the reload: {}", chain(error));
         }
-        self.start_again(|_| true).await;
+        if self.has_stopped {
+            self.start_again(|_| true).await;
+        }
         (self.handed_over, self.kept) = (None, None);
     }
 
     /// Starts some of the services that have been stopped. Returns the paths of those that were to be started.
     pub(super) async fn start_again(&mut self, which: impl Fn(&Node) -> bool) -> Vec<ServicePath> {
         let mut paths = Vec::new();
-        for (group, node) in self.stopped.iter().filter(|(_, node)| which(node)) {
+        let stopped = self.sequence.stop.iter().filter(|stopped| which(&stopped.node));
+        for Stopped { group, node, .. } in stopped.filter(|stopped| stopped.works()) {
             paths.push(node.slot().path());
             if let Err(NotResumed::Failed(error)) = group.resume(node).await {
                 error!("it had to be stopped for a reload: {}", chain(&error));
@@ -180,63 +186,6 @@ async fn start(
         node.start(&cx.in_generation(generation)).await?;
     }
     Ok(())
-}
-
-/// Stops running services, whose sockets are kept: clients wait.
-async fn stop(services: &[(MultiService, Arc<Node>)], tree: &Tree) {
-    let nodes = || services.iter().rev().map(|(_, node)| node);
-    tree.decide_order_among(&nodes().map(|node| address(node.slot())).collect());
-    nodes().for_each(|node| node.close());
-    let deadline = tree.stop_deadline();
-    // Services that earlier reloads have replaced may still use them.
-    let users = nodes().flat_map(|node| users(node.slot()));
-    users.for_each(|user| tree.drains().hurry(&user, deadline));
-    for error in join_all(nodes().map(|node| node.stop(deadline))).await.iter().flatten() {
-        error!("{}", chain(error));
-    }
-}
-
-/// How many of the new services can start while all others are running, and which running services have to be stopped
-/// before the rest can start: those that must not run at the same time as a new one, and their users. Users that stay,
-/// because they were added while the tree was running, are stopped, too, in order to find the new services.
-fn sequence(plan: &Plan, services: &MultiService) -> (usize, Vec<(MultiService, Arc<Node>)>) {
-    let exclusive = |retired: &&Arc<Node>| retired.run().is_some() && !retired.may_overlap();
-    let leaves = plan.retired.iter().filter(|retired| !retired.is_plain_group);
-    let leaves: Vec<&Arc<Node>> = leaves.map(|retired| &retired.node).collect();
-    let going: HashSet<usize> =
-        leaves.iter().flat_map(|node| all_within(node.slot())).map(|slot| address(&slot)).collect();
-
-    let mut stopped: Vec<Arc<Node>> = Vec::new();
-    for user in leaves.iter().flat_map(|node| users(node.slot())) {
-        if !going.contains(&address(&user)) && !user.is_retired() {
-            stopped.extend(services.nearest(&user.path()).map(|(_, user)| user));
-        }
-    }
-    let mut first = plan.new.len();
-    let old: Vec<&Arc<Node>> = leaves.into_iter().filter(exclusive).collect();
-    if let Some(new) = plan.new.iter().position(|new| !new.may_overlap).filter(|_| !old.is_empty())
-    {
-        first = new;
-        stopped.extend(old.into_iter().cloned());
-    }
-    let users = stopped.iter().flat_map(|node| users_of_users(services, node));
-    let users: Vec<Arc<Node>> = users.map(|(_, user)| user).collect();
-    stopped.extend(users);
-    stopped.retain(|node| node.run().is_some());
-    stopped.sort_by_cached_key(|node| node.slot().position());
-    stopped.dedup_by(|a, b| Arc::ptr_eq(a, b));
-    let with_group = |node: Arc<Node>| services.locate(&node.slot().path());
-    (first, stopped.into_iter().filter_map(with_group).collect())
-}
-
-/// A slot and those within it.
-pub(super) fn all_within(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
-    let (mut all, mut ahead) = (Vec::new(), vec![slot.clone()]);
-    while let Some(slot) = ahead.pop() {
-        ahead.extend(slot.children());
-        all.push(slot);
-    }
-    all
 }
 
 /// What a plan would change, if nothing fails that can be found out now.

@@ -1,5 +1,7 @@
 //! What a reload has changed, and why it has changed nothing.
 
+use super::Failed;
+use crate::service::error::join;
 use crate::service::{AddError, ServiceError, ServicePath};
 use std::collections::HashSet;
 
@@ -31,17 +33,23 @@ impl ReloadReport {
     }
 }
 
-/// Why a tree was not reloaded. It is as it was before.
+/// Why a tree was not reloaded. It is as it was before, unless the error says otherwise.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReloadError {
     /// The application has not started yet, or is being stopped.
     #[error("the application is not running; try again when it has started")]
     NotRunning,
+    /// The new application, or a group in it, is running already.
+    #[error(
+        "the new application, or a group in it, is running already; make new ones for each reload"
+    )]
+    Started,
     /// The application was told to stop during the reload.
     #[error("told to stop during the reload")]
     Stopped,
-    /// Another change to the tree had not ended within the stop-timeout.
+    /// Another change to the tree had not ended within the stop-timeout, or a group was restarted during the reload, or
+    /// a service that stays has found one that goes.
     #[error(
         "another change to the tree is still in progress, such as the restart of a service; try again"
     )]
@@ -52,6 +60,29 @@ pub enum ReloadError {
     /// A service can't be added to the tree.
     #[error(transparent)]
     Add(#[from] AddError),
+    /// The reload failed, and services that had to be stopped for it could not be started again. Their
+    /// [`Restart`](crate::service::Restart) policies decide whether there will be further attempts.
+    #[error(
+        "{cause}; what had been stopped for the reload could not be started again: {}",
+        join(stopped)
+    )]
+    NotUndone {
+        /// Why the reload failed.
+        cause: Box<ReloadError>,
+        /// The services that are not running.
+        stopped: Vec<ServicePath>,
+    },
+}
+
+impl ReloadError {
+    /// This error, if `failed` could not be started again after it.
+    pub(super) fn not_undone(self, failed: &Failed) -> Self {
+        let stopped: Vec<ServicePath> = failed.iter().map(|(node, _)| node.slot().path()).collect();
+        match stopped.is_empty() {
+            true => self,
+            false => Self::NotUndone { cause: Box::new(self), stopped },
+        }
+    }
 }
 
 impl ReloadReport {

@@ -107,3 +107,13 @@ impl Slot {
 pub(in crate::service) fn address(slot: &Arc<Slot>) -> usize {
     Arc::as_ptr(slot).addr()
 }
+
+/// A slot and those within it.
+pub(in crate::service) fn all_within(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
+    let (mut all, mut ahead) = (Vec::new(), vec![slot.clone()]);
+    while let Some(slot) = ahead.pop() {
+        ahead.extend(slot.children());
+        all.push(slot);
+    }
+    all
+}

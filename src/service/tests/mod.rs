@@ -11,6 +11,7 @@ mod finding;
 mod functions;
 mod misbehaving;
 mod properties;
+mod reload_races;
 mod reloading;
 mod reloading_states;
 mod restarting;
