@@ -8,6 +8,9 @@ use std::fmt::Write as _;
 /// How much of one text is shown, in columns.
 const LONGEST_TEXT: usize = 500;
 
+/// How far a name is indented at most, in columns.
+const DEEPEST: usize = 100;
+
 const SECONDS_PER_MINUTE: u64 = 60;
 const SECONDS_PER_HOUR: u64 = 60 * SECONDS_PER_MINUTE;
 const SECONDS_PER_DAY: u64 = 24 * SECONDS_PER_HOUR;
@@ -64,9 +67,9 @@ fn header(status: &Status, now: Timestamp) -> String {
 
 /// Name, kind, state and text of a service.
 fn row(service: &ServiceStatus, now: Timestamp) -> [String; 4] {
-    let depth = service.path.matches('.').count();
+    let depth = (2 * service.path.matches('.').count()).min(DEEPEST);
     let name = service.path.rsplit('.').next().unwrap_or_default();
-    let name = format!("{:depth$}{}", "", plain(name, LONGEST_TEXT), depth = 2 * depth);
+    let name = format!("{:depth$}{}", "", plain(name, LONGEST_TEXT));
     let parts = match &*service.state {
         "waiting" => vec![restart(service, now)],
         "failed" => vec![service.failure.clone().unwrap_or_default()],
@@ -79,7 +82,7 @@ fn row(service: &ServiceStatus, now: Timestamp) -> [String; 4] {
 fn restart(service: &ServiceStatus, now: Timestamp) -> String {
     let at = service.next_start.as_ref().and_then(|at| at.parse::<Timestamp>().ok());
     let left = at.map_or(0, |at| at.duration_since(now).as_secs_f64().max(0.0).ceil() as u64);
-    let times = service.restarts + 1;
+    let times = service.restarts.saturating_add(1);
     let after = match (times, &service.failure) {
         (1, Some(_)) => "a failure".into(),
         (times, Some(_)) => format!("{} failures", thousands(times)),

@@ -53,3 +53,13 @@ fn times_and_numbers_are_short_and_readable() {
         assert_eq!(thousands(number), text);
     }
 }
+
+#[test]
+fn the_depth_of_a_path_that_a_daemon_names_is_bounded() {
+    let mut deep = status(TWO_POEMS);
+    deep.services[0].path = ".".repeat(100_000);
+    deep.services[0].restarts = u64::MAX;
+    deep.services[0].state = "waiting".into();
+    let text = show(&deep, false, Timestamp::UNIX_EPOCH);
+    assert!(text.len() < 5_000, "{}", text.len());
+}
