@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep_until};
 /// How many connections may be without a request. The oldest one is closed in favour of a new one.
 pub(super) const MAX_SILENT: usize = 8;
 
-/// How many requests may be in progress. Further ones are refused.
+/// How many requests may be in progress, until their answers have been received. Further ones are refused.
 pub(super) const MAX_IN_PROGRESS: usize = 8;
 
 /// How long a client may take to send its request.
@@ -34,10 +34,12 @@ pub(super) struct Visit {
     crowd: Arc<Crowd>,
     number: u64,
     deadline: watch::Sender<Option<Instant>>,
+    /// Its place, once its request is in progress.
+    place: Mutex<Option<Place>>,
 }
 
 /// The place of a request in progress, until this is dropped.
-pub(super) struct Place(Arc<Crowd>);
+struct Place(Arc<Crowd>);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -49,7 +51,7 @@ impl Crowd {
     /// A new connection, which has not sent anything yet.
     pub(super) fn visit(self: &Arc<Self>, number: u64) -> Visit {
         let deadline = watch::Sender::new(Some(Instant::now() + REQUEST_TIMEOUT));
-        Visit { crowd: self.clone(), number, deadline }
+        Visit { crowd: self.clone(), number, deadline, place: Mutex::default() }
     }
 
     /// Remembers the task of a new connection, and closes the oldest ones that have not sent a request if there
@@ -71,14 +73,16 @@ impl Crowd {
 }
 
 impl Visit {
-    /// The request has arrived. `None`: there are too many in progress.
-    pub(super) fn begin(&self) -> Option<Place> {
+    /// The request has arrived. `false`: there are too many in progress. Otherwise it is in progress as long as the
+    /// connection: an answer that nobody receives takes memory.
+    pub(super) fn begin(&self) -> bool {
         self.crowd.left(self.number);
         self.deadline.send_replace(None);
         let more = |count| (count < MAX_IN_PROGRESS).then_some(count + 1);
         let counted =
             self.crowd.in_progress.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more);
-        counted.ok().map(|_| Place(self.crowd.clone()))
+        *self.place.lock() = counted.ok().map(|_| Place(self.crowd.clone()));
+        counted.is_ok()
     }
 
     /// The answer is there, and has to be received.

@@ -97,10 +97,9 @@ async fn converse(stream: UnixStream, router: Router, visit: Visit) {
         request.extensions_mut().insert(of_request.clone());
         let (router, visit) = (router.clone(), visit.clone());
         async move {
-            let place = visit.begin();
-            let answer = match &place {
-                Some(_) => answer(router, request.map(Body::new)).await,
-                None => routes::too_many(),
+            let answer = match visit.begin() {
+                true => answer(router, request.map(Body::new)).await,
+                false => routes::too_many(),
             };
             visit.answered();
             Ok::<_, Infallible>(answer)

@@ -1,5 +1,6 @@
 //! The server and the client together, with a process and a tree that do what the test says.
 
+use super::crowd::MAX_IN_PROGRESS;
 use super::document::{LogLevel, ReloadOutcome, Reloaded, Status, Stopping};
 use super::{AskError, Client, ConnectError, Control, Request, serve};
 use crate::service::{
@@ -8,7 +9,8 @@ use crate::service::{
 };
 use crate::sync::Mutex;
 use async_trait::async_trait;
-use std::os::unix::net::UnixListener;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -194,4 +196,28 @@ fn whoever_does_not_answer_is_not_waited_for_for_ever() {
     let cut = ask(Duration::from_secs(60));
     assert!(matches!(cut, Err(AskError::Cut)), "{cut:?}");
     closes.join().unwrap();
+}
+
+#[test]
+fn a_request_is_in_progress_until_its_answer_has_been_received() {
+    let bench = Bench::new();
+    let reason = "x".repeat(4 << 20); // more than the kernel takes
+    let outcome = Err(Refusal { reason, is_mistake: false });
+    *bench.scribe.last.lock() = Some(LastReload { ended: SystemTime::UNIX_EPOCH, outcome });
+    let slow: Vec<UnixStream> = (0..MAX_IN_PROGRESS)
+        .map(|_| {
+            let mut stream = UnixStream::connect(bench.directory.path().join("socket")).unwrap();
+            stream.write_all(b"GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+            stream.read_exact(&mut [0]).unwrap(); // the answer has begun
+            stream
+        })
+        .collect();
+    let (error, _) = refusal::<Stopping>(bench.post("/stop"));
+    assert_eq!(error, "too many requests are in progress; try again later");
+    drop(slow);
+    let stopped = (0..600).any(|_| {
+        thread::sleep(Duration::from_millis(100));
+        bench.post::<Stopping>("/stop").is_ok()
+    });
+    assert!(stopped, "the places are not free again");
 }
