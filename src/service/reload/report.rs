@@ -63,7 +63,7 @@ pub enum ReloadError {
     /// The reload failed, and services that had to be stopped for it could not be started again. Their
     /// [`Restart`](crate::service::Restart) policies decide whether there will be further attempts.
     #[error(
-        "{cause}; what had been stopped for the reload could not be started again: {}",
+        "{cause}; except that what had been stopped for the reload could not be started again: {}",
         join(stopped)
     )]
     NotUndone {
