@@ -160,8 +160,12 @@ impl Tree {
     /// fail is done first, while the tree is as it was. Services that were replaced or removed finish what is in
     /// progress, see [`draining`](Self::draining).
     ///
+    /// A new service that [must not run](super::Service::may_overlap) at the same time as others starts after those that
+    /// are replaced or removed, or have been by an earlier reload, have stopped, for which they have the stop timeout.
+    ///
     /// # Errors
-    /// If anything fails: the tree is as it was before.
+    /// If anything fails: the tree is as it was before, except for services that [could not be started
+    /// again](ReloadError::NotUndone). [`ReloadError::Busy`] means that another attempt may succeed.
     pub async fn reload(
         &self,
         application: Application,

@@ -58,6 +58,7 @@ pub trait Belongings: Send + Sync {
 
     /// Keeps what the services at exactly these paths have now, and lets others have it, too, until the result is
     /// dropped: these services will be replaced or removed, and those that come after them listen on the same sockets.
+    /// Others will be stopped and started again. Where nobody has taken over what a service had, the service gets it back.
     fn hand_over(&self, from: &[ServicePath]) -> Box<dyn Any + Send>;
 
     /// Releases what no service has any more. Called after each change to the tree.
