@@ -5,7 +5,7 @@ use super::multi::Child;
 use super::node::{Node, NotResumed};
 use super::replacement::Replacement;
 use super::request::{Change, IfFound};
-use super::slot::{Slot, address};
+use super::slot::address;
 use super::{
     AddError, Handle, Managed, MultiService, Resources, ServiceError, ServicePath, State,
     StopErrors, Tree, TreeError,
@@ -187,7 +187,7 @@ impl<'a> Changes<'a> {
     }
 
     fn refuse_if_found(&self, node: &Node, if_found: IfFound) -> Result<(), TreeError> {
-        let users = users(node.slot());
+        let users = node.slot().users();
         if if_found == IfFound::StopAnyway || users.is_empty() {
             return Ok(());
         }
@@ -240,20 +240,6 @@ fn log(errors: Option<StopErrors>) {
     errors.iter().for_each(|errors| error!("{errors}"));
 }
 
-/// The services that have found the service in this slot, or one within it, and are not within it themselves.
-pub(super) fn users(slot: &Arc<Slot>) -> Vec<Arc<Slot>> {
-    let (mut users, mut known, mut ahead) = (Vec::new(), HashSet::new(), vec![slot.clone()]);
-    while let Some(inner) = ahead.pop() {
-        for user in inner.found_by() {
-            if !user.is_within(slot) && known.insert(address(&user)) {
-                users.push(user);
-            }
-        }
-        ahead.extend(inner.children());
-    }
-    users
-}
-
 /// The services that have found this one, those that have found them, and so on. Each comes after one that it has
 /// found.
 pub(super) fn users_of_users(
@@ -261,7 +247,7 @@ pub(super) fn users_of_users(
     node: &Arc<Node>,
 ) -> Vec<(MultiService, Arc<Node>)> {
     let mut known = HashSet::from([address(node.slot())]);
-    let (mut all, mut next) = (Vec::new(), users(node.slot()));
+    let (mut all, mut next) = (Vec::new(), node.slot().users());
     while !next.is_empty() {
         let mut further = Vec::new();
         for user in next {
@@ -272,7 +258,7 @@ pub(super) fn users_of_users(
             let Some((group, user)) = services.nearest(&user.path()) else { continue };
             let is_around = node.slot().is_within(user.slot());
             if !is_around && known.insert(address(user.slot())) {
-                further.extend(users(user.slot()));
+                further.extend(user.slot().users());
                 all.push((group, user));
             }
         }

@@ -1,6 +1,5 @@
 //! The services that reloads have replaced or removed, and that finish what is in progress.
 
-use super::changes::users;
 use super::slot::{Slot, address};
 use super::{ServiceError, ServiceReport, State};
 use crate::chain::chain;
@@ -94,7 +93,7 @@ impl Drains {
         };
         for slot in exclusive {
             self.hurry(&slot, deadline);
-            users(&slot).iter().for_each(|user| self.hurry(user, deadline));
+            slot.users().iter().for_each(|user| self.hurry(user, deadline));
         }
         self.exclusive.close(); // no other one is added meanwhile
         self.exclusive.wait().await;

@@ -67,7 +67,8 @@ pub(super) async fn reload(
         Ok(report) => Ok(report),
         Err(cause) => {
             preparation.undo().await;
-            Err(cause.not_undone(&preparation.failed))
+            let failed = preparation.failed.iter();
+            Err(cause.not_undone(failed.map(|(node, _)| node.slot().path()).collect()))
         }
     };
     (outcome, preparation.failed)

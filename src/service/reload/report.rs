@@ -1,6 +1,5 @@
 //! What a reload has changed, and why it has changed nothing.
 
-use super::Failed;
 use crate::service::error::join;
 use crate::service::{AddError, ServiceError, ServicePath};
 use std::collections::HashSet;
@@ -75,9 +74,8 @@ pub enum ReloadError {
 }
 
 impl ReloadError {
-    /// This error, if `failed` could not be started again after it.
-    pub(super) fn not_undone(self, failed: &Failed) -> Self {
-        let stopped: Vec<ServicePath> = failed.iter().map(|(node, _)| node.slot().path()).collect();
+    /// This error, if these could not be started again after it.
+    pub(super) fn not_undone(self, stopped: Vec<ServicePath>) -> Self {
         match stopped.is_empty() {
             true => self,
             false => Self::NotUndone { cause: Box::new(self), stopped },

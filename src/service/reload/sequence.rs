@@ -2,7 +2,7 @@
 
 use super::plan::Plan;
 use crate::chain::chain;
-use crate::service::changes::{users, users_of_users};
+use crate::service::changes::users_of_users;
 use crate::service::node::Node;
 use crate::service::slot::{address, all_within};
 use crate::service::{MultiService, State, Tree};
@@ -52,7 +52,7 @@ impl Sequence {
             .collect();
 
         let mut stopped: Vec<Arc<Node>> = Vec::new();
-        for user in leaves.iter().flat_map(|node| users(node.slot())) {
+        for user in leaves.iter().flat_map(|node| node.slot().users()) {
             // One that an earlier reload has replaced or removed finishes what is in progress, whatever is at its path
             // now.
             if !going.contains(&address(&user)) && !user.is_retired() {
@@ -94,7 +94,7 @@ pub(super) async fn stop(services: &[Stopped], tree: &Tree) {
     nodes().for_each(|node| node.close());
     let deadline = tree.stop_deadline();
     // Services that earlier reloads have replaced may still use them.
-    let users = nodes().flat_map(|node| users(node.slot()));
+    let users = nodes().flat_map(|node| node.slot().users());
     users.for_each(|user| tree.drains().hurry(&user, deadline));
     for error in join_all(nodes().map(|node| node.stop(deadline))).await.iter().flatten() {
         error!("{}", chain(error));

@@ -1,7 +1,8 @@
 //! What services have found, and the order in which they stop.
 
-use super::{Slot, Turn};
+use super::{Slot, Turn, address, all_within};
 use crate::service::Handle;
+use std::collections::HashSet;
 use std::mem;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -43,6 +44,19 @@ impl Slot {
     /// The services that have found this one.
     pub(in crate::service) fn found_by(&self) -> Vec<Arc<Slot>> {
         self.inside.lock().found_by.iter().collect()
+    }
+
+    /// The services that have found the one here, or one within it, and are not within it themselves.
+    pub(in crate::service) fn users(self: &Arc<Self>) -> Vec<Arc<Slot>> {
+        let (mut users, mut known) = (Vec::new(), HashSet::new());
+        for inner in all_within(self) {
+            for user in inner.found_by() {
+                if !user.is_within(self) && known.insert(address(&user)) {
+                    users.push(user);
+                }
+            }
+        }
+        users
     }
 
     /// Records that a reload has replaced or removed the service here.
