@@ -196,9 +196,10 @@ fn is_running(control: &Control) -> bool {
 fn refusal(error: &TreeError) -> Refusal {
     let code = match error {
         TreeError::Unknown(_) => StatusCode::NOT_FOUND,
-        TreeError::InUse { .. } | TreeError::NotRunning | TreeError::GroupNotRunning(_) => {
-            StatusCode::CONFLICT
-        }
+        TreeError::InUse { .. }
+        | TreeError::NotRunning
+        | TreeError::Reloading
+        | TreeError::GroupNotRunning(_) => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     Refusal::new(code, chain(error))

@@ -126,6 +126,9 @@ pub enum TreeError {
     /// The application is not running.
     #[error("the application is not running")]
     NotRunning,
+    /// A reload had not ended within the stop-timeout.
+    #[error("a reload is in progress; try again when it has ended")]
+    Reloading,
     /// There is no service with this path.
     #[error("there is no service {0}")]
     Unknown(ServicePath),

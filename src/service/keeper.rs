@@ -107,9 +107,10 @@ async fn carry_out(
 ) {
     let Keeper { services, tree, resources, .. } = &*keeper;
     let mut changes = Changes::new(services, tree, resources);
-    let outcome = {
-        let _changing = tree.changing().read().await;
-        changes.make(change).await
+    // A reload may take long. If a new service of it waits for this change, it would take for ever.
+    let outcome = match timeout_at(tree.stop_deadline(), tree.changing().read()).await {
+        Ok(_changing) => changes.make(change).await,
+        Err(_) => Err(TreeError::Reloading),
     };
     if let Err(Err(error)) = reply.send(outcome) {
         error!("a requested change was not made: {}", chain(&error));

@@ -30,7 +30,8 @@ const LONGEST_STOP_TIMEOUT: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 ///
 /// The changes are made on the application's first worker, at the same time, and are completed even if the caller
 /// does not wait for them. So a service can restart or remove itself; but it must not wait for that, since it
-/// will be stopped meanwhile.
+/// will be stopped meanwhile. A change waits for a [reload](Self::reload) in progress, for at most the stop-timeout; so a
+/// service that a reload may start should not wait for a change before it has started.
 ///
 /// ```
 /// # use poetryd::service::{BoxError, Context};

@@ -21,6 +21,7 @@ use super::{Managed, MultiService, ReloadMode, Resources, Tree};
 use plan::Plan;
 use preparation::Preparation;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Services that should be running, but failed to start again, and why.
 pub(super) type Failed = Vec<(Arc<Node>, String)>;
@@ -54,6 +55,15 @@ pub(super) async fn reload(
         return (checked, Vec::new());
     }
     let mut preparation = Preparation::new(plan, services, tree, resources);
+    let outcome = change(&mut preparation, stopping).await;
+    (outcome, preparation.failed)
+}
+
+/// Prepares and commits, or else undoes it.
+async fn change(
+    preparation: &mut Preparation<'_>,
+    stopping: CancellationToken,
+) -> Result<ReloadReport, ReloadError> {
     let prepared = tokio::select! {
         biased;
         () = stopping.cancelled() => Err(ReloadError::Stopped),
@@ -63,15 +73,10 @@ pub(super) async fn reload(
         Ok(()) => preparation.commit().await,
         Err(error) => Err(error),
     };
-    let outcome = match outcome {
-        Ok(report) => Ok(report),
-        Err(cause) => {
-            preparation.undo().await;
-            let failed = preparation.failed.iter();
-            Err(cause.not_undone(failed.map(|(node, _)| node.slot().path()).collect()))
-        }
-    };
-    (outcome, preparation.failed)
+    let Err(cause) = outcome else { return outcome };
+    preparation.undo().await;
+    let failed = preparation.failed.iter();
+    Err(cause.not_undone(failed.map(|(node, _)| node.slot().path()).collect()))
 }
 
 /// Whether this group, or one in it, has been started.

@@ -13,6 +13,7 @@ mod misbehaving;
 mod properties;
 mod reload_races;
 mod reloading;
+mod reloading_left;
 mod reloading_states;
 mod restarting;
 mod starting;

@@ -1,6 +1,7 @@
 //! Services and applications that a reload can't use.
 
 use super::*;
+use crate::chain::chain;
 
 /// Settings that can't be compared.
 #[derive(Debug)]
@@ -75,4 +76,22 @@ async fn a_group_of_the_running_tree_is_refused() {
     assert!(matches!(refused, ReloadError::Started), "{refused}");
     running.stop(soon()).await.unwrap();
     assert_eq!(record.take(), ["stop group.actor 1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_waits_for_a_change_before_it_has_started_does_not_hold_up_the_reload_for_ever()
+ {
+    let mut running = started(tree([])).await;
+    let adding = ServiceFn::ready_when_said(|cx| async move {
+        cx.tree().add(&ServicePath::root(), "other", ServiceFn::new(|_| async { Ok(()) })).await?;
+        cx.ready();
+        cx.closing().await;
+        Ok(())
+    });
+    let new = tree([("adding", Managed::new(adding))]);
+    let refused = timeout(HANG_LIMIT, reload(&running.tree().clone(), new)).await.unwrap();
+    let error = chain(&refused.unwrap_err());
+    assert!(error.ends_with("a reload is in progress; try again when it has ended"), "{error}");
+    assert_eq!(running.tree().list().len(), 0);
+    running.stop(soon()).await.unwrap();
 }
