@@ -40,8 +40,16 @@ fn who_comes_meanwhile_gets_in_if_the_socket_is_used_again() {
     refuse_new_clients(&listener, &endpoint);
     let connecting = std::thread::spawn(move || client().connect_timeout(&address.into(), LIMIT));
     std::thread::sleep(Duration::from_millis(50));
-    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    if may_attach_filters() {
+        assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    }
     admit_new_clients(&listener, &endpoint);
     connecting.join().unwrap().unwrap();
+    listener.set_nonblocking(false).unwrap();
     assert!(listener.accept().is_ok());
+}
+
+/// Some systems allow this only to privileged processes. Then a backlog of 0 has to do, which lets one client in.
+fn may_attach_filters() -> bool {
+    listener().0.attach_filter(&without_first_segments()).is_ok()
 }
