@@ -13,7 +13,8 @@ const ACK: u32 = 0x10;
 /// From now on, a client that comes is not let in. It tries again after a second, as if its first packet had been
 /// lost, and is refused then if the socket has been closed. Clients whose connection is being established still get in.
 ///
-/// Where the system does not allow that, a backlog of 0 has to do. It would not keep the first one away, and would leave the others with connections that never end.
+/// Where the system does not allow this, a backlog of 0 has to do. It does not keep the first client away, and leaves
+/// the others with connections that never end.
 pub(super) fn refuse_new_clients(socket: &Socket, endpoint: &Endpoint) {
     let refused = match endpoint {
         Endpoint::Tcp(_) => socket.attach_filter(&without_first_segments()),
