@@ -6,7 +6,7 @@ use super::{ReloadError, ReloadReport};
 use crate::service::Tree;
 use crate::service::error::guarded;
 use crate::service::multi::Child;
-use crate::service::slot::{Slot, address, all_within};
+use crate::service::slot::{Slot, address, addresses_within, all_within};
 use futures::future::join_all;
 use std::collections::HashSet;
 use std::mem;
@@ -50,8 +50,8 @@ impl Preparation<'_> {
         self.generation.settle();
         let ended = self.ended();
         self.update();
-        let slots = retired.iter().flat_map(|retired| all_within(retired.node.slot()));
-        self.tree.decide_order_among(&slots.map(|slot| address(&slot)).collect());
+        let slots = retired.iter().map(|retired| retired.node.slot());
+        self.tree.decide_order_among(&addresses_within(slots));
         let before = mem::take(&mut self.plan.groups).into_iter().map(|group| group.commit());
         let before = before.collect();
         // Before they close: a socket that nobody has taken over is emptied then, and clients that come later are

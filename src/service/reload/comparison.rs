@@ -2,7 +2,7 @@
 
 use crate::service::error::guarded;
 use crate::service::multi::Child;
-use crate::service::slot::Slot;
+use crate::service::slot::{Slot, all_within};
 use crate::service::{MultiService, ServicePath, State};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -104,11 +104,6 @@ fn is_same(path: &ServicePath, before: &Child, new: &Child) -> bool {
 
 /// The paths of what a service, or one that it consists of, has found elsewhere.
 fn found_outside(slot: &Arc<Slot>) -> Vec<ServicePath> {
-    let (mut found, mut ahead) = (Vec::new(), vec![slot.clone()]);
-    while let Some(inner) = ahead.pop() {
-        let outside = inner.finds().into_iter().filter(|found| !found.is_within(slot));
-        found.extend(outside.map(|found| found.path()));
-        ahead.extend(inner.children());
-    }
-    found
+    let found = all_within(slot).into_iter().flat_map(|inner| inner.finds());
+    found.filter(|found| !found.is_within(slot)).map(|found| found.path()).collect()
 }

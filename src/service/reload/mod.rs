@@ -3,9 +3,9 @@
 //! A reload first makes a plan (`plan.rs`), which compares the trees by the names of their services
 //! (`comparison.rs`). Then comes everything that can fail (`preparation.rs`), while the running tree is as it was:
 //! services that stay prepare their changes, and new ones start, but accept nothing. Services that must not run at the
-//! same time as those that they replace are started last, after those have stopped (`sequence.rs`). If anything fails, all that is
-//! undone. If nothing does, the change is made at one moment (`commit.rs`). Services that have been replaced or removed
-//! finish what is in progress afterwards (`drains.rs`).
+//! same time as those that they replace are started last, after those have stopped (`sequence.rs`). If anything fails,
+//! all that is undone. If nothing does, the change is made at one moment (`commit.rs`). Services that have been replaced
+//! or removed finish what is in progress afterwards (`drains.rs`).
 
 mod commit;
 mod comparison;
@@ -47,12 +47,8 @@ pub(super) async fn reload(
     };
     let stopping = tree.stopping();
     if mode == ReloadMode::DryRun {
-        let checked = tokio::select! {
-            biased;
-            () = stopping.cancelled() => Err(ReloadError::Stopped),
-            checked = preparation::check(plan) => checked,
-        };
-        return (checked, Vec::new());
+        let checked = stopping.run_until_cancelled(preparation::check(plan)).await;
+        return (checked.unwrap_or(Err(ReloadError::Stopped)), Vec::new());
     }
     let mut preparation = Preparation::new(plan, services, tree, resources);
     let outcome = change(&mut preparation, stopping).await;
@@ -64,14 +60,10 @@ async fn change(
     preparation: &mut Preparation<'_>,
     stopping: CancellationToken,
 ) -> Result<ReloadReport, ReloadError> {
-    let prepared = tokio::select! {
-        biased;
-        () = stopping.cancelled() => Err(ReloadError::Stopped),
-        prepared = preparation.prepare() => prepared,
-    };
-    let outcome = match prepared {
-        Ok(()) => preparation.commit().await,
-        Err(error) => Err(error),
+    let outcome = match stopping.run_until_cancelled(preparation.prepare()).await {
+        Some(Ok(())) => preparation.commit().await,
+        Some(Err(error)) => Err(error),
+        None => Err(ReloadError::Stopped),
     };
     let Err(cause) = outcome else { return outcome };
     preparation.undo().await;

@@ -5,7 +5,7 @@ use super::comparison::{Comparison, group_that_stays};
 use crate::service::multi::Child;
 use crate::service::node::Node;
 use crate::service::replacement::inherit;
-use crate::service::slot::{Slot, address, all_within};
+use crate::service::slot::{Slot, address, addresses_within, all_within};
 use crate::service::{MultiService, ServiceError, ServicePath};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -98,11 +98,10 @@ impl Plan {
         let is_as_before = |group: &Group| {
             group.running.is_none() || group.group.context().is_some() == group.runs
         };
-        let slots = self.retired.iter().flat_map(|retired| all_within(retired.node.slot()));
-        let going: Vec<Arc<Slot>> = slots.collect();
-        let addresses: HashSet<usize> = going.iter().map(address).collect();
-        let goes = |user: &Arc<Slot>| user.is_retired() || addresses.contains(&address(user));
-        let mut users = going.iter().flat_map(|going| going.found_by());
+        let retired = || self.retired.iter().map(|retired| retired.node.slot());
+        let going = addresses_within(retired());
+        let goes = |user: &Arc<Slot>| user.is_retired() || going.contains(&address(user));
+        let mut users = retired().flat_map(all_within).flat_map(|going| going.found_by());
         self.groups.iter().all(is_as_before) && users.all(|user| goes(&user))
     }
 }

@@ -1,7 +1,7 @@
 //! What can fail: everything before the change itself.
 
 use super::plan::{Kept, New, Plan};
-use super::sequence::{Sequence, Stopped, stop};
+use super::sequence::{Sequence, Stopped, stop, stop_together};
 use super::{ReloadError, ReloadReport};
 use crate::chain::chain;
 use crate::service::generation::Generation;
@@ -12,7 +12,6 @@ use crate::service::slot::{address, all_within};
 use crate::service::{
     Context, MultiService, Resources, ServiceError, ServicePath, Step, Tree, Update,
 };
-use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use std::any::Any;
 use std::collections::HashSet;
@@ -110,13 +109,8 @@ impl<'a> Preparation<'a> {
     /// Stops what has been started, and starts what has been stopped.
     pub(super) async fn undo(&mut self) {
         let nodes: Vec<&Arc<Node>> = self.plan.new.iter().map(|new| &new.node).collect();
-        let slots = nodes.iter().flat_map(|node| all_within(node.slot()));
-        self.tree.decide_order_among(&slots.map(|slot| address(&slot)).collect());
-        nodes.iter().rev().for_each(|node| node.close());
-        let deadline = Instant::now() + TIME_TO_UNDO;
-        let errors = join_all(nodes.iter().rev().map(|node| node.stop(deadline))).await;
-        for error in errors.iter().flatten() {
-            error!("while undoing the reload: {}", chain(error));
+        for error in stop_together(&nodes, self.tree, Instant::now() + TIME_TO_UNDO).await {
+            error!("while undoing the reload: {}", chain(&error));
         }
         if self.has_stopped {
             self.start_again(|_| true).await;

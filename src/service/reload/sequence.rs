@@ -4,11 +4,11 @@ use super::plan::Plan;
 use crate::chain::chain;
 use crate::service::changes::users_of_users;
 use crate::service::node::Node;
-use crate::service::slot::{address, all_within};
-use crate::service::{MultiService, State, Tree};
+use crate::service::slot::{address, addresses_within};
+use crate::service::{MultiService, ServiceError, State, Tree};
 use futures::future::join_all;
-use std::collections::HashSet;
 use std::sync::Arc;
+use tokio::time::Instant;
 use tracing::error;
 
 /// The order in which new services start and running ones stop.
@@ -45,11 +45,7 @@ impl Sequence {
     pub(super) fn of(plan: &Plan, services: &MultiService, tree: &Tree) -> Self {
         let leaves = plan.retired.iter().filter(|retired| !retired.is_plain_group);
         let leaves: Vec<&Arc<Node>> = leaves.map(|retired| &retired.node).collect();
-        let going: HashSet<usize> = leaves
-            .iter()
-            .flat_map(|node| all_within(node.slot()))
-            .map(|slot| address(&slot))
-            .collect();
+        let going = addresses_within(leaves.iter().map(|node| node.slot()));
 
         let mut stopped: Vec<Arc<Node>> = Vec::new();
         for user in leaves.iter().flat_map(|node| node.slot().users()) {
@@ -89,14 +85,24 @@ fn is_active(node: &Arc<Node>) -> bool {
 
 /// Stops running services, whose sockets are kept: clients wait.
 pub(super) async fn stop(services: &[Stopped], tree: &Tree) {
-    let nodes = || services.iter().rev().map(|stopped| &stopped.node);
-    tree.decide_order_among(&nodes().map(|node| address(node.slot())).collect());
-    nodes().for_each(|node| node.close());
+    let nodes: Vec<&Arc<Node>> = services.iter().map(|stopped| &stopped.node).collect();
     let deadline = tree.stop_deadline();
     // Services that earlier reloads have replaced may still use them.
-    let users = nodes().flat_map(|node| node.slot().users());
+    let users = nodes.iter().flat_map(|node| node.slot().users());
     users.for_each(|user| tree.drains().hurry(&user, deadline));
-    for error in join_all(nodes().map(|node| node.stop(deadline))).await.iter().flatten() {
-        error!("{}", chain(error));
+    for error in stop_together(&nodes, tree, deadline).await {
+        error!("{}", chain(&error));
     }
+}
+
+/// Stops services, given in the order in which they start. Returns what went wrong.
+pub(super) async fn stop_together(
+    nodes: &[&Arc<Node>],
+    tree: &Tree,
+    deadline: Instant,
+) -> Vec<ServiceError> {
+    tree.decide_order_among(&addresses_within(nodes.iter().map(|node| node.slot())));
+    nodes.iter().rev().for_each(|node| node.close());
+    let stopping = nodes.iter().rev().map(|node| node.stop(deadline));
+    join_all(stopping).await.into_iter().flatten().collect()
 }

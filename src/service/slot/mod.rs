@@ -15,6 +15,7 @@ use super::counters::Counted;
 use super::{Handle, ServicePath, State};
 use crate::sync::Mutex;
 use indexmap::IndexMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -101,6 +102,13 @@ impl Slot {
     pub(in crate::service) fn counted(&self) -> &Counted {
         &self.counted
     }
+}
+
+/// The addresses of these slots and of those within them.
+pub(in crate::service) fn addresses_within<'a>(
+    slots: impl IntoIterator<Item = &'a Arc<Slot>>,
+) -> HashSet<usize> {
+    slots.into_iter().flat_map(all_within).map(|slot| address(&slot)).collect()
 }
 
 /// Identifies a slot.
