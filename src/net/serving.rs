@@ -82,9 +82,9 @@ impl Serving {
     /// dropped, this can be called again.
     pub(super) async fn stop(&mut self, deadline: Instant) {
         self.close();
-        if timeout_at(deadline, self.ended()).await.is_err() {
+        if timeout_at(deadline, all_ended(&mut self.loops)).await.is_err() {
             self.shared.cut.cancel();
-            self.ended().await;
+            all_ended(&mut self.loops).await;
         }
         if self.shared.cut.is_cancelled() {
             let unfinished = self.shared.unfinished.load(Ordering::Relaxed);
@@ -94,13 +94,11 @@ impl Serving {
     }
 }
 
-impl Serving {
-    /// Waits until all loops have ended.
-    async fn ended(&mut self) {
-        while let Some(last) = self.loops.last_mut() {
-            let _ = last.await;
-            self.loops.pop();
-        }
+/// Waits until all of these have ended. If the future is dropped, this can be called again with those that are left.
+pub(super) async fn all_ended(loops: &mut Vec<JoinHandle<()>>) {
+    while let Some(last) = loops.last_mut() {
+        let _ = last.await;
+        loops.pop();
     }
 }
 

@@ -5,6 +5,7 @@ use super::answer::{AnswerState, answer_loop};
 use super::datagram_counters::DatagramCounters;
 use super::listen::{ListenedOn, Wanted, log_open};
 use super::responder::{Responder, UdpOptions};
+use super::serving::all_ended;
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Service};
 use crate::sockets::{Endpoint, LentSocket, ListenOptions};
 use async_trait::async_trait;
@@ -46,16 +47,6 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.shared.closed.cancel();
-    }
-}
-
-impl Running {
-    /// Waits until all loops have ended.
-    async fn ended(&mut self) {
-        while let Some(last) = self.loops.last_mut() {
-            let _ = last.await;
-            self.loops.pop();
-        }
     }
 }
 
@@ -131,7 +122,7 @@ impl Service for UdpServer {
         let Some(running) = &mut self.running else { return Ok(()) };
         running.shared.closed.cancel();
         // Nothing is left to be cut: a loop that has not ended is blocked by its responder.
-        let ended = timeout_at(deadline, running.ended()).await;
+        let ended = timeout_at(deadline, all_ended(&mut running.loops)).await;
         let requests = running.shared.unanswered();
         self.running = None;
         ended.map_err(|_| "the responder blocks")?;
