@@ -9,7 +9,7 @@ pub struct ProgramInfo {
     pub(super) layers: Vec<BoxedLayer>,
     pub(super) own_subscriber: bool,
     pub(super) reloads: bool,
-    pub(super) control: bool,
+    pub(crate) control: bool,
 }
 
 impl ProgramInfo {

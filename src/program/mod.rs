@@ -46,10 +46,8 @@ pub struct Program {
     registry: Arc<Registry>,
     plugins: Plugins,
     built_in: Option<BuiltIn>,
-    layers: Vec<BoxedLayer>,
-    own_subscriber: bool,
-    reloads: bool,
-    control: bool,
+    /// What the daemon has to know about the program.
+    info: ProgramInfo,
 }
 
 impl Program {
@@ -62,10 +60,7 @@ impl Program {
             registry: Arc::default(),
             plugins: Plugins::new(),
             built_in: None,
-            layers: Vec::new(),
-            own_subscriber: false,
-            reloads: true,
-            control: true,
+            info: ProgramInfo::new(name).version(version),
         }
     }
 
@@ -105,40 +100,33 @@ impl Program {
         mut self,
         layer: impl Layer<tracing_subscriber::Registry> + Send + Sync + 'static,
     ) -> Self {
-        self.layers.push(Box::new(layer));
+        let layer: BoxedLayer = Box::new(layer);
+        self.info = self.info.layers([layer]);
         self
     }
 
     /// Declares that the program has its own subscriber of `tracing`, which it sets up before [`run`](Self::run):
     /// there is no other log, and options about the log are refused.
     pub fn own_subscriber(mut self) -> Self {
-        self.own_subscriber = true;
+        self.info = self.info.own_subscriber();
         self
     }
 
     /// Leaves out the control socket; see [`ProgramInfo::without_control`].
     pub fn without_control(mut self) -> Self {
-        self.control = false;
+        self.info = self.info.without_control();
         self
     }
 
     /// Declares that the program can't be reloaded; see [`ProgramInfo::without_reload`].
     pub fn without_reload(mut self) -> Self {
-        self.reloads = false;
+        self.info = self.info.without_reload();
         self
     }
 
-    /// What the daemon has to know about the program. Takes the layers.
+    /// What the daemon has to know about the program. It can be taken once.
     fn info(&mut self) -> ProgramInfo {
-        let layers = std::mem::take(&mut self.layers);
-        let mut info = ProgramInfo::new(self.name).version(self.version).layers(layers);
-        if !self.reloads {
-            info = info.without_reload();
-        }
-        if !self.control {
-            info = info.without_control();
-        }
-        if self.own_subscriber { info.own_subscriber() } else { info }
+        std::mem::replace(&mut self.info, ProgramInfo::new(self.name))
     }
 
     /// [Runs](Self::run) with what this process was started with: for a `main` that does nothing else.
@@ -307,7 +295,7 @@ impl Program {
             },
         };
         let options = typed_here(options)?.or(from_file);
-        Daemon::found_by(self.name, &options, self.control, control_is_typed, is_unnamed)
+        Daemon::found_by(self.name, &options, self.info.control, control_is_typed, is_unnamed)
     }
 }
 
