@@ -15,9 +15,12 @@ const NUMBER: i32 = 9;
 fn leave_open(command: &mut Command) -> PipeReader {
     let (reader, writer) = pipe().unwrap();
     let give = move || {
-        // SAFETY: dup2 of a descriptor that is open onto a number that nobody in the child owns.
-        match unsafe { libc::dup2(writer.as_raw_fd(), NUMBER) } {
-            NUMBER => Ok(()),
+        // SAFETY: dup2 of a descriptor that is open onto a number that nobody in the child owns. A descriptor that has
+        // this number already is left as it is, so that exec would close it: that flag is cleared in any case.
+        match unsafe {
+            (libc::dup2(writer.as_raw_fd(), NUMBER), libc::fcntl(NUMBER, libc::F_SETFD, 0))
+        } {
+            (NUMBER, 0) => Ok(()),
             _ => Err(std::io::Error::last_os_error()),
         }
     };
