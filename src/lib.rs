@@ -174,10 +174,12 @@
 //! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging, control |
-//! | `control` | the control socket, and its clients | service |
+//! | `control` | the control socket, and its clients | document, http, service |
+//! | `document` | what is known about a daemon, as a JSON document | service |
+//! | `http` | serves HTTP to a limited number of clients | nothing |
 //! | [`cli`] | the command line | config, daemon, logging, service |
 //! | [`guide`] | the user's guide | nothing |
-//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, control, daemon, logging, plugin, service |
+//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, control, daemon, document, logging, plugin, service |
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
@@ -212,7 +214,11 @@ pub use tracing_subscriber;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+#[cfg(any(feature = "control", feature = "web"))]
+mod document;
 pub mod guide;
+#[cfg(any(feature = "control", feature = "web"))]
+mod http;
 pub mod logging;
 pub mod net;
 pub mod plugin;

@@ -1,7 +1,7 @@
 //! Asks a daemon through its control socket. Blocks, and needs no runtime.
 
-use super::document::Refused;
-use super::http::{self, Answer, AnswerError};
+use super::answer::{self, Answer, AnswerError};
+use crate::document::Refused;
 use nix::sys::socket::{getsockopt, sockopt};
 use serde::de::DeserializeOwned;
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -95,7 +95,7 @@ impl Client {
             format!("{method} {target} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n");
         let mut stream = Limited { stream: self.stream, end: Instant::now().checked_add(timeout) };
         let sent = (&stream.stream).write_all(head.as_bytes());
-        let answer = sent.map_err(AnswerError::from).and_then(|()| http::read(&mut stream));
+        let answer = sent.map_err(AnswerError::from).and_then(|()| answer::read(&mut stream));
         match answer {
             Ok(Answer { status: 200..=299, body }) => Ok(body),
             Ok(Answer { body, .. }) => Err(match of_json::<Refused>(&body) {

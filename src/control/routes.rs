@@ -1,16 +1,16 @@
 //! What is done for which request.
 
-use super::document::{Changed, LogLevel, Refused, Rotated, SCHEMA, Stopping};
-use super::status;
+use super::document::{Changed, LogLevel, Rotated, Stopping};
 use crate::chain::chain;
+use crate::document::{self, Refused, SCHEMA};
+use crate::http::json;
 use crate::service::{IfFound, Phase, Process, ReloadMode, ServicePath, Tree, TreeError};
 use crate::sync::Mutex;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
-use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +30,10 @@ pub(crate) struct Control {
 
 /// The process that asks.
 #[derive(Clone, Copy)]
-pub(super) struct Peer(Option<(i32, u32)>);
+struct Peer(Option<(i32, u32)>);
 
 impl Peer {
-    pub(super) fn of(stream: &UnixStream) -> Self {
+    fn of(stream: &UnixStream) -> Self {
         let credentials = stream.peer_cred().ok();
         Self(credentials.map(|peer| (peer.pid().unwrap_or_default(), peer.uid())))
     }
@@ -48,20 +48,29 @@ impl fmt::Display for Peer {
     }
 }
 
-/// What is done when a request has been answered.
-#[derive(Clone, Default)]
-pub(super) struct Afterwards(Arc<Mutex<Option<Work>>>);
+/// What is done when a request has been answered, and its connection has ended: when this is dropped.
+#[derive(Default)]
+struct Afterwards(Mutex<Option<Work>>);
 
 type Work = Box<dyn FnOnce() + Send>;
 
-impl Afterwards {
-    fn set(&self, work: impl FnOnce() + Send + 'static) {
-        *self.0.lock() = Some(Box::new(work));
-    }
-
-    pub(super) fn run(&self) {
+impl Drop for Afterwards {
+    fn drop(&mut self) {
         let work = self.0.lock().take();
         work.into_iter().for_each(|work| work());
+    }
+}
+
+/// A client of the control socket.
+#[derive(Clone)]
+pub(super) struct Asker {
+    peer: Peer,
+    afterwards: Arc<Afterwards>,
+}
+
+impl Asker {
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        Self { peer: Peer::of(stream), afterwards: Arc::default() }
     }
 }
 
@@ -118,7 +127,7 @@ async fn other_method() -> Refusal {
 }
 
 async fn report(State(control): Shared) -> Response {
-    json(StatusCode::OK, &status::status(&control.tree, &*control.process))
+    json(StatusCode::OK, &document::status(&control.tree, &*control.process))
 }
 
 async fn reload(State(control): Shared, RawQuery(query): RawQuery) -> Answer {
@@ -127,37 +136,38 @@ async fn reload(State(control): Shared, RawQuery(query): RawQuery) -> Answer {
         false => ReloadMode::Change,
     };
     match while_it_responds(&control.tree, control.process.reload(mode)).await? {
-        Ok(reloaded) => Ok(json(StatusCode::OK, &status::reloaded(reloaded, mode))),
+        Ok(reloaded) => Ok(json(StatusCode::OK, &document::reloaded(reloaded, mode))),
         Err(refusal) => {
             let code = match refusal.is_mistake {
                 true => StatusCode::UNPROCESSABLE_ENTITY,
                 false => StatusCode::CONFLICT,
             };
-            Err(Refusal(code, status::refused(refusal)))
+            Err(Refusal(code, document::refused(refusal)))
         }
     }
 }
 
 async fn stop(
     State(control): Shared,
-    Extension(peer): Extension<Peer>,
-    Extension(afterwards): Extension<Afterwards>,
+    Extension(asker): Extension<Asker>,
     RawQuery(query): RawQuery,
 ) -> Answer {
     let now = flag(query.as_deref(), "now")?;
     info!(
-        "{peer} has asked for a stop{}",
+        "{} has asked for a stop{}",
+        asker.peer,
         if now { ", without waiting for connections" } else { "" }
     );
     let pid = control.process.report().pid;
     // The process may end at once, and the answer with it.
-    afterwards.set(move || control.process.stop(now.then_some(Duration::ZERO)));
+    let stop = move || control.process.stop(now.then_some(Duration::ZERO));
+    *asker.afterwards.0.lock() = Some(Box::new(stop));
     Ok(json(StatusCode::ACCEPTED, &Stopping { schema: SCHEMA, pid }))
 }
 
 async fn change(
     State(control): Shared,
-    Extension(peer): Extension<Peer>,
+    Extension(Asker { peer, .. }): Extension<Asker>,
     Path((path, change)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> Answer {
@@ -185,7 +195,7 @@ async fn change(
         _ => return Err(nothing().await),
     };
     changed.map_err(|e| refusal(&e))?;
-    let service = tree.report(&path).map(status::service_status);
+    let service = tree.report(&path).map(document::service_status);
     Ok(json(StatusCode::OK, &Changed { schema: SCHEMA, service }))
 }
 
@@ -207,7 +217,7 @@ fn refusal(error: &TreeError) -> Refusal {
 
 async fn log_level(
     State(control): Shared,
-    Extension(peer): Extension<Peer>,
+    Extension(Asker { peer, .. }): Extension<Asker>,
     Path(word): Path<String>,
 ) -> Answer {
     let known = [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE];
@@ -261,15 +271,5 @@ async fn while_it_responds<T>(
             );
             Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error))
         }
-    }
-}
-
-fn json(status: StatusCode, document: &impl Serialize) -> Response {
-    match serde_json::to_string(document) {
-        Ok(text) => {
-            let headers = [(header::CONTENT_TYPE, "application/json")];
-            (status, headers, text + "\n").into_response()
-        }
-        Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
     }
 }

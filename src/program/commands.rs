@@ -5,10 +5,9 @@ use super::failure::{Failure, complain, say, say_bytes};
 use super::pid_file::{END_WAIT, NO_PERMISSION, NOT_RUNNING, is_running, not_running, running};
 use super::status;
 use crate::cli::{Ask, ServiceChange};
-use crate::control::{
-    AskError, Client, ConnectError, LogLevel, Reloaded, Request, Status, Stopping,
-};
+use crate::control::{AskError, Client, ConnectError, LogLevel, Request, Stopping};
 use crate::daemon::OtherProcess;
+use crate::document::{Reloaded, Status};
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! What `status` and `reload` print.
 
-use crate::control::{Draining, ReloadOutcome, Reloaded, ServiceStatus, Status};
+use crate::document::{Draining, ReloadOutcome, Reloaded, ServiceStatus, Status};
 use crate::value::{columns, plain};
 use jiff::Timestamp;
 use std::fmt::Write as _;

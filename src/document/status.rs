@@ -1,6 +1,6 @@
 //! Makes the document about the status of the daemon.
 
-use super::document::{
+use super::{
     Count, Draining, LastReload, Refused, ReloadOutcome, Reloaded, SCHEMA, ServiceStatus, Status,
     Updated,
 };
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The state of the daemon and of all its services. Never waits.
-pub(super) fn status(tree: &Tree, process: &dyn Runner) -> Status {
+pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
     let RunnerReport {
         program,
         version,
@@ -52,7 +52,7 @@ pub(super) fn status(tree: &Tree, process: &dyn Runner) -> Status {
 }
 
 /// The state of one service.
-pub(super) fn service_status(report: ServiceReport) -> ServiceStatus {
+pub(crate) fn service_status(report: ServiceReport) -> ServiceStatus {
     ServiceStatus {
         path: report.path.as_str().into(),
         kind: report.kind,
@@ -83,7 +83,7 @@ fn count(sample: Sample) -> Count {
 }
 
 /// What a reload has changed, or would change.
-pub(super) fn reloaded(reloaded: service::Reloaded, mode: ReloadMode) -> Reloaded {
+pub(crate) fn reloaded(reloaded: service::Reloaded, mode: ReloadMode) -> Reloaded {
     let service::Reloaded { tree, options, at_restart, .. } = reloaded;
     let paths = |paths: Vec<ServicePath>| paths.iter().map(|path| path.as_str().into()).collect();
     let updated =
@@ -103,7 +103,7 @@ pub(super) fn reloaded(reloaded: service::Reloaded, mode: ReloadMode) -> Reloade
 }
 
 /// Why a reload has changed nothing.
-pub(super) fn refused(refusal: Refusal) -> Refused {
+pub(crate) fn refused(refusal: Refusal) -> Refused {
     let Refusal { reason, is_mistake, .. } = refusal;
     Refused { schema: SCHEMA, error: reason, is_mistake }
 }
