@@ -3,9 +3,9 @@
 
 mod status;
 
+pub(crate) use status::status;
 #[cfg(feature = "control")]
 pub(crate) use status::{refused, reloaded, service_status};
-pub(crate) use status::status;
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

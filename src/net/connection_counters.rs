@@ -108,6 +108,10 @@ impl Counters for ConnectionCounters {
         ));
         samples.into_iter().map(|sample| sample.label("address", &*self.address)).collect()
     }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.cells.sums().iter().fold(0, |sum, number| sum.wrapping_add(*number)))
+    }
 }
 
 impl ConnectionCount {

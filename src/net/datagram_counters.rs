@@ -74,6 +74,10 @@ impl Counters for DatagramCounters {
         samples.push(Sample::counter("received_bytes", help, sums[RECEIVED]));
         samples.into_iter().map(|sample| sample.label("address", &*self.address)).collect()
     }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.cells.sums().iter().fold(0, |sum, number| sum.wrapping_add(*number)))
+    }
 }
 
 impl DatagramCount {

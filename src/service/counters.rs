@@ -3,6 +3,7 @@
 use super::error::guarded;
 use crate::sync::Mutex;
 use std::any::Any;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::error;
@@ -74,11 +75,18 @@ impl Sample {
 pub trait Counters: Any + Send + Sync {
     /// Reads all of them. This can be called from any thread, at any time. Whoever lists the tree waits for it.
     fn read(&self) -> Vec<Sample>;
+
+    /// A number that is another one whenever [`read`](Self::read) returns something else than before: the sum of numbers
+    /// that only grow, for example. It lets those who read often, such as the metrics of ten thousand services, read only
+    /// what has changed. `None`, the default: they read it every time.
+    fn version(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// All counters of one path in the tree. They outlive restarts and replacements of the service there.
 #[derive(Default)]
-pub(super) struct Counted(Mutex<Vec<Named>>);
+pub(super) struct Counted(Mutex<Arc<Vec<Named>>>);
 
 #[derive(Clone)]
 struct Named {
@@ -96,6 +104,10 @@ struct OneCounter {
 impl Counters for OneCounter {
     fn read(&self) -> Vec<Sample> {
         vec![Sample::counter(self.name.clone(), self.help, self.counter.get())]
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.counter.get())
     }
 }
 
@@ -116,6 +128,7 @@ impl Counted {
         if let Some(same) = same(&all, name) {
             return same; // another thread was faster
         }
+        let all = Arc::make_mut(&mut all);
         all.retain(|named| named.name != name);
         all.push(Named { name: name.into(), counters: counters.clone() });
         counters
@@ -135,6 +148,16 @@ impl Counted {
                 .inspect_err(|panic| error!("the counters {:?} {panic}", named.name))
         };
         all.iter().filter_map(|named| read(named).ok()).flatten().collect()
+    }
+
+    /// Adds what identifies the numbers and their values to a hash. `None`: that is not known.
+    pub(super) fn hash(&self, hasher: &mut impl Hasher) -> Option<()> {
+        let all = self.0.lock().clone();
+        for Named { counters, .. } in all.iter() {
+            Arc::as_ptr(counters).addr().hash(hasher);
+            guarded(|| counters.version()).ok()??.hash(hasher);
+        }
+        Some(())
     }
 }
 

@@ -35,6 +35,7 @@ mod client;
 mod context;
 mod counters;
 mod drains;
+mod entry;
 mod error;
 mod files;
 mod function;
@@ -71,6 +72,7 @@ pub use client::{Client, ClientService, NotConnected};
 pub use context::{Context, Failures, PrivilegedContext};
 pub use counters::{Counter, Counters, Sample, SampleKind};
 pub use drains::Draining;
+pub use entry::Entry;
 pub use error::{AddError, ServiceError, Step, StopErrors, TreeError};
 pub use files::Files;
 pub use function::ServiceFn;
@@ -167,6 +169,12 @@ pub trait Service: Send + 'static {
     ///
     /// If not, an instance that replaces this one starts after this one has stopped.
     fn may_overlap(&self) -> bool {
+        false
+    }
+
+    /// Whether this service stops after all others that stop with it and do not say the same: it shows what they are
+    /// doing, for example.
+    fn stops_last(&self) -> bool {
         false
     }
 

@@ -27,6 +27,7 @@ pub(super) struct Node {
     is_group: bool,
     /// Whether it has been declared that it may run at the same time as another instance.
     may_overlap: bool,
+    stops_last: bool,
     instance: tokio::sync::Mutex<Instance>,
     /// Cancelled when the service has to stop, or is dropped: an attempt to start it again is then abandoned. After
     /// that, there is a new one; `None` as long as nobody has asked for it.
@@ -43,12 +44,14 @@ pub(super) enum NotResumed {
 impl Node {
     pub(super) fn new(managed: Managed, slot: Arc<Slot>, is_group: bool) -> Self {
         let Managed { service, settings, restart, kind, may_overlap, .. } = managed;
+        let stops_last = guarded(|| service.stops_last()).unwrap_or(false);
         Self {
             kind: kind.unwrap_or_default(),
             known: Known::new(slot, Supervision::new(restart)),
             settings: settings.map(Arc::from),
             is_group,
             may_overlap,
+            stops_last,
             instance: tokio::sync::Mutex::new(Instance::new(service)),
             interrupt: Mutex::default(),
         }
@@ -60,7 +63,7 @@ impl Node {
 
     /// Puts it into the slot of a group, at the end, or in place of the one with its name.
     pub(super) fn enter(&self, group: &Arc<Slot>, name: &str, handle: Option<Handle>) {
-        self.slot().set_kind(&self.kind);
+        self.slot().set_kind(&self.kind, self.stops_last);
         self.slot().enter(group, name, handle);
     }
 

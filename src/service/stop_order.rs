@@ -1,6 +1,7 @@
 //! The order in which services stop: one that others have found stops after them.
 
-use super::slot::{Slot, Turn, address};
+use super::State;
+use super::slot::{Slot, Turn, address, all_within};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -21,13 +22,31 @@ enum Event {
 type Graph = HashMap<Event, HashSet<Event>>;
 
 /// Gives each service within `group` its turn to stop: after all services within `group` that have found it.
-/// `finders` are all services that have found any. In a circle, the one that comes later in the tree goes first.
+/// `finders` are all services that have found any. In a circle, the one that comes later in the tree goes first. Services
+/// that [stop last](super::Service::stops_last) stop after all others.
 ///
 /// Services that a reload has replaced or removed stop together with the root.
 pub(super) fn decide_order(group: &Arc<Slot>, finders: impl IntoIterator<Item = Arc<Slot>>) {
     let is_root = group.group().is_none();
     let stops = |slot: &Arc<Slot>| slot.is_within(group) || is_root && slot.is_retired();
-    set_turns(Some(group), finds_among(stops, stops, finders));
+    let mut finds = finds_among(stops, stops, finders);
+    finds.extend(finds_of_the_last(group));
+    set_turns(Some(group), finds);
+}
+
+/// Services that stop last count as found by everything else in the group that has something to stop.
+fn finds_of_the_last(group: &Arc<Slot>) -> Vec<Find> {
+    let (last, others): (Vec<_>, Vec<_>) =
+        all_within(group).into_iter().skip(1).partition(|slot| slot.stops_last());
+    let runs = |slot: &Arc<Slot>| {
+        matches!(slot.state(), State::Starting | State::Running | State::Stopping)
+    };
+    let mut finds = Vec::new();
+    for found in last {
+        let finders = others.iter().filter(|slot| runs(slot) && !found.is_within(slot));
+        finds.extend(finders.map(|finder| Find { finder: finder.clone(), found: found.clone() }));
+    }
+    finds
 }
 
 /// The same for services that are anywhere in a tree, given by their [addresses](address). They stop after services that

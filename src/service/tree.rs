@@ -1,6 +1,7 @@
 //! A running tree, which anybody may inspect and change.
 
 use super::drains::{Draining, Drains};
+use super::entry::Entry;
 use super::request::{Change, Request};
 use super::run::Ended;
 use super::slot::{Slot, SlotSet};
@@ -86,13 +87,22 @@ impl Tree {
     ///
     /// This does not wait for anything: it returns even if every worker is blocked by a service.
     pub fn list(&self) -> Vec<ServiceReport> {
-        let (mut reports, mut ahead) = (Vec::new(), self.0.root.children());
+        self.slots().iter().map(|slot| slot.report()).collect()
+    }
+
+    /// The same services, for those who look at them often and need not read all of it each time.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.slots().into_iter().map(Entry::new).collect()
+    }
+
+    fn slots(&self) -> Vec<Arc<Slot>> {
+        let (mut slots, mut ahead) = (Vec::new(), self.0.root.children());
         ahead.reverse();
         while let Some(slot) = ahead.pop() {
-            reports.push(slot.report());
             ahead.extend(slot.children().into_iter().rev());
+            slots.push(slot);
         }
-        reports
+        slots
     }
 
     /// The service at `path`. `None`: there is none, or it has not been started yet.

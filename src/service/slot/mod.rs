@@ -38,6 +38,7 @@ struct Inside {
     held: bool,
     handle: Option<Handle>,
     kind: String,
+    stops_last: bool,
     /// Which services this one has found, and which ones have found it, since their starts.
     finds: SlotSet,
     found_by: SlotSet,
@@ -78,6 +79,7 @@ impl Default for Slot {
             held: false,
             handle: None,
             kind: String::new(),
+            stops_last: false,
             finds: SlotSet::default(),
             found_by: SlotSet::default(),
             turn: None,

@@ -2,6 +2,7 @@
 
 use super::{Inside, Slot};
 use crate::service::{ServiceReport, State};
+use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 impl Slot {
@@ -14,8 +15,15 @@ impl Slot {
         self.inside.lock().held = held;
     }
 
-    pub(in crate::service) fn set_kind(&self, kind: &str) {
-        self.inside.lock().kind = kind.into();
+    /// Sets what kind of service this is, and whether it stops after all others.
+    pub(in crate::service) fn set_kind(&self, kind: &str, stops_last: bool) {
+        let mut inside = self.inside.lock();
+        (inside.kind, inside.stops_last) = (kind.into(), stops_last);
+    }
+
+    /// Whether it stops after all others.
+    pub(in crate::service) fn stops_last(&self) -> bool {
+        self.inside.lock().stops_last
     }
 
     pub(in crate::service) fn state(&self) -> State {
@@ -56,6 +64,12 @@ impl Slot {
 
     pub(in crate::service) fn set_status(&self, status: String) {
         self.inside.lock().status = Some(status);
+    }
+
+    /// Adds the state and the number of restarts to a hash.
+    pub(in crate::service) fn hash_state(&self, hasher: &mut impl Hasher) {
+        let inside = self.inside.lock();
+        (inside.state as u8, inside.restarts).hash(hasher);
     }
 
     pub(in crate::service) fn report(&self) -> ServiceReport {

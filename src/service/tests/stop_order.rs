@@ -323,3 +323,65 @@ async fn the_order_of_ten_thousand_services_in_a_chain_is_soon_decided() {
     let waiting = slots.iter().filter(|slot| slot.waits_for_its_turn()).count();
     assert_eq!(waiting, COUNT - 1);
 }
+
+/// Records when it stops; it stops last.
+struct Watch(Record);
+
+#[async_trait]
+impl Service for Watch {
+    async fn start(&mut self, _: &Context) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.0.note("closed the watch");
+    }
+
+    async fn stop(&mut self, _: Instant) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn stops_last(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_stops_last_closes_after_all_others_wherever_it_and_they_are() {
+    let record = Record::default();
+    let mut application = Application::new("test");
+    application.add("watch", Watch(record.clone())).unwrap();
+    let group = MultiService::new();
+    group.add("other", Watch(record.clone())).unwrap();
+    group.add("one", writer(&record, &["store"])).unwrap();
+    application.add("group", group).unwrap();
+    application.add("store", Store::new(&record).service(&[])).unwrap();
+    application.add("ended", ServiceFn::new(|_| async { Ok(()) })).unwrap();
+    start_and_stop(application).await.unwrap();
+    let noted = record.take();
+    let at = |what: &str| noted.iter().position(|note| note == what);
+    assert_eq!(noted.iter().filter(|note| *note == "closed the watch").count(), 2, "{noted:?}");
+    assert!(at("closed the watch") > at("stopped store"), "{noted:?}");
+    assert_eq!(noted.last().unwrap(), "closed the watch");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_stops_last_does_not_wait_for_those_that_have_stopped_already() {
+    let record = Record::default();
+    let mut application = Application::new("test");
+    let group = MultiService::new();
+    group.add("one", writer(&record, &[])).unwrap();
+    application.add("group", group).unwrap();
+    application.add("watch", Watch(record.clone())).unwrap();
+    start(&mut application).await.unwrap();
+    let tree = application.tree().clone();
+    let stop = async { tree.stop(&"group".parse().unwrap(), crate::service::IfFound::Refuse).await };
+    tokio::select! {
+        stopped = stop => stopped.unwrap(),
+        failure = application.failure() => panic!("{failure}"),
+    }
+    let before = Instant::now();
+    application.close();
+    application.stop(soon()).await.unwrap();
+    assert_eq!(Instant::now(), before);
+}
