@@ -44,6 +44,7 @@ impl Runner for Scribe {
             since: SystemTime::UNIX_EPOCH + Duration::from_millis(1500),
             last_reload: self.last.lock().clone(),
             workers: 3,
+            log_lines_lost: 0,
         }
     }
 
@@ -78,6 +79,10 @@ impl Runner for Scribe {
     fn rotate(&self) -> Result<(), BoxError> {
         self.note("rotate");
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<crate::service::Warning> {
+        Vec::new()
     }
 }
 

@@ -4,9 +4,9 @@
 //! It is called on any thread. Requests are sent to the main thread; the report is kept up to date by it.
 
 use super::inbox::{self, Outbox, Waker};
-use crate::logging::Logging;
+use crate::logging::{LoggedWarning, Logging};
 use crate::service::{
-    BoxError, LastReload, Phase, Refusal, ReloadMode, Reloaded, Runner, RunnerReport,
+    BoxError, LastReload, Phase, Refusal, ReloadMode, Reloaded, Runner, RunnerReport, Warning,
 };
 use crate::sync::Mutex;
 use async_trait::async_trait;
@@ -43,7 +43,7 @@ impl State {
         workers: usize,
     ) -> Self {
         let (pid, started, phase) = (std::process::id(), SystemTime::now(), Phase::Starting);
-        let (since, last_reload) = (started, None);
+        let (since, last_reload, log_lines_lost) = (started, None, 0);
         Self(Arc::new(Mutex::new(RunnerReport {
             program,
             version,
@@ -54,6 +54,7 @@ impl State {
             since,
             last_reload,
             workers,
+            log_lines_lost,
         })))
     }
 
@@ -107,7 +108,7 @@ pub(super) struct ThisProcess {
 #[async_trait]
 impl Runner for ThisProcess {
     fn report(&self) -> RunnerReport {
-        self.state.report()
+        RunnerReport { log_lines_lost: self.logging.lines_lost(), ..self.state.report() }
     }
 
     async fn reload(&self, mode: ReloadMode) -> Verdict {
@@ -136,5 +137,15 @@ impl Runner for ThisProcess {
         }
         self.logging.rotate();
         Ok(())
+    }
+
+    fn warnings(&self) -> Vec<Warning> {
+        let warning = |LoggedWarning { time, level, path, message }| Warning {
+            time,
+            level,
+            service: path,
+            message,
+        };
+        self.logging.warnings().into_iter().map(warning).collect()
     }
 }

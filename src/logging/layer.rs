@@ -96,6 +96,9 @@ impl OpenLog {
         text.clear();
         self.formatter.write(line, text);
         self.output.write(text.as_bytes());
+        if line.level <= Level::WARN {
+            self.output.warnings().keep(line);
+        }
     }
 }
 

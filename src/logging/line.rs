@@ -126,14 +126,7 @@ impl Formatter {
         } else if line.level == Level::WARN {
             out.push_str("warning: ");
         }
-        let message = line.fields.message();
-        escape(message, out);
-        for (name, Field::Text(value) | Field::Bare(value)) in line.fields.fields() {
-            if !says(message, value) {
-                let _ = write!(out, " {name}=");
-                escape(value, out);
-            }
-        }
+        append_message(line.fields, out);
     }
 
     fn write_json(&self, line: &Line<'_>, out: &mut String) {
@@ -153,6 +146,18 @@ impl Formatter {
             };
         }
         out.push('}');
+    }
+}
+
+/// Appends the message, and the fields whose values it does not contain.
+pub(super) fn append_message(fields: &EventFields, out: &mut String) {
+    let message = fields.message();
+    escape(message, out);
+    for (name, Field::Text(value) | Field::Bare(value)) in fields.fields() {
+        if !says(message, value) {
+            let _ = write!(out, " {name}=");
+            escape(value, out);
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod streams;
 mod syslog;
 #[cfg(test)]
 mod tests;
+mod warnings;
 mod writer;
 
 pub use clock::Period;
@@ -34,6 +35,7 @@ pub use line::Format;
 pub use lost::LostLines;
 pub use rotating::Rotation;
 pub use syslog::SyslogError;
+pub use warnings::LoggedWarning;
 
 use crate::file_id::FileId;
 use crate::sync::Mutex;
@@ -336,6 +338,17 @@ impl Logging {
         let err = FileId::of_descriptor(std::io::stderr());
         let same = out.is_ok_and(|out| err.is_ok_and(|err| out == err));
         self.streams.are_taken() || (self.target == Target::Stdout && same)
+    }
+
+    /// The last warnings and errors of the log, the oldest first: at most 50 of them, each text of at most 1 KiB.
+    /// None if the program sets up its own log.
+    pub fn warnings(&self) -> Vec<LoggedWarning> {
+        self.output.warnings().list()
+    }
+
+    /// How many lines could not be written since the start, whether or not the log says so.
+    pub fn lines_lost(&self) -> u64 {
+        self.output.lines_lost()
     }
 
     /// Waits until everything logged before this call has been written, or `limit` is over.

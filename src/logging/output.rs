@@ -5,6 +5,7 @@ use super::lost::LostLines;
 use super::rotating::FileChange;
 use super::sink::Sink;
 use super::stream::Stream;
+use super::warnings::Warnings;
 use super::writer::{BARRIER, Barriers, CHANGE, COMMAND, ROTATE, Writer, WriterState};
 use crate::sync::Mutex;
 use std::io::{self, Write};
@@ -58,6 +59,16 @@ impl Output {
     /// Counts lines that were lost before they got here.
     pub(super) fn count_lost(&self, lines: usize) {
         self.shared.lost_before.fetch_add(lines, Ordering::AcqRel);
+    }
+
+    /// The last warnings and errors.
+    pub(super) fn warnings(&self) -> &Warnings {
+        &self.shared.warnings
+    }
+
+    /// How many lines have been lost since the start, reported or not.
+    pub(super) fn lines_lost(&self) -> u64 {
+        self.shared.lines_lost()
     }
 
     pub(super) fn start_thread(&self) {

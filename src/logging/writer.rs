@@ -5,6 +5,7 @@ use super::line::{Formatter, Line};
 use super::lost::{Lost, LostLines, count_lines, first_line};
 use super::rotating::FileChange;
 use super::sink::Sink;
+use super::warnings::Warnings;
 use crate::sync::{Condvar, Mutex};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -49,6 +50,13 @@ pub(super) struct WriterState {
     pub(super) dropped: OnceLock<ErrorCounter>,
     /// How many commands were sent to the channel, which counts commands that it drops as lines.
     pub(super) commands_sent: AtomicUsize,
+    /// How many of them have arrived.
+    commands_seen: AtomicUsize,
+    /// How many lines the sink did not take since the start.
+    unwritten: AtomicUsize,
+    /// What `lines_lost` has returned: it never decreases.
+    lines_lost: AtomicU64,
+    pub(super) warnings: Warnings,
     /// How many lines are lost without being reported in the log, as far as the writer knows.
     pub(super) unreported: AtomicUsize,
 }
@@ -67,6 +75,21 @@ impl WriterState {
         dropped + self.lost_before.load(Ordering::Acquire)
     }
 
+    /// How many lines the channel has dropped. Commands that are still in it count as dropped for a moment, which
+    /// makes this number smaller than it will be.
+    fn lines_dropped(&self) -> usize {
+        // In this order, so that the number is never too large: what is dropped has been sent.
+        let dropped = self.dropped();
+        let seen = self.commands_seen.load(Ordering::Acquire);
+        dropped.saturating_sub(self.commands_sent.load(Ordering::Acquire) - seen)
+    }
+
+    /// How many lines have been lost since the start.
+    pub(super) fn lines_lost(&self) -> u64 {
+        let lost = (self.lines_dropped() + self.unwritten.load(Ordering::Acquire)) as u64;
+        self.lines_lost.fetch_max(lost, Ordering::AcqRel).max(lost)
+    }
+
     pub(super) fn unreported(&self) -> Result<(), LostLines> {
         match self.unreported.load(Ordering::Acquire) {
             0 => Ok(()),
@@ -82,9 +105,10 @@ pub(super) struct Writer {
     batch: Vec<u8>,
     formatter: Formatter,
     shared: Arc<WriterState>,
-    commands_seen: usize,
     rotations_done: u64,
     lost: LostCount,
+    /// Whether its last words could not be written.
+    is_silenced: bool,
 }
 
 #[derive(Default)]
@@ -99,7 +123,7 @@ struct LostCount {
 impl Writer {
     pub(super) fn new(sink: Sink, formatter: Formatter, shared: Arc<WriterState>) -> Self {
         let (batch, lost) = (Vec::new(), LostCount::default());
-        Self { sink, batch, formatter, shared, commands_seen: 0, rotations_done: 0, lost }
+        Self { sink, batch, formatter, shared, rotations_done: 0, lost, is_silenced: false }
     }
 
     /// What has to be done before the first line of the thread.
@@ -118,8 +142,10 @@ impl Writer {
         } else if self.batch.len() < MAX_KEPT_BYTES {
             self.batch.extend_from_slice(line);
         } else {
-            self.lost.unwritten += count_lines(line);
-            self.lost.why = Some(io::ErrorKind::WouldBlock.into());
+            self.count_lost(Lost {
+                lines: count_lines(line),
+                why: io::ErrorKind::WouldBlock.into(),
+            });
         }
         self.write_until(Instant::now());
     }
@@ -145,7 +171,7 @@ impl Writer {
     }
 
     fn command(&mut self, what: u8, number: u64) {
-        self.commands_seen += 1;
+        self.shared.commands_seen.fetch_add(1, Ordering::AcqRel);
         self.write_batch();
         match what {
             ROTATE => self.rotate(number),
@@ -190,16 +216,21 @@ impl Writer {
     }
 
     fn write_lines(&mut self, lines: &[u8]) {
-        if let Err(Lost { lines, why }) = self.sink.write_lines(lines) {
-            self.lost.unwritten += lines;
-            self.lost.why = Some(why);
+        if let Err(lost) = self.sink.write_lines(lines) {
+            self.count_lost(lost);
         }
         self.say_rotation_problem();
     }
 
+    fn count_lost(&mut self, Lost { lines, why }: Lost) {
+        self.lost.unwritten += lines;
+        self.lost.why = Some(why);
+        self.shared.unwritten.fetch_add(lines, Ordering::AcqRel);
+    }
+
     /// Reports how many lines were lost, as soon as the report itself can be written.
     fn report_lost(&mut self) {
-        let dropped = self.dropped_by_channel();
+        let dropped = self.shared.lines_dropped();
         if dropped > self.lost.dropped_reported {
             let lines = dropped - self.lost.dropped_reported;
             let why = "they were logged faster than they could be written";
@@ -218,15 +249,8 @@ impl Writer {
 
     /// Updates the count of unreported losses, in addition to the lines that are kept.
     fn count_unreported(&self, kept: usize) {
-        let dropped = self.dropped_by_channel().saturating_sub(self.lost.dropped_reported);
+        let dropped = self.shared.lines_dropped().saturating_sub(self.lost.dropped_reported);
         self.shared.unreported.store(kept + self.lost.unwritten + dropped, Ordering::Release);
-    }
-
-    /// How many lines the channel has dropped. Commands that are still in it count as dropped for a moment, which
-    /// makes this number smaller than it will be.
-    fn dropped_by_channel(&self) -> usize {
-        let unseen = self.shared.commands_sent.load(Ordering::Acquire) - self.commands_seen;
-        self.shared.dropped().saturating_sub(unseen)
     }
 
     /// Lets lines collect in the channel.
@@ -250,11 +274,16 @@ impl Writer {
     fn say(&mut self, message: &str) -> Result<(), Lost> {
         let mut line = String::new();
         let fields = EventFields::of(message, &[]);
-        self.formatter.write(
-            &Line { time: SystemTime::now(), level: Level::WARN, path: "-", fields: &fields },
-            &mut line,
-        );
-        self.sink.write_lines(line.as_bytes())
+        let content =
+            Line { time: SystemTime::now(), level: Level::WARN, path: "-", fields: &fields };
+        self.formatter.write(&content, &mut line);
+        let said = self.sink.write_lines(line.as_bytes());
+        // A log that can't be written says the same again and again.
+        if said.is_ok() || !self.is_silenced {
+            self.shared.warnings.keep(&content);
+        }
+        self.is_silenced = said.is_err();
+        said
     }
 }
 

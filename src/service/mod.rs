@@ -84,7 +84,9 @@ pub use reload::{ReloadError, ReloadReport};
 pub use request::IfFound;
 pub use resources::{Belongings, Resources};
 pub use restart::{Restart, RestartWhen};
-pub use runner::{LastReload, Phase, Process, Refusal, ReloadMode, Reloaded, Runner, RunnerReport};
+pub use runner::{
+    LastReload, Phase, Process, Refusal, ReloadMode, Reloaded, Runner, RunnerReport, Warning,
+};
 pub use settings::Settings;
 pub use state::{ServiceReport, State};
 pub use timer::TimerService;

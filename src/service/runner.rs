@@ -35,6 +35,10 @@ pub trait Runner: Send + Sync {
     /// # Errors
     /// If the log is not a file.
     fn rotate(&self) -> Result<(), BoxError>;
+
+    /// The last warnings and errors of the log, the oldest first: at most 50 of them, each text of at most 1 KiB.
+    /// None if the program has a log of its own, whose lines cannot be known here.
+    fn warnings(&self) -> Vec<Warning>;
 }
 
 /// The process that runs the tree, as a resource.
@@ -98,6 +102,23 @@ pub struct RunnerReport {
     pub last_reload: Option<LastReload>,
     /// The threads that serve clients: how many there are.
     pub workers: usize,
+    /// Log lines that could not be written since the start.
+    pub log_lines_lost: u64,
+}
+
+/// A warning or an error in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// When it was logged.
+    pub time: SystemTime,
+    /// Whether it is a warning or an error.
+    pub level: Level,
+    /// The path of the service that has logged it; `-` is the process itself.
+    pub service: String,
+    /// The message, with the values that the log shows after it. Control characters are escaped. A text that was
+    /// cut ends in `…`.
+    pub message: String,
 }
 
 /// The outcome of a reload.

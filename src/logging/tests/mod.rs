@@ -2,6 +2,7 @@
 
 mod lines;
 mod rotation;
+mod warnings;
 mod writing;
 
 use super::clock::Clock;
@@ -9,7 +10,11 @@ use super::event_fields::{EventFields, Field};
 use super::line::{Format, Formatter, Line, Style};
 use super::rotating::named_after;
 use super::rotating::{FileSettings, RotatingFile, Rotation};
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use tempfile::TempDir;
@@ -40,6 +45,16 @@ impl LogFile {
     fn open(&self, rotate_at: u64, keep: usize) -> RotatingFile {
         let rotation = Rotation { rotate_at, keep, every: None };
         RotatingFile::open(&self.path(), settings(rotation)).unwrap()
+    }
+
+    /// Puts a file there that can't grow while it is open here. When it has been removed, a rotation opens one that
+    /// can.
+    fn put_full_file(&self) -> OwnedFd {
+        let full = memfd_create("full", MFdFlags::MFD_ALLOW_SEALING).unwrap();
+        fcntl(&full, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).unwrap();
+        let name = format!("/proc/self/fd/{}", full.as_raw_fd());
+        symlink(name, self.path()).unwrap();
+        full
     }
 
     /// The log and its rotated files, the newest first.

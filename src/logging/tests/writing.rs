@@ -5,9 +5,6 @@ use super::super::output::Output;
 use super::super::rotating::FileChange;
 use super::super::sink::Sink;
 use super::*;
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,11 +180,7 @@ fn a_rotation_keeps_its_place_among_waiting_lines() {
 #[test]
 fn lines_that_were_lost_are_counted_in_the_log() {
     let log = LogFile::new();
-    // A file that may not grow takes no line; in its place comes one that does.
-    let full = memfd_create("full", MFdFlags::MFD_ALLOW_SEALING).unwrap();
-    fcntl(&full, FcntlArg::F_ADD_SEALS(SealFlag::F_SEAL_GROW)).unwrap();
-    let name = format!("/proc/self/fd/{}", full.as_raw_fd());
-    std::os::unix::fs::symlink(name, log.path()).unwrap();
+    let _full = log.put_full_file();
     let output = log.output(1_000_000);
     output.write(b"one\n");
     output.write(b"two\n");
