@@ -176,10 +176,11 @@
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging, control |
 //! | `control` | the control socket, and its clients | document, http, service |
 //! | `document` | what is known about a daemon, as a JSON document | service |
+//! | `web` | the kind `status`: metrics, health, and a page | config, document, http, net, service, sockets |
 //! | `http` | serves HTTP to a limited number of clients | nothing |
 //! | [`cli`] | the command line | config, daemon, logging, service |
 //! | [`guide`] | the user's guide | nothing |
-//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, control, daemon, document, logging, plugin, service |
+//! | `program` | [`Program`]: command line, application file and daemon in one call | cli, config, control, daemon, document, logging, plugin, service, web |
 //! | `chain` | the text of an error with all its causes | nothing; every module may use it |
 //! | `file_id` | whether two names or descriptors are the same file | nothing; every module may use it |
 //! | `sync` | locks that a panic does not poison | nothing; every module may use it |
@@ -228,3 +229,5 @@ pub mod service;
 pub mod sockets;
 mod threads;
 mod value;
+#[cfg(feature = "web")]
+pub mod web;

@@ -10,6 +10,8 @@ fn main() -> ExitCode {
     let environment = Environment::claim();
     let mut registry = Registry::new();
     poetry::register(&mut registry);
+    #[cfg(feature = "web")]
+    poetryd::web::register(&mut registry);
     Program::new(
         "poetryd",
         env!("CARGO_PKG_VERSION"),

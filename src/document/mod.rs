@@ -4,6 +4,8 @@
 mod status;
 
 pub(crate) use status::status;
+#[cfg(feature = "web")]
+pub(crate) use status::why_not_ready;
 #[cfg(feature = "control")]
 pub(crate) use status::{refused, reloaded, service_status};
 
@@ -28,9 +30,23 @@ pub(crate) struct Status {
     pub(crate) started: String,
     pub(crate) since: String,
     pub(crate) workers: usize,
+    /// Log lines that could not be written.
+    pub(crate) log_lines_lost: u64,
+    /// The last warnings and errors of the log. `None`: whoever asks must not see them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) warnings: Option<Vec<Warning>>,
     pub(crate) last_reload: Option<LastReload>,
     pub(crate) services: Vec<ServiceStatus>,
     pub(crate) draining: Vec<Draining>,
+}
+
+/// A warning or an error in the log.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Warning {
+    pub(crate) time: String,
+    pub(crate) level: String,
+    pub(crate) service: String,
+    pub(crate) message: String,
 }
 
 /// What is known about one service.

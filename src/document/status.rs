@@ -2,14 +2,18 @@
 
 use super::{
     Count, Draining, LastReload, Refused, ReloadOutcome, Reloaded, SCHEMA, ServiceStatus, Status,
-    Updated,
+    Updated, Warning,
 };
 use crate::service::{
-    self, Phase, Refusal, ReloadMode, Runner, RunnerReport, Sample, SampleKind, ServicePath,
+    self, Entry, Phase, Refusal, ReloadMode, Runner, RunnerReport, Sample, SampleKind, ServicePath,
     ServiceReport, State, Tree,
 };
 use jiff::Timestamp;
 use std::time::{Duration, Instant, SystemTime};
+use tracing::Level;
+
+/// How many services are named in one line.
+const MAX_NAMES: usize = 5;
 
 /// The state of the daemon and of all its services. Never waits.
 pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
@@ -23,11 +27,10 @@ pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
         since,
         last_reload,
         workers,
+        log_lines_lost,
         ..
     } = process.report();
-    let services = tree.list();
-    let failed = services.iter().any(|service| service.state == State::Failed);
-    let serves = matches!(phase, Phase::Running | Phase::Reloading);
+    let ready = why_not_ready(phase, tree).is_none();
     Status {
         schema: SCHEMA,
         program,
@@ -35,10 +38,12 @@ pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
         pid,
         origin,
         phase: phase.as_str().into(),
-        ready: serves && !failed,
+        ready,
         started: time(started),
         since: time(since),
         workers,
+        log_lines_lost,
+        warnings: Some(process.warnings().into_iter().map(warning).collect()),
         last_reload: last_reload.map(|last| LastReload {
             ended: time(last.ended),
             outcome: match last.outcome {
@@ -46,8 +51,44 @@ pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
                 Err(refusal) => ReloadOutcome::Refused(refused(refusal)),
             },
         }),
-        services: services.into_iter().map(service_status).collect(),
+        services: tree.list().into_iter().map(service_status).collect(),
         draining: tree.draining().into_iter().map(draining).collect(),
+    }
+}
+
+/// Why the daemon can't be relied on now, in one line. `None`: all services have started, it is not stopping, and no
+/// service has failed for good.
+pub(crate) fn why_not_ready(phase: Phase, tree: &Tree) -> Option<String> {
+    let entries = tree.entries();
+    let are = |state: State| entries.iter().filter(move |entry| entry.state() == state);
+    match phase {
+        Phase::Starting => {
+            let (count, all) = (are(State::Running).count(), entries.len());
+            Some(format!("starting: {count} of {all} services are running"))
+        }
+        Phase::Stopping => {
+            let stopping: Vec<String> = are(State::Stopping).map(|entry| path(entry)).collect();
+            Some(match &stopping[..] {
+                [] => "stopping".into(),
+                stopping => format!("stopping: waiting for {}", first_of(stopping)),
+            })
+        }
+        Phase::Running | Phase::Reloading => {
+            let failed: Vec<String> = are(State::Failed).map(|entry| path(entry)).collect();
+            (!failed.is_empty()).then(|| format!("failed: {}", first_of(&failed)))
+        }
+    }
+}
+
+fn path(entry: &Entry) -> String {
+    entry.report().path.to_string()
+}
+
+/// A list for people, which is not long.
+fn first_of(names: &[String]) -> String {
+    match names.len().checked_sub(MAX_NAMES) {
+        None | Some(0) => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..MAX_NAMES].join(", ")),
     }
 }
 
@@ -65,6 +106,12 @@ pub(crate) fn service_status(report: ServiceReport) -> ServiceStatus {
         next_start: report.next_start.map(|at| time(on_the_clock(at))),
         counters: report.counters.into_iter().map(count).collect(),
     }
+}
+
+fn warning(warning: service::Warning) -> Warning {
+    let service::Warning { time: at, level, service, message, .. } = warning;
+    let level = if level == Level::ERROR { "error" } else { "warn" };
+    Warning { time: time(at), level: level.into(), service, message }
 }
 
 fn draining(draining: service::Draining) -> Draining {

@@ -104,6 +104,7 @@ impl Crowd {
     }
 
     /// Cuts those who have not sent a request, and waits until all have left.
+    #[cfg(feature = "web")]
     pub(crate) async fn ends(&self) {
         while self.members.lock().cut_oldest(Stage::Silent) {}
         // The sender lives as long as this.

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 const PORT_ATTEMPTS: usize = 16;
 
 /// The sockets of a running service, for the log.
-pub(super) struct ListenedOn(Vec<Address>);
+pub(crate) struct ListenedOn(Vec<Address>);
 
 struct Address {
     address: Endpoint,
@@ -20,7 +20,7 @@ struct Address {
 }
 
 impl ListenedOn {
-    pub(super) fn of(sockets: &[LentSocket]) -> Self {
+    pub(crate) fn of(sockets: &[LentSocket]) -> Self {
         let address = |socket: &LentSocket| Address {
             address: socket.endpoint().clone(),
             is_shared: socket.is_shared(),
@@ -30,7 +30,7 @@ impl ListenedOn {
     }
 
     /// Logs that the service accepts nothing more on them.
-    pub(super) fn log_close(&self) {
+    pub(crate) fn log_close(&self) {
         for Address { address, is_shared, in_use } in &self.0 {
             if in_use.is_handed_over() {
                 info!(%address, "handing over {address}");
@@ -55,7 +55,7 @@ impl fmt::Display for ListenedOn {
 }
 
 /// Logs where a service listens from now on.
-pub(super) fn log_open(sockets: &[LentSocket]) {
+pub(crate) fn log_open(sockets: &[LentSocket]) {
     for socket in sockets {
         let address = socket.endpoint();
         info!(%address, "listening on {address}");

@@ -71,6 +71,12 @@ impl Listen {
         TcpServer::with_shared_protocol(interface, port, make_protocol).options(options)
     }
 
+    /// Where it listens, in words.
+    #[cfg(feature = "web")]
+    pub(crate) fn described(&self) -> String {
+        self.interface.described(self.port)
+    }
+
     /// Opens a listening socket on every address, for a service that accepts clients itself. Call this in its
     /// [`privileged_start`](crate::service::Service::privileged_start). In
     /// [`start`](crate::service::Service::start), [`LentSocket::tokio_listener`] makes a listener of each, for

@@ -154,6 +154,8 @@ mod unix_server;
 pub use connection::Connection;
 pub use interface::{Interface, ResolveError};
 pub use lines::Lines;
+#[cfg(feature = "web")]
+pub(crate) use listen::{ListenedOn, log_open};
 pub use listen_fn::ListenFn;
 pub use listen_tcp::Listen;
 pub use options::ServerOptions;

@@ -57,7 +57,7 @@ impl Program {
             name,
             version,
             about,
-            registry: Arc::default(),
+            registry: Arc::new(every_program_has()),
             plugins: Plugins::new(),
             built_in: None,
             info: ProgramInfo::new(name).version(version),
@@ -297,6 +297,15 @@ impl Program {
         let options = typed_here(options)?.or(from_file);
         Daemon::found_by(self.name, &options, self.info.control, control_is_typed, is_unnamed)
     }
+}
+
+/// The kinds that application files of every program may name, unless it has a registry of its own.
+fn every_program_has() -> Registry {
+    #[cfg_attr(not(feature = "web"), expect(unused_mut))]
+    let mut registry = Registry::new();
+    #[cfg(feature = "web")]
+    crate::web::register(&mut registry);
+    registry
 }
 
 /// The options of the command line. Relative file names in them are relative to the current directory.

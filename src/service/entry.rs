@@ -1,7 +1,7 @@
 //! The entries of the table of states, for those who read all of it often.
 
-use super::ServiceReport;
 use super::slot::Slot;
+use super::{ServiceReport, State};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -12,6 +12,11 @@ pub struct Entry(Arc<Slot>);
 impl Entry {
     pub(super) fn new(slot: Arc<Slot>) -> Self {
         Self(slot)
+    }
+
+    /// What it is doing.
+    pub fn state(&self) -> State {
+        self.0.state()
     }
 
     /// What is known about it now.

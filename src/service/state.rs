@@ -26,6 +26,17 @@ pub enum State {
 }
 
 impl State {
+    /// All of them.
+    pub const ALL: &[State] = &[
+        State::Stopped,
+        State::Starting,
+        State::Running,
+        State::Stopping,
+        State::Finished,
+        State::Waiting,
+        State::Failed,
+    ];
+
     /// The state in one word, in lower case: `running`.
     pub fn as_str(self) -> &'static str {
         match self {

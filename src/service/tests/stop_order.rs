@@ -375,7 +375,8 @@ async fn one_that_stops_last_does_not_wait_for_those_that_have_stopped_already()
     application.add("watch", Watch(record.clone())).unwrap();
     start(&mut application).await.unwrap();
     let tree = application.tree().clone();
-    let stop = async { tree.stop(&"group".parse().unwrap(), crate::service::IfFound::Refuse).await };
+    let stop =
+        async { tree.stop(&"group".parse().unwrap(), crate::service::IfFound::Refuse).await };
     tokio::select! {
         stopped = stop => stopped.unwrap(),
         failure = application.failure() => panic!("{failure}"),
