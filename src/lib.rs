@@ -196,6 +196,7 @@
 //! - `client`: the program `get-poetry`. This includes `poetry`.
 //! - `control`: the control socket, and the commands that need it. Without it, `status` says only whether the daemon is
 //!   running, and there are no `reload`, `service`, `log-level` and `rotate`.
+//! - `web`: the kind `status`: metrics, health, and a page.
 
 #![deny(missing_docs)]
 

@@ -1,7 +1,7 @@
 //! The user's guide: how to run poetryd, and how to write services for it.
 //!
 //! For those who run it: the [command line](command_line), [application files](application_files),
-//! [every kind and protocol](services), [plugins], [get-poetry](get_poetry), [the log](mod@log), [control],
+//! [every kind and protocol](services), [plugins], [get-poetry](get_poetry), [the log](mod@log), [control], [monitoring],
 //! [signals and exit statuses](signals), [users and privileges](privileges), the [security model](security),
 //! [systemd], [running for years](running_for_years), [containers], and [how fast it is](how_fast).
 //!
@@ -26,6 +26,7 @@ macro_rules! pages {
 pages! {
     command_line,
     control,
+    monitoring,
     application_files,
     services,
     plugins,
