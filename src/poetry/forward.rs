@@ -5,7 +5,7 @@ use super::connect::Connector;
 use super::traffic::Traffic;
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
-use crate::service::{BoxError, Context};
+use crate::service::{BoxError, Context, Counter};
 use async_trait::async_trait;
 use clap::Args;
 use socket2::SockRef;
@@ -13,6 +13,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
+use tokio::net::TcpStream;
 use tracing::info;
 
 /// How long a connection may be quiet at a stop before it is reset, if the deadline has not come by then.
@@ -61,8 +62,8 @@ impl ProtocolKind for ForwardSettings {
         })
     }
 
-    fn protocol(&self, _cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
-        Ok(Arc::new(PortForward::new(self.clone())))
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        Ok(Arc::new(PortForward::new(self.clone(), cx)))
     }
 }
 
@@ -78,12 +79,42 @@ impl ProtocolKind for ForwardSettings {
 pub struct PortForward {
     settings: ForwardSettings,
     connector: Connector,
+    counters: ForwardCounters,
+}
+
+/// What a listener counts itself includes a connection's bytes only when it has ended, which may take days. These
+/// are counted as they pass.
+struct ForwardCounters {
+    to_target: Counter,
+    to_client: Counter,
+    connect_failures: Counter,
 }
 
 impl PortForward {
-    /// A forwarder.
-    pub fn new(settings: ForwardSettings) -> Self {
-        Self { settings, connector: Connector::default() }
+    /// A forwarder that counts for the service with this context.
+    pub fn new(settings: ForwardSettings, cx: &Context) -> Self {
+        Self { settings, connector: Connector::default(), counters: ForwardCounters::of(cx) }
+    }
+
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let ForwardSettings { to, connect_timeout, .. } = &self.settings;
+        self.connector.connect(to, *connect_timeout).await.map_err(|e| {
+            self.counters.connect_failures.add(1);
+            io::Error::other(e)
+        })
+    }
+}
+
+impl ForwardCounters {
+    fn of(cx: &Context) -> Self {
+        let to_target = "Bytes passed on to the target, counted as they pass.";
+        let to_client = "Bytes passed on to clients, counted as they pass.";
+        let failures = "Clients for whom connecting to the target failed.";
+        Self {
+            to_target: cx.counter("forward_to_target_bytes", to_target),
+            to_client: cx.counter("forward_to_client_bytes", to_client),
+            connect_failures: cx.counter("forward_connect_failures", failures),
+        }
     }
 }
 
@@ -95,10 +126,9 @@ impl Protocol for PortForward {
     }
 
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
-        let ForwardSettings { to, connect_timeout, idle_timeout } = &self.settings;
+        let ForwardSettings { to, idle_timeout, .. } = &self.settings;
         let peer = *connection.peer();
-        let mut other =
-            self.connector.connect(to, *connect_timeout).await.map_err(io::Error::other)?;
+        let mut other = self.connect().await?;
         info!(%peer, "forwarding {peer} to {to}");
         // As on the client's side: unless everything has been passed on, the connection is reset.
         SockRef::from(&other).set_linger(Some(Duration::ZERO))?;
@@ -107,7 +137,9 @@ impl Protocol for PortForward {
             stopping.await;
             traffic.none_expected_for(QUIET_AT_STOP).await;
         };
-        let (mut near, mut far) = (traffic.watch(connection), traffic.watch(&mut other));
+        let ForwardCounters { to_target, to_client, .. } = &self.counters;
+        let mut near = traffic.watch(connection, to_client);
+        let mut far = traffic.watch(&mut other, to_target);
         let (up, down) = tokio::select! {
             biased;
             copied = copy_bidirectional(&mut near, &mut far) => copied?,

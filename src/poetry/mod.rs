@@ -15,6 +15,7 @@ mod request_memory;
 mod slow;
 mod traffic;
 mod transform;
+mod transform_counters;
 pub mod transforms;
 
 pub use built_in::{BuiltInError, DEFAULT_PORT, built_in_application};
@@ -28,6 +29,9 @@ pub use slow::{Pace, SlowPoetry, SlowSettings};
 pub use transform::{TransformPoetry, TransformSettings};
 
 use crate::config::Registry;
+
+#[cfg(test)]
+mod tests;
 
 /// Adds the kinds and protocols of this module to a registry.
 pub fn register(registry: &mut Registry) {

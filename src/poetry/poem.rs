@@ -2,14 +2,15 @@
 
 use crate::config::{Kind, Section, read};
 use crate::net::Payload;
-use crate::service::{BoxError, Context, Files, Handle, Service, Update};
+use crate::service::{BoxError, Context, Counters, Files, Handle, Sample, Service, Update};
+use crate::sync::Mutex;
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use std::any::TypeId;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -77,6 +78,33 @@ impl PoemHandle {
     }
 }
 
+/// The size of the poem, as a number that can be read from outside.
+///
+/// While a reload replaces the service, there are two, and if it fails, the new one is dropped: so it remembers
+/// all that exist, in the order in which they started, and the last one counts.
+#[derive(Default)]
+struct PoemSize(Mutex<Vec<Weak<ArcSwapOption<Payload>>>>);
+
+impl PoemSize {
+    /// From now on, the poem of this handle counts.
+    fn measure(&self, handle: &PoemHandle) {
+        let mut all = self.0.lock();
+        all.retain(|one| one.strong_count() > 0 && !std::ptr::eq(one.as_ptr(), &*handle.0));
+        all.push(Arc::downgrade(&handle.0));
+    }
+}
+
+impl Counters for PoemSize {
+    fn read(&self) -> Vec<Sample> {
+        let last = self.0.lock().iter().rev().find_map(Weak::upgrade);
+        let poem = last.and_then(|handle| PoemHandle(handle).get());
+        let size = |poem: Payload| {
+            Sample::gauge("poem_bytes", "The size of the poem in memory.", poem.len() as u64)
+        };
+        poem.map(size).into_iter().collect()
+    }
+}
+
 fn text_of(poem: &Payload, origin: &str) -> String {
     format!("{} bytes from {origin}", poem.len())
 }
@@ -101,6 +129,7 @@ impl Service for Poem {
             None => (BUILT_IN_POEM.into(), "the program itself".to_owned()),
         };
         self.handle.show(poem, &origin, cx);
+        cx.counters("poem", PoemSize::default).measure(&self.handle);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::address::{Address, address};
 use super::fetch::{Client, FetchError, Limits};
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Payload, Peer, Protocol};
-use crate::service::{BoxError, Context};
+use crate::service::{BoxError, Context, Counter};
 use crate::sync::Mutex;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -57,8 +57,8 @@ impl ProtocolKind for ProxySettings {
         Some(Self { upstream: upstream?, ttl, limits })
     }
 
-    fn protocol(&self, _cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
-        Ok(Arc::new(PoetryProxy::new(self.clone())))
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        Ok(Arc::new(PoetryProxy::new(self.clone(), cx)))
     }
 }
 
@@ -74,6 +74,16 @@ struct Inner {
     ttl: Option<Duration>,
     client: Client,
     state: Mutex<State>,
+    counters: ProxyCounters,
+}
+
+/// A client that asks for the poem is a hit, begins a fetch, or waits for one.
+struct ProxyCounters {
+    hits: Counter,
+    fetches: Counter,
+    waits: Counter,
+    failures: Counter,
+    abandoned: Counter,
 }
 
 #[derive(Default)]
@@ -91,20 +101,38 @@ struct FetchedPoem {
 type Fetch = BoxFuture<'static, Result<Bytes, Arc<FetchError>>>;
 
 impl PoetryProxy {
-    /// A proxy that has not fetched anything yet.
-    pub fn new(settings: ProxySettings) -> Self {
+    /// A proxy that has not fetched anything yet, and that counts for the service with this context.
+    pub fn new(settings: ProxySettings, cx: &Context) -> Self {
         let ProxySettings { upstream, ttl, limits } = settings;
         let client = Client::new(limits);
-        Self(Arc::new(Inner { upstream, ttl, client, state: Mutex::default() }))
+        let (state, counters) = (Mutex::default(), ProxyCounters::of(cx));
+        Self(Arc::new(Inner { upstream, ttl, client, state, counters }))
+    }
+}
+
+impl ProxyCounters {
+    fn of(cx: &Context) -> Self {
+        let waits = "Clients that waited for a fetch that another client had begun.";
+        let abandoned = "Fetches that were abandoned because no client waited any more.";
+        Self {
+            hits: cx.counter("proxy_hits", "Clients that got the poem that was kept."),
+            fetches: cx.counter("proxy_fetches", "Fetches that were begun."),
+            waits: cx.counter("proxy_waits", waits),
+            failures: cx.counter("proxy_fetch_failures", "Fetches that failed."),
+            abandoned: cx.counter("proxy_fetches_abandoned", abandoned),
+        }
     }
 }
 
 impl Inner {
-    /// The poem that was fetched last, unless it is too old.
+    /// The poem that was fetched last, for a client, unless it is too old.
     fn kept(&self, state: &State) -> Option<Bytes> {
         let kept = state.kept.as_ref()?;
         let fresh = self.ttl.is_none_or(|ttl| kept.fetched.elapsed() < ttl);
-        fresh.then(|| kept.poem.clone())
+        fresh.then(|| {
+            self.counters.hits.add(1);
+            kept.poem.clone()
+        })
     }
 
     /// The poem, or the fetch in progress, or a new one. (The poem may have arrived after this client did.)
@@ -114,6 +142,7 @@ impl Inner {
             return std::future::ready(Ok(poem)).boxed().shared();
         }
         if let Some(fetching) = state.fetching.as_ref().and_then(WeakShared::upgrade) {
+            self.counters.waits.add(1);
             return fetching;
         }
         let fetching = self.clone().fetch().boxed().shared();
@@ -124,7 +153,8 @@ impl Inner {
     async fn fetch(self: Arc<Self>) -> Result<Bytes, Arc<FetchError>> {
         let upstream = &self.upstream;
         info!("fetching a poem from {upstream}");
-        let abandoned = Abandoned(upstream);
+        self.counters.fetches.add(1);
+        let abandoned = Abandoned(&self);
         let fetched = self.client.fetch(upstream, |_| {}).await;
         std::mem::forget(abandoned);
 
@@ -139,18 +169,21 @@ impl Inner {
             }
             Err(e) => {
                 warn!("can't fetch the poem: {e}");
+                self.counters.failures.add(1);
                 Err(Arc::new(e))
             }
         }
     }
 }
 
-/// Logs, when dropped, that a fetch was abandoned.
-struct Abandoned<'a>(&'a Address);
+/// Logs and counts, when dropped, that a fetch was abandoned.
+struct Abandoned<'a>(&'a Inner);
 
 impl Drop for Abandoned<'_> {
     fn drop(&mut self) {
-        info!("no client waits for the poem from {} any more; the fetch was abandoned", self.0);
+        let Inner { upstream, counters, .. } = self.0;
+        counters.abandoned.add(1);
+        info!("no client waits for the poem from {upstream} any more; the fetch was abandoned");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The traffic between two streams, and how long there has been none.
 
+use crate::service::Counter;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -23,6 +24,8 @@ pub(super) struct Traffic {
 pub(super) struct Watched<'a, S> {
     stream: S,
     traffic: &'a Traffic,
+    /// Counts the bytes that are written to the stream.
+    written: &'a Counter,
 }
 
 impl Traffic {
@@ -35,8 +38,8 @@ impl Traffic {
         }
     }
 
-    pub(super) fn watch<S>(&self, stream: S) -> Watched<'_, S> {
-        Watched { stream, traffic: self }
+    pub(super) fn watch<'a, S>(&'a self, stream: S, written: &'a Counter) -> Watched<'a, S> {
+        Watched { stream, traffic: self, written }
     }
 
     /// Waits until there has been no traffic for this time.
@@ -99,6 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
+        self.written.add(written as u64);
         self.traffic.held.fetch_sub(written, Ordering::Relaxed);
         self.traffic.passes();
         Poll::Ready(Ok(written))

@@ -2,6 +2,7 @@
 
 use super::netstring::{self, NetstringError};
 use super::request_memory::{RequestMemory, Share};
+use super::transform_counters::{Refusal, TransformCounters};
 use super::transforms::{self, Transform};
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Peer, Protocol};
@@ -67,8 +68,8 @@ impl ProtocolKind for TransformSettings {
         })
     }
 
-    fn protocol(&self, _cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
-        Ok(Arc::new(TransformPoetry::new(self.clone())))
+    fn protocol(&self, cx: &Context) -> Result<Arc<dyn Protocol>, BoxError> {
+        Ok(Arc::new(TransformPoetry::new(self.clone(), cx)))
     }
 }
 
@@ -82,14 +83,15 @@ impl ProtocolKind for TransformSettings {
 pub struct TransformPoetry {
     settings: TransformSettings,
     memory: RequestMemory,
+    counters: Arc<TransformCounters>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// The request can't be answered. The connection is closed normally.
-    #[error("{0}")]
-    Refused(String),
+    #[error("{1}")]
+    Refused(Refusal, String),
     /// The connection failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -97,15 +99,19 @@ enum Failure {
 
 impl From<NetstringError> for Failure {
     fn from(error: NetstringError) -> Self {
-        Failure::Refused(error.to_string())
+        let why = match error {
+            NetstringError::TooLong(_) => Refusal::TooLong,
+            NetstringError::Length | NetstringError::Comma => Refusal::Malformed,
+        };
+        Failure::Refused(why, error.to_string())
     }
 }
 
 impl TransformPoetry {
-    /// A service with these limits.
-    pub fn new(settings: TransformSettings) -> Self {
+    /// A service with these limits, which counts for the service with this context.
+    pub fn new(settings: TransformSettings, cx: &Context) -> Self {
         let memory = RequestMemory::new(settings.request_memory);
-        Self { settings, memory }
+        Self { settings, memory, counters: cx.counters("transform", TransformCounters::new) }
     }
 
     async fn serve(&self, connection: &mut Connection) -> Result<(), Failure> {
@@ -123,7 +129,7 @@ impl TransformPoetry {
         let whole = range.end + 1;
         if whole <= OWN_ROOM {
             self.fill(connection, &mut buffer[..whole], filled).await?;
-            return answer(connection, &buffer, range).await;
+            return self.answer(connection, &buffer, range).await;
         }
         let _share = self.memory_for(range.len(), connection.peer()).await?;
         let answered = async {
@@ -131,7 +137,7 @@ impl TransformPoetry {
             let mut request = MmapMut::map_anon(whole)?;
             request[..filled].copy_from_slice(&buffer[..filled]);
             self.fill(connection, &mut request, filled).await?;
-            answer(connection, &request, range).await
+            self.answer(connection, &request, range).await
         };
         tokio::select! {
             biased;
@@ -149,12 +155,13 @@ impl TransformPoetry {
         let all = self.memory.bytes();
         if bytes > all {
             let why = format!("a request of {bytes} bytes, and request-memory is {all}");
-            return Err(Failure::Refused(why));
+            return Err(Failure::Refused(Refusal::TooLong, why));
         }
         if let Some(share) = self.memory.try_take(bytes) {
             return Ok(share);
         }
         info!(bytes, %peer, "{peer} waits for memory: requests use all {all} bytes of it");
+        self.counters.waits_for_memory();
         Ok(self.memory.take(bytes).await?)
     }
 
@@ -179,26 +186,34 @@ impl TransformPoetry {
         received: usize,
     ) -> Result<usize, Failure> {
         match timeout(self.settings.read_timeout, read).await {
-            Err(_) => Err(Failure::Refused("the request did not arrive in time".into())),
-            Ok(Ok(0)) => Err(Failure::Refused(format!("the request ended after {received} bytes"))),
+            Err(_) => {
+                let why = "the request did not arrive in time";
+                Err(Failure::Refused(Refusal::Late, why.into()))
+            }
+            Ok(Ok(0)) => {
+                let why = format!("the request ended after {received} bytes");
+                Err(Failure::Refused(Refusal::Incomplete, why))
+            }
             Ok(read) => Ok(read?),
         }
     }
-}
 
-/// Answers a request, a netstring with its bytes in this range.
-async fn answer(
-    connection: &mut Connection,
-    netstring: &[u8],
-    range: Range<usize>,
-) -> Result<(), Failure> {
-    if netstring[range.end] != netstring::END {
-        return Err(NetstringError::Comma.into());
+    /// Answers a request, a netstring with its bytes in this range.
+    async fn answer(
+        &self,
+        connection: &mut Connection,
+        netstring: &[u8],
+        range: Range<usize>,
+    ) -> Result<(), Failure> {
+        if netstring[range.end] != netstring::END {
+            return Err(NetstringError::Comma.into());
+        }
+        let (name, transform, poem) = parse(&netstring[range])?;
+        self.counters.transforms(&name);
+        let (bytes, peer) = (poem.len(), connection.peer());
+        info!(bytes, %peer, transform = name, "transforming {bytes} bytes of poetry with {name} for {peer}");
+        send(connection, transform, poem).await
     }
-    let (name, transform, poem) = parse(&netstring[range])?;
-    let (bytes, peer) = (poem.len(), connection.peer());
-    info!(bytes, %peer, transform = name, "transforming {bytes} bytes of poetry with {name} for {peer}");
-    send(connection, transform, poem).await
 }
 
 /// Makes a new poem twice: to find out its length, and to send it.
@@ -230,7 +245,8 @@ impl Protocol for TransformPoetry {
     async fn converse(&self, connection: &mut Connection) -> io::Result<()> {
         match self.serve(connection).await {
             Ok(()) => Ok(()),
-            Err(Failure::Refused(why)) => {
+            Err(Failure::Refused(reason, why)) => {
+                self.counters.refuses(reason);
                 let peer = connection.peer();
                 info!(%peer, "refusing to transform for {peer}: {why}");
                 Ok(())
@@ -243,11 +259,15 @@ impl Protocol for TransformPoetry {
 /// Parses `NAME.POEM`.
 fn parse(request: &[u8]) -> Result<(String, Transform, &[u8]), Failure> {
     let Some(dot) = request.iter().position(|byte| *byte == b'.') else {
-        return Err(Failure::Refused("there is no dot after the name of a transform".into()));
+        let why = "there is no dot after the name of a transform";
+        return Err(Failure::Refused(Refusal::Malformed, why.into()));
     };
     let name: String = request[..dot].escape_ascii().take(100).map(char::from).collect();
     match transforms::find(&request[..dot]) {
         Some(transform) => Ok((name, transform, &request[dot + 1..])),
-        None => Err(Failure::Refused(format!("there is no transform named \"{name}\""))),
+        None => {
+            let why = format!("there is no transform named \"{name}\"");
+            Err(Failure::Refused(Refusal::Unknown, why))
+        }
     }
 }

@@ -6,9 +6,9 @@ use tokio::time::{sleep, timeout};
 /// How long it takes, in whole seconds, until 10 seconds have been quiet, if they ever are; once any
 /// passing counts, and once only if nothing is expected any more. What passes is what `ends` do.
 async fn quiet_after(ends: impl AsyncFn(DuplexStream, DuplexStream)) -> [Option<u64>; 2] {
-    let (traffic, start) = (Traffic::new(), Instant::now());
+    let (traffic, start, counter) = (Traffic::new(), Instant::now(), Counter::default());
     let ((one, left), (other, right)) = (duplex(100), duplex(100));
-    let (mut one, mut other) = (traffic.watch(one), traffic.watch(other));
+    let (mut one, mut other) = (traffic.watch(one, &counter), traffic.watch(other, &counter));
     let time = Duration::from_secs(10);
     let passing = async {
         tokio::join!(copy_bidirectional(&mut one, &mut other), ends(left, right)).0.unwrap();
