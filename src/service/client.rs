@@ -27,7 +27,8 @@ type Connect<C> =
 /// If connecting fails, or a connection is lost, the next attempt follows after the delays of a [`Restart`]: 0.1
 /// s, then twice as long each time up to 30 s, and 0.1 s again after a connection that has lasted for 60 s. A
 /// random time is added, so that many clients do not come back at the same moment. None of this is a failure of
-/// the service, but a panic is.
+/// the service, but a panic is. The [counters](Context::counter) `client_connections` and
+/// `client_connect_failures` say how often it has connected, and how often it could not.
 ///
 /// When the service stops, after all services that have found it, it drops its own handle, waits until the future
 /// has ended, and drops it at the deadline.
@@ -181,6 +182,8 @@ struct Keep<C> {
 
 impl<C: Clone + Send + Sync + 'static> Keep<C> {
     async fn keep_connected(self: Arc<Self>, cx: Context) -> Result<(), BoxError> {
+        let made = cx.counter("client_connections", "Connections made.");
+        let failures = cx.counter("client_connect_failures", "Attempts to connect that failed.");
         let mut waits = self.waits();
         loop {
             let connected = tokio::select! {
@@ -189,11 +192,17 @@ impl<C: Clone + Send + Sync + 'static> Keep<C> {
             };
             let since = Instant::now();
             let lost = match connected {
-                Ok((client, connection)) => match self.work(&cx, client, connection).await {
-                    Some(lost) => lost,
-                    None => return Ok(()),
-                },
-                Err(error) => format!("can't connect: {}", chain(&*error)),
+                Ok((client, connection)) => {
+                    made.add(1);
+                    match self.work(&cx, client, connection).await {
+                        Some(lost) => lost,
+                        None => return Ok(()),
+                    }
+                }
+                Err(error) => {
+                    failures.add(1);
+                    format!("can't connect: {}", chain(&*error))
+                }
             };
             if since.elapsed() >= self.retry.window {
                 waits = self.waits();

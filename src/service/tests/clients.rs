@@ -65,6 +65,37 @@ async fn it_connects_at_the_start_and_again_when_the_connection_is_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn connections_and_attempts_that_failed_are_counted_also_after_a_restart() {
+    let server = Server::default();
+    let (mut application, client) = application(server.client_service()).await;
+    let (tree, path) = (application.tree().clone(), "upstream".parse().unwrap());
+    let counts = || {
+        let counters = tree.report(&path).unwrap().counters;
+        counters.into_iter().map(|sample| (sample.name, sample.value)).collect::<Vec<_>>()
+    };
+    let expected = |made, failures| {
+        let names = ["client_connections", "client_connect_failures"];
+        names.map(String::from).into_iter().zip([made, failures]).collect::<Vec<_>>()
+    };
+    client.when_connected().await.unwrap();
+    assert_eq!(counts(), expected(1, 0));
+    server.refuses.store(true, Ordering::Relaxed);
+    server.hang_up.notify_one();
+    while server.attempts() < 4 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    server.refuses.store(false, Ordering::Relaxed);
+    client.when_connected().await.unwrap();
+    assert_eq!(counts(), expected(2, 3));
+    server.hang_up.notify_one();
+    tree.restart(&path).await.unwrap();
+    client.when_connected().await.unwrap();
+    assert_eq!(counts(), expected(3, 3));
+    server.hang_up.notify_one();
+    application.stop(soon()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_become_rarer_until_it_is_reset() {
     let server = Server::default();
     server.refuses.store(true, Ordering::Relaxed);
