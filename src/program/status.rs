@@ -73,7 +73,10 @@ fn row(service: &ServiceStatus, now: Timestamp) -> [String; 4] {
     let parts = match &*service.state {
         "waiting" => vec![restart(service, now)],
         "failed" => vec![service.failure.clone().unwrap_or_default()],
-        _ => service.status.clone().into_iter().chain(connections(service)).collect(),
+        _ => {
+            let counts = connections(service).or_else(|| datagrams(service));
+            service.status.clone().into_iter().chain(counts).collect()
+        }
     };
     let text = plain(&parts.join("   "), LONGEST_TEXT);
     [name, plain(&service.kind, LONGEST_TEXT), plain(&service.state, LONGEST_TEXT), text]
@@ -94,19 +97,28 @@ fn restart(service: &ServiceStatus, now: Timestamp) -> String {
 
 /// The connections of a listener: `open 3, served 81,204, cut 0`.
 fn connections(service: &ServiceStatus) -> Option<String> {
-    let sum = |name: &str, reason: Option<&str>| {
-        let counts = service.counters.iter().filter(|count| {
-            count.name == name
-                && reason.is_none_or(|reason| {
-                    count.labels.get("reason").is_some_and(|has| has == reason)
-                })
-        });
-        counts.map(|count| count.value).reduce(u64::saturating_add)
-    };
-    let (open, served) = (sum("connections_open", None)?, sum("connections_completed", None)?);
-    let cut = sum("connections_failed", Some("cut")).unwrap_or_default();
+    let open = sum(service, "connections_open", None)?;
+    let served = sum(service, "connections_completed", None)?;
+    let cut = sum(service, "connections_failed", Some("cut")).unwrap_or_default();
     let [open, served, cut] = [open, served, cut].map(thousands);
     Some(format!("open {open}, served {served}, cut {cut}"))
+}
+
+/// The datagrams of a UDP server: `answered 81,204, limited 3`.
+fn datagrams(service: &ServiceStatus) -> Option<String> {
+    let answered = sum(service, "datagrams_answered", None)?;
+    let limited = sum(service, "datagrams_unanswered", Some("rate")).unwrap_or_default();
+    let [answered, limited] = [answered, limited].map(thousands);
+    Some(format!("answered {answered}, limited {limited}"))
+}
+
+/// The sum of the numbers with this name, and with this reason if one is given.
+fn sum(service: &ServiceStatus, name: &str, reason: Option<&str>) -> Option<u64> {
+    let counts = service.counters.iter().filter(|count| {
+        let its = count.labels.get("reason");
+        count.name == name && reason.is_none_or(|reason| its.is_some_and(|its| its == reason))
+    });
+    counts.map(|count| count.value).reduce(u64::saturating_add)
 }
 
 fn draining_row(draining: &Draining, now: Timestamp) -> [String; 4] {

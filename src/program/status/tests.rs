@@ -36,6 +36,23 @@ fn the_tree_is_a_table_and_everything_in_it_is_escaped() {
 }
 
 #[test]
+fn a_udp_server_shows_its_answers_and_other_counters_are_left_to_the_document() {
+    let mut of_quotes = status(TWO_POEMS);
+    let quote = r#"{"path": "quote", "kind": "quote", "is_group": false, "state": "running", "since": "2026-11-26T09:50:01Z",
+     "status": "127.0.0.1:17", "failure": null, "restarts": 0, "next_start": null, "counters": [
+        {"name": "datagrams_answered", "kind": "counter", "labels": {"address": "a"}, "value": 1000},
+        {"name": "datagrams_answered", "kind": "counter", "labels": {"address": "b"}, "value": 234},
+        {"name": "datagrams_unanswered", "kind": "counter", "labels": {"address": "a", "reason": "rate"}, "value": 5},
+        {"name": "datagrams_unanswered", "kind": "counter", "labels": {"address": "a", "reason": "system"}, "value": 70},
+        {"name": "sent_bytes", "kind": "counter", "labels": {"address": "a"}, "value": 9}]}"#;
+    of_quotes.services = vec![serde_json::from_str(quote).unwrap()];
+    of_quotes.draining.clear();
+    let text = show(&of_quotes, false, Timestamp::UNIX_EPOCH);
+    let row = "quote  quote  running  127.0.0.1:17   answered 1,234, limited 5";
+    assert_eq!(text.lines().nth(1), Some(row));
+}
+
+#[test]
 fn only_the_state_has_a_colour() {
     let text = show(&status(TWO_POEMS), true, Timestamp::UNIX_EPOCH);
     assert_eq!(text.matches('\u{1b}').count(), 2 * 4);
