@@ -30,7 +30,7 @@ pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
         log_lines_lost,
         ..
     } = process.report();
-    let ready = why_not_ready(phase, tree).is_none();
+    let ready = why_not_ready(phase, &tree.entries()).is_none();
     Status {
         schema: SCHEMA,
         program,
@@ -58,8 +58,7 @@ pub(crate) fn status(tree: &Tree, process: &dyn Runner) -> Status {
 
 /// Why the daemon can't be relied on now, in one line. `None`: all services have started, it is not stopping, and no
 /// service has failed for good.
-pub(crate) fn why_not_ready(phase: Phase, tree: &Tree) -> Option<String> {
-    let entries = tree.entries();
+pub(crate) fn why_not_ready(phase: Phase, entries: &[Entry]) -> Option<String> {
     let are = |state: State| entries.iter().filter(move |entry| entry.state() == state);
     match phase {
         Phase::Starting => {

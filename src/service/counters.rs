@@ -3,10 +3,12 @@
 use super::error::guarded;
 use crate::sync::Mutex;
 use std::any::Any;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::error;
+
+/// Mixes numbers: the golden ratio in 64 bits, which is odd.
+const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A number that only grows: requests answered, bytes sent. Cheap to clone; all clones are the same counter.
 ///
@@ -86,10 +88,13 @@ pub trait Counters: Any + Send + Sync {
 
 /// All counters of one path in the tree. They outlive restarts and replacements of the service there.
 #[derive(Default)]
-pub(super) struct Counted(Mutex<Arc<Vec<Named>>>);
+pub(super) struct Counted(Mutex<AllCounters>);
+
+/// The counters of one path at one moment.
+pub(super) type AllCounters = Arc<Vec<Named>>;
 
 #[derive(Clone)]
-struct Named {
+pub(super) struct Named {
     /// How the same counters are found again after a restart.
     name: String,
     counters: Arc<dyn Counters>,
@@ -150,15 +155,18 @@ impl Counted {
         all.iter().filter_map(|named| read(named).ok()).flatten().collect()
     }
 
-    /// Adds what identifies the numbers and their values to a hash. `None`: that is not known.
-    pub(super) fn hash(&self, hasher: &mut impl Hasher) -> Option<()> {
-        let all = self.0.lock().clone();
-        for Named { counters, .. } in all.iter() {
-            Arc::as_ptr(counters).addr().hash(hasher);
-            guarded(|| counters.version()).ok()??.hash(hasher);
-        }
-        Some(())
+    /// The counters, if they are not these.
+    pub(super) fn others_than(&self, known: &AllCounters) -> Option<AllCounters> {
+        let all = self.0.lock();
+        (!Arc::ptr_eq(&all, known)).then(|| all.clone())
     }
+}
+
+/// A number that is another one when any of these has another value. `None`: that is not known.
+pub(super) fn version_of(counters: &AllCounters) -> Option<u64> {
+    let mut versions = counters.iter().map(|named| guarded(|| named.counters.version()).ok()?);
+    versions
+        .try_fold(0, |all: u64, version| Some((all.rotate_left(5) ^ version?).wrapping_mul(MIX)))
 }
 
 fn same<C: Counters>(all: &[Named], name: &str) -> Option<Arc<C>> {

@@ -72,7 +72,7 @@ pub use client::{Client, ClientService, NotConnected};
 pub use context::{Context, Failures, PrivilegedContext};
 pub use counters::{Counter, Counters, Sample, SampleKind};
 pub use drains::Draining;
-pub use entry::Entry;
+pub use entry::{Entry, Watch};
 pub use error::{AddError, ServiceError, Step, StopErrors, TreeError};
 pub use files::Files;
 pub use function::ServiceFn;

@@ -139,7 +139,7 @@ async fn health(State(site): Shared) -> Response {
 }
 
 async fn readiness(State(site): Shared) -> Response {
-    match why_not_ready(site.shown.process.report().phase, &site.shown.tree) {
+    match why_not_ready(site.shown.process.report().phase, &site.shown.tree.entries()) {
         None => plain(StatusCode::OK, "ready"),
         Some(why) => plain(StatusCode::SERVICE_UNAVAILABLE, &why),
     }

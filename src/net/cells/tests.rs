@@ -20,15 +20,15 @@ fn a_cell_is_used_again_when_nobody_has_it() {
     let task = first.for_tasks();
     drop(first);
     cells.claim().add(0, 2);
-    assert_eq!(cells.0.lock().len(), 2, "a task uses the first one");
+    assert_eq!(cells.iter().count(), 2, "a task uses the first one");
     drop(task);
     for _ in 0..5 {
         cells.claim().add(0, 4);
     }
-    assert_eq!((cells.sums(), cells.0.lock().len()), ([23], 2));
+    assert_eq!((cells.sums(), cells.iter().count()), ([23], 2));
 }
 
 #[test]
 fn no_two_cells_share_a_cache_line() {
-    assert_eq!((align_of::<Cell<1>>(), size_of::<Cell<1>>()), (64, 64));
+    assert_eq!((align_of::<Cell<1>>(), size_of::<Cell<1>>() % 64), (64, 0));
 }

@@ -33,21 +33,3 @@ fn counters_of_another_type_take_the_place_of_those_with_their_name() {
     assert_eq!(read[0].labels, [("to", "a".to_owned())]);
     assert_eq!((read[1].kind, read[1].value), (SampleKind::Gauge, 2));
 }
-
-#[test]
-fn the_hash_is_another_one_when_a_counter_is_and_unknown_if_the_counters_do_not_tell() {
-    let counted = Counted::default();
-    let hash = || {
-        let mut hasher = std::hash::DefaultHasher::new();
-        counted.hash(&mut hasher).map(|()| hasher.finish())
-    };
-    let empty = hash();
-    let hits = counted.counter("hits", "Answers.");
-    let zero = hash();
-    assert_ne!(empty, zero);
-    assert_eq!(zero, hash());
-    hits.add(1);
-    assert_ne!(zero, hash());
-    counted.group("traffic", || Pair(1, 2));
-    assert_eq!(hash(), None);
-}

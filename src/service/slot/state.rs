@@ -2,7 +2,6 @@
 
 use super::{Inside, Slot};
 use crate::service::{ServiceReport, State};
-use std::hash::{Hash, Hasher};
 use std::time::{Duration, Instant};
 
 impl Slot {
@@ -66,10 +65,9 @@ impl Slot {
         self.inside.lock().status = Some(status);
     }
 
-    /// Adds the state and the number of restarts to a hash.
-    pub(in crate::service) fn hash_state(&self, hasher: &mut impl Hasher) {
+    pub(in crate::service) fn state_and_restarts(&self) -> (State, u64) {
         let inside = self.inside.lock();
-        (inside.state as u8, inside.restarts).hash(hasher);
+        (inside.state, inside.restarts)
     }
 
     pub(in crate::service) fn report(&self) -> ServiceReport {

@@ -20,6 +20,7 @@ mod starting;
 mod stop_order;
 mod stopping;
 mod timers;
+mod watching;
 
 use super::{
     Application, BoxError, Context, Handle, MultiService, PrivilegedContext, Resources, Service,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use tracing::warn;
 
@@ -18,6 +18,8 @@ const MAX_WARNINGS: usize = 100;
 #[derive(Default)]
 pub(super) struct Families {
     all: IndexMap<String, Known>,
+    /// Those of the names that services use, for counters and for gauges.
+    of_services: [HashMap<String, Option<usize>>; 2],
     /// The names for which it has been logged that they are left out.
     left_out: HashSet<String>,
 }
@@ -99,8 +101,17 @@ impl Families {
     /// A number of a service. `None`: another one has its name, but another type; that is logged.
     pub(super) fn of_service(&mut self, service: &ServicePath, sample: Sample) -> Option<Series> {
         let Sample { name, help, kind, labels, value } = sample;
-        let Some(family) = self.find(Family::new(&format!("poetryd_{name}"), kind, help), false)
-        else {
+        let of_kind = usize::from(kind == SampleKind::Gauge);
+        let family = match self.of_services[of_kind].get(&name) {
+            Some(known) => *known,
+            None => {
+                let family = Family::new(&format!("poetryd_{name}"), kind, help);
+                let found = self.find(family, false);
+                self.of_services[of_kind].insert(name.clone(), found);
+                found
+            }
+        };
+        let Some(family) = family else {
             self.warn(service, &name, "another metric has this name");
             return None;
         };

@@ -43,9 +43,10 @@ impl Metrics {
     pub(super) fn scrape(&self, format: Format) -> Vec<Bytes> {
         let mut text = self.text.lock();
         let Text { families, services } = &mut *text;
-        let of_process = process::series(&self.process.report(), &self.tree, families);
+        let (report, entries) = (self.process.report(), self.tree.entries());
+        let of_process = process::series(&report, &entries, families);
         let of_process = encode(families, of_process);
-        services.update(self.tree.entries(), families);
+        services.update(&entries, families);
         let mut lines: Vec<Vec<Bytes>> = vec![Vec::new(); families.len()];
         for Lines { family, text } in of_process.into_iter().chain(services.lines()) {
             lines[family].push(text);

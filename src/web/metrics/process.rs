@@ -4,7 +4,7 @@
 use super::families::{Families, Series, Value};
 use crate::document::why_not_ready;
 use crate::service::SampleKind::{self, Counter, Gauge};
-use crate::service::{RunnerReport, Tree};
+use crate::service::{Entry, RunnerReport};
 use nix::sys::resource::{Resource, getrlimit};
 use nix::time::{ClockId, clock_gettime};
 use std::fs;
@@ -18,8 +18,12 @@ struct Metric {
 }
 
 /// All numbers of the process. Those that /proc does not tell are left out.
-pub(super) fn series(report: &RunnerReport, tree: &Tree, families: &mut Families) -> Vec<Series> {
-    let metrics = of_daemon(report, tree).into_iter().chain(of_process());
+pub(super) fn series(
+    report: &RunnerReport,
+    entries: &[Entry],
+    families: &mut Families,
+) -> Vec<Series> {
+    let metrics = of_daemon(report, entries).into_iter().chain(of_process());
     let mut series: Vec<Series> = metrics
         .map(|Metric { name, kind, help, value }| {
             let family = families.of_process(name, kind, help);
@@ -34,12 +38,12 @@ pub(super) fn series(report: &RunnerReport, tree: &Tree, families: &mut Families
     series
 }
 
-fn of_daemon(report: &RunnerReport, tree: &Tree) -> Vec<Metric> {
+fn of_daemon(report: &RunnerReport, entries: &[Entry]) -> Vec<Metric> {
     let (reloaded, successful) = match &report.last_reload {
         Some(last) => (last.ended, last.outcome.is_ok()),
         None => (report.started, true),
     };
-    let is_ready = why_not_ready(report.phase, tree).is_none();
+    let is_ready = why_not_ready(report.phase, entries).is_none();
     vec![
         Metric {
             name: "poetryd_ready",
