@@ -30,10 +30,11 @@ pub(crate) struct Status {
     pub(crate) started: String,
     pub(crate) since: String,
     pub(crate) workers: usize,
-    /// Log lines that could not be written.
+    /// Log lines that could not be written. (A daemon of an earlier version does not say.)
+    #[serde(default)]
     pub(crate) log_lines_lost: u64,
     /// The last warnings and errors of the log. `None`: whoever asks must not see them.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) warnings: Option<Vec<Warning>>,
     pub(crate) last_reload: Option<LastReload>,
     pub(crate) services: Vec<ServiceStatus>,
