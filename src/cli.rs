@@ -38,6 +38,9 @@ pub enum Ask {
     Status {
         /// Whether to print JSON.
         json: bool,
+        /// Whether to go on for ever.
+        #[cfg(feature = "control")]
+        follow: bool,
     },
     /// To stop.
     Stop {
@@ -203,6 +206,10 @@ enum Word {
         /// Print JSON, which the guide describes
         #[arg(long)]
         json: bool,
+        /// Show it anew each second, until Ctrl-C
+        #[cfg(feature = "control")]
+        #[arg(long)]
+        follow: bool,
     },
     /// Stop the running daemon, and wait until it has ended
     Stop {
@@ -271,6 +278,9 @@ impl Word {
         let ask = |named: Words, ask| Action::Ask(named.words.into(), ask);
         match self {
             Word::Check(named) => Action::Check(named.words.into()),
+            #[cfg(feature = "control")]
+            Word::Status { named, json, follow } => ask(named, Ask::Status { json, follow }),
+            #[cfg(not(feature = "control"))]
             Word::Status { named, json } => ask(named, Ask::Status { json }),
             Word::Stop { named, now } => ask(named, Ask::Stop { now }),
             #[cfg(feature = "control")]

@@ -17,6 +17,6 @@ mod server;
 mod tests;
 
 pub(crate) use client::{AskError, Client, ConnectError, Request};
-pub(crate) use document::{LogLevel, Stopping};
+pub(crate) use document::{LogLevel, NoAnswer, Stopping};
 pub(crate) use routes::Control;
 pub(crate) use server::{MAX_DESCRIPTORS, serve};

@@ -2,15 +2,14 @@
 
 use super::daemon_files::Daemon;
 use super::failure::{Failure, complain, say, say_bytes};
-use super::pid_file::{END_WAIT, NO_PERMISSION, NOT_RUNNING, is_running, not_running, running};
-use super::status;
+use super::follow::follow;
+use super::pid_file::{END_WAIT, is_running};
+use super::reach::{Answer, Unreached, ask_status, connect, no_answer, reach, refused, unit};
+use super::status::{self, View};
 use crate::cli::{Ask, ServiceChange};
-use crate::control::{AskError, Client, ConnectError, LogLevel, Request, Stopping};
+use crate::control::{AskError, ConnectError, LogLevel, Request, Stopping};
 use crate::daemon::OtherProcess;
-use crate::document::{Reloaded, Status};
-use std::fmt::Write as _;
-use std::io::{self, IsTerminal};
-use std::path::Path;
+use crate::document::Reloaded;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,7 +22,8 @@ const CHANGE_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Does what a command line asks for.
 pub(super) fn ask(daemon: &Daemon, ask: Ask) -> Result<ExitCode, Failure> {
     match ask {
-        Ask::Status { json } => status(daemon, json),
+        Ask::Status { json, follow: false } => status(daemon, json),
+        Ask::Status { json, follow: true } => follow(daemon, json),
         Ask::Stop { now } => stop(daemon, now),
         Ask::Reload { dry_run } => reload(daemon, dry_run),
         Ask::Service(change) => service(daemon, &change),
@@ -71,53 +71,14 @@ fn status(daemon: &Daemon, json: bool) -> Result<ExitCode, Failure> {
         },
         Err(unreached) => return Err(unreached.failure(daemon)),
     };
-    let request = Request { method: "GET", target: "/status", timeout: ANSWER_TIMEOUT };
-    let document = client.ask(&request).map_err(|e| refused(daemon, e))?;
-    let status: Status = serde_json::from_slice(&document).map_err(|e| {
-        let message = format!("the daemon's answer is not as this version expects it: {e}");
-        Failure::Other(message, 1)
-    })?;
+    let Answer { document, status } = ask_status(daemon, client, ANSWER_TIMEOUT)?;
     if json {
-        say_bytes(harmless_json(&String::from_utf8_lossy(&document)).as_bytes())?;
+        say_bytes(status::json_line(&document).as_bytes())?;
     } else {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let colour = io::stdout().is_terminal() && !plain;
-        say_bytes(status::show(&status, colour, jiff::Timestamp::now()).as_bytes())?;
+        let now = jiff::Timestamp::now();
+        say_bytes(status::show(&status, &View::once(status::is_coloured(), now)).as_bytes())?;
     }
     Ok(if status.ready { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// JSON on one line, without characters that a terminal would obey. The text is valid, so these are in strings.
-fn harmless_json(text: &str) -> String {
-    let mut line = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        match c {
-            ' '..='~' => line.push(c),
-            '\0'..='\u{1f}' => {} // between values; in strings they are not valid
-            c if c.is_alphanumeric() => line.push(c),
-            c => c
-                .encode_utf16(&mut [0; 2])
-                .iter()
-                .for_each(|unit| _ = write!(line, "\\u{unit:04x}")),
-        }
-    }
-    line + "\n"
-}
-
-/// The daemon of the unit, if the command line names no other, and it is running.
-fn unit(daemon: &Daemon) -> Result<Option<Client>, Failure> {
-    let Some(socket) = &daemon.unit_socket else { return Ok(None) };
-    match Client::connect(socket) {
-        Ok(client) => Ok(Some(client)),
-        Err(ConnectError::NotPermitted) => {
-            let message = format!(
-                "not running here; there may be a daemon with the control socket {}, which only root and its own user can ask",
-                socket.display()
-            );
-            Err(Failure::Other(message, NO_PERMISSION))
-        }
-        Err(_) => Ok(None),
-    }
 }
 
 /// Stops a daemon that is known by its control socket only. Its pid is never used to send it a signal.
@@ -185,97 +146,3 @@ fn service(daemon: &Daemon, change: &ServiceChange) -> Result<ExitCode, Failure>
     })?;
     done(&format!("the service {path} {done_word}"))
 }
-
-/// Why there is no connection to the daemon.
-enum Unreached {
-    NotRunning(Failure),
-    /// It is running, or may be, but its control socket can't be used.
-    Silent {
-        pid: Option<u32>,
-        /// `None`: it has no control socket.
-        why: Option<ConnectError>,
-    },
-    /// Another process listens on the socket.
-    Another(Failure),
-}
-
-impl Unreached {
-    fn failure(self, daemon: &Daemon) -> Failure {
-        match self {
-            Unreached::NotRunning(failure) | Unreached::Another(failure) => failure,
-            Unreached::Silent { why, .. } => {
-                let message = no_answer(daemon, why.as_ref());
-                let status =
-                    if matches!(why, Some(ConnectError::NotPermitted)) { NO_PERMISSION } else { 1 };
-                Failure::Other(message, status)
-            }
-        }
-    }
-}
-
-fn no_answer(daemon: &Daemon, why: Option<&ConnectError>) -> String {
-    match (&daemon.socket, why) {
-        (Some(socket), Some(why)) => {
-            format!("can't ask the daemon by its control socket {}: {why}", socket.display())
-        }
-        _ => "the daemon has no control socket".into(),
-    }
-}
-
-fn connect(daemon: &Daemon) -> Result<Client, Failure> {
-    reach(daemon).map_err(|unreached| unreached.failure(daemon))
-}
-
-/// Connects to the daemon. If it has a pid file, the process that holds this has to be the one that has opened the
-/// socket.
-fn reach(daemon: &Daemon) -> Result<Client, Unreached> {
-    let pid = match &daemon.pid_file {
-        Some(pid_file) => match running(pid_file).map_err(Unreached::NotRunning)? {
-            Some(pid) => Some(pid),
-            None => return Err(Unreached::NotRunning(not_running(pid_file))),
-        },
-        None => None,
-    };
-    let Some(socket) = &daemon.socket else { return Err(Unreached::Silent { pid, why: None }) };
-    match (Client::connect(socket), pid) {
-        (Ok(client), None) => Ok(client),
-        (Ok(client), Some(pid)) if client.pid() == Some(pid) => Ok(client),
-        (Ok(client), Some(pid)) => Err(Unreached::Another(impostor(socket, client.pid(), pid))),
-        (Err(ConnectError::Absent), None) => Err(Unreached::NotRunning(nobody_listens(socket))),
-        (Err(why), pid) => Err(Unreached::Silent { pid, why: Some(why) }),
-    }
-}
-
-fn nobody_listens(socket: &Path) -> Failure {
-    let message =
-        format!("not running: no process listens on the control socket {}", socket.display());
-    Failure::Other(message, NOT_RUNNING)
-}
-
-fn impostor(socket: &Path, found: Option<u32>, pid: u32) -> Failure {
-    let found = match found {
-        Some(found) => format!("process {found}"),
-        None => "a process that can't be seen from here".into(),
-    };
-    let message = format!(
-        "{found} listens on the control socket {}, but the daemon that holds the pid file is process {pid}; it was not asked anything. Whoever may write to that directory can have put the socket there",
-        socket.display()
-    );
-    Failure::Other(message, 1)
-}
-
-fn refused(daemon: &Daemon, error: AskError) -> Failure {
-    match error {
-        AskError::Refused { error, is_mistake: true } => Failure::Other(error, 2),
-        AskError::Refused { error, is_mistake: false } => Failure::Other(error, 1),
-        other => {
-            let socket = daemon.socket.as_deref().unwrap_or(Path::new(""));
-            let message =
-                format!("the daemon with the control socket {}: {other}", socket.display());
-            Failure::Other(message, 1)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -39,7 +39,7 @@ pub(super) fn say_bytes(text: &[u8]) -> Result<(), Failure> {
     io::stdout().write_all(text).map_err(|e| unwritten(&e))
 }
 
-fn unwritten(e: &io::Error) -> Failure {
+pub(super) fn unwritten(e: &io::Error) -> Failure {
     Failure::Other(format!("can't write to standard output: {e}"), 1)
 }
 
@@ -65,6 +65,17 @@ impl From<RunError> for Failure {
 }
 
 impl Failure {
+    /// What has failed, for a command that goes on nevertheless.
+    #[cfg(feature = "control")]
+    pub(super) fn message(&self) -> String {
+        match self {
+            Failure::Options(e) => e.to_string(),
+            Failure::Config(e) => chain(e),
+            Failure::Run(e) => e.to_string(),
+            Failure::Mistakes(text) | Failure::Other(text, _) => text.clone(),
+        }
+    }
+
     /// Prints what has failed to standard error, and returns the exit status.
     pub(super) fn report(self, program: &str) -> ExitCode {
         match self {

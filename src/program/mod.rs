@@ -10,10 +10,18 @@ mod commands;
 mod control;
 mod daemon_files;
 mod failure;
+#[cfg(feature = "control")]
+mod follow;
 mod pid_file;
 mod plugins;
+#[cfg(feature = "control")]
+mod rates;
+#[cfg(feature = "control")]
+mod reach;
 mod reference;
 mod remembered;
+#[cfg(feature = "control")]
+mod screen;
 mod source;
 #[cfg(feature = "control")]
 mod status;

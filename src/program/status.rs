@@ -1,9 +1,11 @@
 //! What `status` and `reload` print.
 
+use super::rates::{Rates, total};
 use crate::document::{Draining, ReloadOutcome, Reloaded, ServiceStatus, Status};
 use crate::value::{columns, plain};
 use jiff::Timestamp;
 use std::fmt::Write as _;
+use std::io::{self, IsTerminal};
 
 /// How much of one text is shown, in columns.
 const LONGEST_TEXT: usize = 500;
@@ -11,34 +13,78 @@ const LONGEST_TEXT: usize = 500;
 /// How far a name is indented at most, in columns.
 const DEEPEST: usize = 100;
 
+/// How many columns a rate takes, so that what follows stays in its place.
+const RATE_WIDTH: usize = 8;
+
 const SECONDS_PER_MINUTE: u64 = 60;
 const SECONDS_PER_HOUR: u64 = 60 * SECONDS_PER_MINUTE;
 const SECONDS_PER_DAY: u64 = 24 * SECONDS_PER_HOUR;
 
+/// How a status is shown.
+pub(super) struct View<'a> {
+    pub(super) colour: bool,
+    pub(super) now: Timestamp,
+    /// How many columns a line may have.
+    pub(super) width: usize,
+    /// Where it is shown again and again: how much happens per second. Then what changes is to the left of what does
+    /// not, so that it is there on a narrow terminal, too.
+    pub(super) rates: Option<&'a Rates>,
+}
+
+impl View<'_> {
+    /// For a status that is shown once, whole.
+    pub(super) fn once(colour: bool, now: Timestamp) -> Self {
+        Self { colour, now, width: usize::MAX, rates: None }
+    }
+}
+
+/// Whether what is written to standard output may have colours.
+pub(super) fn is_coloured() -> bool {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    io::stdout().is_terminal() && !plain
+}
+
 /// The state of a daemon, for people. Everything in it is escaped.
-pub(super) fn show(status: &Status, colour: bool, now: Timestamp) -> String {
-    let mut text = header(status, now) + "\n";
-    let rows: Vec<[String; 4]> = (status.services.iter().map(|service| row(service, now)))
-        .chain(status.draining.iter().map(|draining| draining_row(draining, now)))
+pub(super) fn show(status: &Status, view: &View<'_>) -> String {
+    let mut text = cut(&header(status, view.now), view.width) + "\n";
+    let rows: Vec<[String; 4]> = (status.services.iter().map(|service| row(service, view)))
+        .chain(status.draining.iter().map(|draining| draining_row(draining, view.now)))
         .collect();
-    let width = |column: usize| {
-        let widths = rows.iter().map(|row| row[column].chars().map(columns).sum::<usize>());
-        widths.max().unwrap_or_default()
-    };
-    let widths = [width(0), width(1), width(2)];
+    let widest = |column: usize| rows.iter().map(|row| width(&row[column])).max().unwrap_or(0);
+    let widths = [widest(0), widest(1), widest(2), 0];
     for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let padding = widths
-                .get(column)
-                .map_or(0, |width| width.saturating_sub(cell.chars().map(columns).sum()) + 2);
-            let painted = if colour && column == 2 { paint(cell) } else { cell.clone() };
-            let _ = write!(line, "{painted}{:padding$}", "");
-        }
-        text.push_str(line.trim_end());
+        text.push_str(&line(row, widths, view));
         text.push('\n');
     }
     text
+}
+
+/// A line of the table, not wider than the view.
+fn line(row: &[String; 4], widths: [usize; 4], view: &View<'_>) -> String {
+    let (mut line, mut left) = (String::new(), view.width);
+    for (column, (cell, widest)) in row.iter().zip(widths).enumerate() {
+        let shown = cut(cell, left);
+        let padding = widest.saturating_sub(width(cell)) + 2;
+        left = left.saturating_sub(width(&shown) + padding);
+        let painted = if view.colour && column == 2 { paint(cell, &shown) } else { shown };
+        let _ = write!(line, "{painted}{:1$}", "", padding.min(left));
+    }
+    line.truncate(line.trim_end().len());
+    line
+}
+
+/// How many columns a text takes that is escaped already.
+fn width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+/// A text that is escaped already, cut to so many columns, with an ellipsis if something is missing.
+pub(super) fn cut(text: &str, room: usize) -> String {
+    match room {
+        0 => String::new(),
+        room if width(text) <= room => text.to_owned(),
+        room => plain(text, room - 1),
+    }
 }
 
 fn header(status: &Status, now: Timestamp) -> String {
@@ -66,20 +112,41 @@ fn header(status: &Status, now: Timestamp) -> String {
 }
 
 /// Name, kind, state and text of a service.
-fn row(service: &ServiceStatus, now: Timestamp) -> [String; 4] {
+fn row(service: &ServiceStatus, view: &View<'_>) -> [String; 4] {
     let depth = (2 * service.path.matches('.').count()).min(DEEPEST);
     let name = service.path.rsplit('.').next().unwrap_or_default();
     let name = format!("{:depth$}{}", "", plain(name, LONGEST_TEXT));
-    let parts = match &*service.state {
-        "waiting" => vec![restart(service, now)],
-        "failed" => vec![service.failure.clone().unwrap_or_default()],
-        _ => {
-            let counts = connections(service).or_else(|| datagrams(service));
-            service.status.clone().into_iter().chain(counts).collect()
+    let text = match &*service.state {
+        "waiting" => restart(service, view.now),
+        "failed" => service.failure.clone().unwrap_or_default(),
+        _ => activity(service, view.rates),
+    };
+    let text = plain(&text, LONGEST_TEXT);
+    [name, plain(&service.kind, LONGEST_TEXT), plain(&service.state, LONGEST_TEXT), text]
+}
+
+/// What a service says, and how many connections it has.
+fn activity(service: &ServiceStatus, rates: Option<&Rates>) -> String {
+    let status = service.status.clone();
+    let counts = connections(service).or_else(|| datagrams(service));
+    let parts = match rates {
+        None => [status, counts],
+        Some(rates) => {
+            let rate = rates.of(service).map(|rate| format!("{:>RATE_WIDTH$}", per_second(rate)));
+            let changing: Vec<String> = rate.into_iter().chain(counts).collect();
+            [Some(changing.join("  ")).filter(|text| !text.is_empty()), status]
         }
     };
-    let text = plain(&parts.join("   "), LONGEST_TEXT);
-    [name, plain(&service.kind, LONGEST_TEXT), plain(&service.state, LONGEST_TEXT), text]
+    parts.into_iter().flatten().collect::<Vec<_>>().join("   ")
+}
+
+/// A rate: `1.5/s`, `81,204/s`. None if it is not known yet.
+fn per_second(rate: Option<f64>) -> String {
+    match rate {
+        None => String::new(),
+        Some(rate) if rate > 0.0 && rate < 10.0 => format!("{rate:.1}/s"),
+        Some(rate) => format!("{}/s", thousands(rate.round() as u64)),
+    }
 }
 
 fn restart(service: &ServiceStatus, now: Timestamp) -> String {
@@ -97,17 +164,17 @@ fn restart(service: &ServiceStatus, now: Timestamp) -> String {
 
 /// The connections of a listener: `open 3, served 81,204, cut 0`.
 fn connections(service: &ServiceStatus) -> Option<String> {
-    let open = sum(service, "connections_open", None)?;
-    let served = sum(service, "connections_completed", None)?;
-    let cut = sum(service, "connections_failed", Some("cut")).unwrap_or_default();
+    let sum = |name: &str, reason: Option<&str>| total(service, name, reason);
+    let (open, served) = (sum("connections_open", None)?, sum("connections_completed", None)?);
+    let cut = sum("connections_failed", Some("cut")).unwrap_or_default();
     let [open, served, cut] = [open, served, cut].map(thousands);
     Some(format!("open {open}, served {served}, cut {cut}"))
 }
 
 /// The datagrams of a UDP server: `answered 81,204, limited 3`.
 fn datagrams(service: &ServiceStatus) -> Option<String> {
-    let answered = sum(service, "datagrams_answered", None)?;
-    let limited = sum(service, "datagrams_unanswered", Some("rate")).unwrap_or_default();
+    let answered = total(service, "datagrams_answered", None)?;
+    let limited = total(service, "datagrams_unanswered", Some("rate")).unwrap_or_default();
     let [answered, limited] = [answered, limited].map(thousands);
     Some(format!("answered {answered}, limited {limited}"))
 }
@@ -159,6 +226,24 @@ pub(super) fn reloaded(reloaded: &Reloaded) -> Vec<String> {
     lines
 }
 
+/// A JSON document on one line, without characters that a terminal would obey. It is valid, so these are in strings.
+pub(super) fn json_line(document: &[u8]) -> String {
+    let text = String::from_utf8_lossy(document);
+    let mut line = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        match c {
+            ' '..='~' => line.push(c),
+            '\0'..='\u{1f}' => {} // between values; in strings they are not valid
+            c if c.is_alphanumeric() => line.push(c),
+            c => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| _ = write!(line, "\\u{unit:04x}")),
+        }
+    }
+    line + "\n"
+}
+
 /// How long ago a time was that the daemon has given.
 fn since(time: &str, now: Timestamp) -> String {
     match time.parse::<Timestamp>() {
@@ -168,7 +253,7 @@ fn since(time: &str, now: Timestamp) -> String {
 }
 
 /// A time in its two largest units: `3 d 4 h`.
-fn span(seconds: u64) -> String {
+pub(super) fn span(seconds: u64) -> String {
     let units =
         [(SECONDS_PER_DAY, "d"), (SECONDS_PER_HOUR, "h"), (SECONDS_PER_MINUTE, "min"), (1, "s")];
     let first = units.iter().position(|(size, _)| seconds >= *size).unwrap_or(units.len() - 1);
@@ -195,14 +280,15 @@ fn thousands(number: u64) -> String {
     text
 }
 
-fn paint(state: &str) -> String {
+/// A state in its colour, of which only a part may be shown.
+fn paint(state: &str, shown: &str) -> String {
     let colour = match state {
         "running" => "32",
         "failed" => "31",
         "stopped" | "finished" => "2",
         _ => "33",
     };
-    format!("\u{1b}[{colour}m{state}\u{1b}[0m")
+    format!("\u{1b}[{colour}m{shown}\u{1b}[0m")
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@ use crate::support::{ECSTASY, Foreground, Sandbox, fast_toml, fetch, stderr, std
 use crate::{assert_says, http};
 use std::thread;
 
-const TREE: &str = "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
+pub const TREE: &str = "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\
     [services.night]\nkind = \"group\"\n\
     [services.night.services.fast]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n";
 
-fn tree(sandbox: &Sandbox) -> Foreground {
+pub fn tree(sandbox: &Sandbox) -> Foreground {
     sandbox.write("tree.toml", TREE);
     Foreground::start(sandbox.poetryd(&["--nodaemon", "tree.toml"])).ready()
 }

@@ -9,6 +9,7 @@ mod support;
 
 mod bad_clients;
 mod commands;
+mod follow;
 mod others;
 mod place;
 mod stuck;
@@ -40,6 +41,17 @@ const TESTS: &[Test] = tests![
     others::another_user_is_told_so_and_learns_only_what_the_pid_file_says,
     others::a_planted_socket_is_not_asked_anything,
     others::an_answer_without_end_or_of_nonsense_is_an_error,
+    follow::on_a_terminal_it_is_drawn_anew_in_place_and_shows_rates,
+    follow::ctrl_c_ends_it_with_status_0_and_the_terminal_is_as_before,
+    follow::sigterm_ends_it_as_usual_and_the_terminal_is_as_before,
+    follow::it_ends_even_while_the_daemon_is_stopped,
+    follow::ctrl_z_shows_the_shell_and_fg_shows_it_again,
+    follow::it_is_never_larger_than_the_window,
+    follow::a_daemon_that_is_gone_is_waited_for,
+    follow::elsewhere_tables_follow_one_another_until_nobody_reads_them,
+    follow::a_terminal_without_a_cursor_gets_tables,
+    follow::as_json_it_is_one_document_per_line,
+    follow::without_a_control_socket_or_a_daemon_it_says_why_it_can_not,
     bad_clients::half_a_request_and_silence_keep_nobody_from_the_status,
     bad_clients::a_megabyte_of_headers_is_refused,
     bad_clients::a_thousand_connections_use_few_descriptors,

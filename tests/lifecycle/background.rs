@@ -2,10 +2,10 @@
 
 use crate::held_file::HeldFile;
 use crate::launch::{Launch, assert_nothing_left};
+use crate::support::terminal::Terminal;
 use crate::support::{
     Background, ECSTASY, Sandbox, address_in, fetch, is_running, run, status_of, until,
 };
-use crate::terminal::Terminal;
 use nix::sys::resource::{Resource, getrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};

@@ -2,8 +2,8 @@
 
 use crate::early::wait_for_reader;
 use crate::launch::{Launch, assert_nothing_left, processes_in};
+use crate::support::terminal::Terminal;
 use crate::support::{Background, Sandbox, run, stderr, through, until};
-use crate::terminal::Terminal;
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;

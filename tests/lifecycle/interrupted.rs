@@ -2,8 +2,8 @@
 
 use crate::held_file::HeldFile;
 use crate::launch::{Launch, assert_nothing_left};
+use crate::support::terminal::Terminal;
 use crate::support::{Background, Sandbox, until};
-use crate::terminal::Terminal;
 use nix::sys::signal::Signal;
 
 #[test]

@@ -18,5 +18,4 @@ mod mistakes;
 mod pid_file;
 mod ready;
 mod sweep;
-mod terminal;
 mod without_proc;

@@ -2,11 +2,13 @@
 
 use std::ffi::CStr;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 /// A pseudo-terminal. Dropping it is closing the terminal's window.
 pub struct Terminal {
@@ -54,7 +56,41 @@ impl Terminal {
     }
 
     pub fn press_ctrl_c(&mut self) {
-        self.keyboard.write_all(b"\x03").unwrap();
+        self.press(b"\x03");
+    }
+
+    pub fn press(&mut self, keys: &[u8]) {
+        self.keyboard.write_all(keys).unwrap();
+    }
+
+    /// Makes the window larger or smaller.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        // SAFETY: the size is read from the address that is given.
+        check(unsafe { libc::ioctl(self.keyboard.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) });
+    }
+
+    /// Starts to collect what programs write to the terminal.
+    pub fn written(&self) -> Written {
+        let (mut window, written) = (self.keyboard.try_clone().unwrap(), Written::default());
+        let collected = written.clone();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = window.read(&mut bytes) {
+                collected.0.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        written
+    }
+}
+
+/// What programs have written to a terminal so far.
+#[derive(Clone, Default)]
+pub struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
