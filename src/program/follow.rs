@@ -61,7 +61,7 @@ struct Followed<'a> {
 
 /// What is known about it.
 enum Known {
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// It has not answered since that time.
     Silence {
         since: Timestamp,
@@ -93,7 +93,7 @@ impl<'a> Followed<'a> {
         };
         let (answer, mut rates) = (ask_status(daemon, client, ANSWER_TIMEOUT)?, Rates::default());
         rates.update(&answer.status, Instant::now());
-        Ok(Self { daemon, is_unit, known: Known::Answer(answer), rates })
+        Ok(Self { daemon, is_unit, known: Known::Answer(Box::new(answer)), rates })
     }
 
     fn ask(&mut self) {
@@ -104,7 +104,7 @@ impl<'a> Followed<'a> {
         self.known = match answer {
             Ok(answer) => {
                 self.rates.update(&answer.status, Instant::now());
-                Known::Answer(answer)
+                Known::Answer(Box::new(answer))
             }
             Err(why) => {
                 let since = match &self.known {

@@ -6,9 +6,11 @@ use crate::support::terminal::{Terminal, Written};
 use crate::support::{Background, ECSTASY, Foreground, LIMIT, Sandbox, command, fetch, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
 
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
 const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
@@ -258,6 +260,35 @@ pub fn as_json_it_is_one_document_per_line() {
     assert_eq!(back.unwrap()["pid"], again.pid().as_raw());
     kill(Pid::from_raw(client.id() as i32), Signal::SIGINT).unwrap();
     assert_eq!(client.wait().unwrap().code(), Some(0));
+}
+
+pub fn a_daemon_can_not_send_anything_to_the_terminal_that_it_would_obey() {
+    let sandbox = Sandbox::new();
+    let escape = "\\u001b]0;a\\u0007";
+    let status = format!(
+        "{{\"schema\":1,\"program\":\"{escape}\",\"version\":null,\"pid\":1,\"origin\":\"{escape}\",\
+         \"phase\":\"{escape}\",\"ready\":true,\"started\":\"{escape}\",\"since\":\"\",\"workers\":1,\
+         \"last_reload\":null,\"services\":[],\"draining\":[]}}"
+    );
+    let refusal = format!("{{\"schema\":1,\"error\":\"{escape}\",\"is_mistake\":false}}");
+    let fake = UnixListener::bind(sandbox.path("fake.sock")).unwrap();
+    let answers = [("200 OK", status.clone()), ("409 No", refusal), ("200 OK", status)];
+    let fake = thread::spawn(move || {
+        for (code, body) in answers {
+            let (mut client, _) = fake.accept().unwrap();
+            let _ = client.read(&mut [0; 1000]).unwrap();
+            let head = format!("HTTP/1.1 {code}\r\ncontent-length: {}\r\n\r\n", body.len());
+            client.write_all((head + &body).as_bytes()).unwrap();
+        }
+    });
+    let args = ["status", "--follow", "--control", "fake.sock"];
+    let board = Board::start(sandbox.poetryd(&args), 24, 200);
+    let harmless = "\\u{1b}]0;a\\u{7}";
+    board.wait_for(&format!("{harmless} is {harmless} with pid 1 since an unknown time"));
+    until("the refusal", || board.lines().iter().any(|line| line == harmless));
+    board.wait_for("poetryd is not running since ");
+    fake.join().unwrap();
+    assert!(!board.written.text().contains('\x07'));
 }
 
 pub fn without_a_control_socket_or_a_daemon_it_says_why_it_can_not() {

@@ -51,6 +51,7 @@ const TESTS: &[Test] = tests![
     follow::elsewhere_tables_follow_one_another_until_nobody_reads_them,
     follow::a_terminal_without_a_cursor_gets_tables,
     follow::as_json_it_is_one_document_per_line,
+    follow::a_daemon_can_not_send_anything_to_the_terminal_that_it_would_obey,
     follow::without_a_control_socket_or_a_daemon_it_says_why_it_can_not,
     bad_clients::half_a_request_and_silence_keep_nobody_from_the_status,
     bad_clients::a_megabyte_of_headers_is_refused,
