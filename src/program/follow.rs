@@ -62,17 +62,11 @@ struct Followed<'a> {
 /// What is known about it.
 enum Known {
     Answer(Box<Answer>),
-    /// It has not answered since that time.
+    /// It has not answered since that time, and why. `None`: it is not running.
     Silence {
         since: Timestamp,
-        why: Why,
+        why: Option<String>,
     },
-}
-
-/// Why it does not answer.
-enum Why {
-    NotRunning,
-    Other(String),
 }
 
 impl<'a> Followed<'a> {
@@ -99,7 +93,7 @@ impl<'a> Followed<'a> {
     fn ask(&mut self) {
         let answer = self.client().and_then(|client| {
             let answer = ask_status(self.daemon, client, ANSWER_TIMEOUT);
-            answer.map_err(|failure| Why::Other(failure.message()))
+            answer.map_err(|failure| Some(failure.message()))
         });
         self.known = match answer {
             Ok(answer) => {
@@ -117,14 +111,14 @@ impl<'a> Followed<'a> {
     }
 
     /// Connects to the same daemon as before, or to one in its place.
-    fn client(&self) -> Result<Client, Why> {
+    fn client(&self) -> Result<Client, Option<String>> {
         if self.is_unit {
-            let client = unit(self.daemon).map_err(|failure| Why::Other(failure.message()))?;
-            return client.ok_or(Why::NotRunning);
+            let client = unit(self.daemon).map_err(|failure| Some(failure.message()))?;
+            return client.ok_or(None);
         }
         reach(self.daemon).map_err(|unreached| match unreached {
-            Unreached::NotRunning(_) => Why::NotRunning,
-            other => Why::Other(other.failure(self.daemon).message()),
+            Unreached::NotRunning(_) => None,
+            other => Some(other.failure(self.daemon).message()),
         })
     }
 
@@ -137,7 +131,7 @@ impl<'a> Followed<'a> {
                 status::show(&answer.status, &view)
             }
             Known::Silence { since, why } => {
-                let lines = silence(self.daemon.program, *since, why, now);
+                let lines = silence(self.daemon.program, *since, why.as_deref(), now);
                 lines.iter().map(|line| folded(&plain(line, LONGEST_REASON), width)).collect()
             }
         }
@@ -148,10 +142,7 @@ impl<'a> Followed<'a> {
         match &self.known {
             Known::Answer(answer) => status::json_line(&answer.document),
             Known::Silence { since, why } => {
-                let error = match why {
-                    Why::NotRunning => "not running",
-                    Why::Other(why) => why,
-                };
+                let error = why.as_deref().unwrap_or("not running");
                 let document = NoAnswer::new(since.to_string(), error.into());
                 status::json_line(&serde_json::to_vec(&document).unwrap_or_default())
             }
@@ -160,17 +151,13 @@ impl<'a> Followed<'a> {
 }
 
 /// What is shown of a daemon that does not answer, line by line.
-fn silence(program: &str, since: Timestamp, why: &Why, now: Timestamp) -> Vec<String> {
+fn silence(program: &str, since: Timestamp, why: Option<&str>, now: Timestamp) -> Vec<String> {
     let seconds = u64::try_from(now.duration_since(since).as_secs()).unwrap_or_default();
     let span = status::span(seconds);
     let since = since.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
     match why {
-        Why::NotRunning => {
-            vec![format!("{program} is not running since {since} ({span}); waiting")]
-        }
-        Why::Other(why) => {
-            vec![format!("no answer since {since} ({span}); trying again"), why.clone()]
-        }
+        None => vec![format!("{program} is not running since {since} ({span}); waiting")],
+        Some(why) => vec![format!("no answer since {since} ({span}); trying again"), why.into()],
     }
 }
 
