@@ -179,15 +179,6 @@ fn datagrams(service: &ServiceStatus) -> Option<String> {
     Some(format!("answered {answered}, limited {limited}"))
 }
 
-/// The sum of the numbers with this name, and with this reason if one is given.
-fn sum(service: &ServiceStatus, name: &str, reason: Option<&str>) -> Option<u64> {
-    let counts = service.counters.iter().filter(|count| {
-        let its = count.labels.get("reason");
-        count.name == name && reason.is_none_or(|reason| its.is_some_and(|its| its == reason))
-    });
-    counts.map(|count| count.value).reduce(u64::saturating_add)
-}
-
 fn draining_row(draining: &Draining, now: Timestamp) -> [String; 4] {
     let time = since(&draining.since, now);
     let status = draining.status.as_ref().map(|text| format!("   {text}")).unwrap_or_default();
