@@ -155,10 +155,14 @@ impl Counted {
         all.iter().filter_map(|named| read(named).ok()).flatten().collect()
     }
 
-    /// The counters, if they are not these.
-    pub(super) fn others_than(&self, known: &AllCounters) -> Option<AllCounters> {
-        let all = self.0.lock();
-        (!Arc::ptr_eq(&all, known)).then(|| all.clone())
+    /// All of them.
+    pub(super) fn all(&self) -> AllCounters {
+        self.0.lock().clone()
+    }
+
+    /// Where the set of them is in memory: elsewhere, if there is another one.
+    pub(super) fn place(&self) -> usize {
+        Arc::as_ptr(&self.0.lock()).addr()
     }
 }
 

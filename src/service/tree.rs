@@ -87,22 +87,19 @@ impl Tree {
     ///
     /// This does not wait for anything: it returns even if every worker is blocked by a service.
     pub fn list(&self) -> Vec<ServiceReport> {
-        self.slots().iter().map(|slot| slot.report()).collect()
+        self.entries().iter().map(Entry::report).collect()
     }
 
     /// The same services, for those who look at them often and need not read all of it each time.
     pub fn entries(&self) -> Vec<Entry> {
-        self.slots().into_iter().map(Entry::new).collect()
-    }
-
-    fn slots(&self) -> Vec<Arc<Slot>> {
-        let (mut slots, mut ahead) = (Vec::new(), self.0.root.children());
+        let (mut entries, mut ahead) = (Vec::new(), self.0.root.children());
         ahead.reverse();
         while let Some(slot) = ahead.pop() {
-            ahead.extend(slot.children().into_iter().rev());
-            slots.push(slot);
+            let (seen, children) = slot.look();
+            ahead.extend(children.into_iter().rev());
+            entries.push(Entry::new(slot, seen));
         }
-        slots
+        entries
     }
 
     /// The service at `path`. `None`: there is none, or it has not been started yet.

@@ -1,7 +1,9 @@
 //! The state of the service in a slot.
 
 use super::{Inside, Slot};
+use crate::service::entry::Seen;
 use crate::service::{ServiceReport, State};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl Slot {
@@ -65,9 +67,13 @@ impl Slot {
         self.inside.lock().status = Some(status);
     }
 
-    pub(in crate::service) fn state_and_restarts(&self) -> (State, u64) {
+    /// What it does, and the slots of the services that it contains.
+    pub(in crate::service) fn look(&self) -> (Seen, Vec<Arc<Slot>>) {
+        let counters = self.counted.place();
         let inside = self.inside.lock();
-        (inside.state, inside.restarts)
+        let children = inside.children.iter().flat_map(|children| children.values()).cloned();
+        let (state, restarts) = (inside.state, inside.restarts);
+        (Seen { state, restarts, counters }, children.collect())
     }
 
     pub(in crate::service) fn report(&self) -> ServiceReport {

@@ -42,8 +42,8 @@ async fn a_watch_sees_each_change_once() {
     start(&mut application).await.unwrap();
     tokio::task::yield_now().await;
     let tree = application.tree().clone();
-    let mut watch = Watch::new(tree.entries()[0].clone());
-    let mut changes = || (watch.is_in_another_state(), watch.has_counted());
+    let mut watch = Watch::default();
+    let mut changes = || (watch.sees_another(&tree.entries()[0]), watch.has_counted());
     assert_eq!(changes(), (true, true));
     assert_eq!(changes(), (false, false));
 
@@ -60,7 +60,7 @@ async fn a_watch_sees_each_change_once() {
     assert_eq!(changes(), (false, true));
     assert_eq!(changes(), (false, false));
 
-    let path = "service".parse().unwrap();
+    let (tree, path) = (&tree, "service".parse().unwrap());
     tokio::select! {
         stopped = tree.stop(&path, IfFound::Refuse) => stopped.unwrap(),
         failure = application.failure() => panic!("{failure}"),

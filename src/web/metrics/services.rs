@@ -53,16 +53,15 @@ impl Services {
 
 impl Page {
     fn update(&mut self, entries: &[Entry], families: &mut Families) {
-        let is_same = self.services.len() == entries.len()
-            && self.services.iter().zip(entries).all(|(service, entry)| service.is_of(entry));
-        if !is_same {
-            self.families.clear();
-            self.services = entries.iter().cloned().map(Watch::new).collect();
+        if self.services.len() != entries.len() {
+            *self = Self::default();
+            self.services.resize_with(entries.len(), Watch::default);
         }
-        let states: Vec<bool> = self.services.iter_mut().map(Watch::is_in_another_state).collect();
+        let both = self.services.iter_mut().zip(entries);
+        let others: Vec<bool> = both.map(|(service, entry)| service.sees_another(entry)).collect();
         // In a loop of its own, which takes no lock: so the memory of several services is read at the same time.
         let counts: Vec<bool> = self.services.iter_mut().map(Watch::has_counted).collect();
-        let has_changed = |index: usize| states[index] || counts[index];
+        let has_changed = |index: usize| others[index] || counts[index];
         let changed = (0..entries.len()).filter(|index| has_changed(*index));
         let encoded: HashMap<usize, Vec<Lines>> = changed
             .map(|index| {
