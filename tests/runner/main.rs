@@ -17,6 +17,7 @@ const TESTS: &[Test] = tests![
     the_report_says_what_runs_and_how_the_last_reload_ended,
     a_dry_run_says_what_would_change_and_changes_nothing,
     an_application_that_panics_is_a_refusal_and_the_daemon_goes_on,
+    the_last_warnings_of_the_log_are_known,
     a_level_lasts_until_the_next_reload,
     only_a_file_can_be_rotated,
     a_stop_on_request_is_a_clean_one,
@@ -85,6 +86,13 @@ fn an_application_that_panics_is_a_refusal_and_the_daemon_goes_on() {
     asker.sandbox.write(program::SERVICES, "first second");
     asker.ask("reload", "answer: 1 services are new");
     asker.daemon.stop();
+}
+
+fn the_last_warnings_of_the_log_are_known() {
+    let mut asker = Asker::start(&[]);
+    asker.ask("warnings", "answer: 0 lost; ");
+    asker.ask("warn", "on purpose");
+    asker.ask("warnings", "answer: 0 lost; WARN - on purpose what=something");
 }
 
 fn a_level_lasts_until_the_next_reload() {

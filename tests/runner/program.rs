@@ -2,7 +2,7 @@
 //! none of the services'.
 
 use poetryd::daemon::Environment;
-use poetryd::service::{Application, BoxError, Process, ReloadMode, ServiceFn};
+use poetryd::service::{Application, BoxError, Process, ReloadMode, ServiceFn, Warning};
 use poetryd::{Program, tracing};
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use std::sync::Once;
 use std::time::Duration;
 use std::{fs, io, thread};
 use tokio::runtime::Handle;
-use tracing::{Level, debug, info};
+use tracing::{Level, debug, info, warn};
 
 /// The variable that makes this program the daemon.
 pub const DAEMON: &str = "RUNNER_DAEMON";
@@ -55,6 +55,8 @@ fn listen(process: &Process, runtime: &Handle) {
             "dry run" => reload(process, runtime, ReloadMode::DryRun),
             "debug" => info!("answer: {:?}", process.set_log_level(Level::DEBUG).is_ok()),
             "detail" => debug!("a detail"),
+            "warn" => warn!(what = "something", "on purpose"),
+            "warnings" => warnings(process),
             "rotate" => info!("answer: {:?}", process.rotate().map_err(|e| e.to_string())),
             "stop" => process.stop(Some(Duration::from_secs(1))),
             other => info!("answer: what is {other:?}?"),
@@ -74,6 +76,13 @@ fn report(process: &Process) {
     info!(
         "answer: {program} {version} {pid} is {phase} with {workers} workers; last reload: {last}"
     );
+}
+
+fn warnings(process: &Process) {
+    let lost = process.report().log_lines_lost;
+    let warning = |w: &Warning| format!("{} {} {}", w.level, w.service, w.message);
+    let warnings: Vec<String> = process.warnings().iter().map(warning).collect();
+    info!("answer: {lost} lost; {}", warnings.join(", "));
 }
 
 fn reload(process: &Process, runtime: &Handle, mode: ReloadMode) {
