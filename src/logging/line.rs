@@ -1,6 +1,7 @@
 //! The format of a log line.
 
 use super::clock::{Clock, TimeFormat};
+use super::entry::{self, Sender};
 use super::event_fields::{EventFields, Field};
 use super::facility::Facility;
 use std::fmt::Write as _;
@@ -50,13 +51,20 @@ impl ChangingFormat {
 pub(super) enum Style {
     /// A timestamp.
     Plain,
-    /// A priority, as sd-daemon(3) describes it; the journal has its own timestamps.
-    Journal,
+    /// A priority, as sd-daemon(3) describes it, for lines that become entries of the journal, which has its own
+    /// timestamps.
+    Priority,
+    /// The first fields of an entry for the journal.
+    Entry(Sender),
     /// The header of a syslog packet, with this facility and ending in this tag.
     Syslog(Facility, String),
 }
 
 impl Style {
+    pub(super) fn entry(facility: Facility, name: &str) -> Self {
+        Style::Entry(Sender::new(facility, name))
+    }
+
     pub(super) fn syslog(facility: Facility, name: &str) -> Self {
         Style::Syslog(facility, format!("{name}[{}]: ", std::process::id()))
     }
@@ -98,7 +106,8 @@ impl Formatter {
         let priority = severity(line.level);
         match &self.style {
             Style::Plain => {}
-            Style::Journal => drop(write!(out, "<{priority}>")),
+            Style::Priority => drop(write!(out, "<{priority}>")),
+            Style::Entry(sender) => sender.begin(priority, line.path, out),
             Style::Syslog(facility, tag) => {
                 let _ = write!(out, "<{}>", ((*facility as u8) << 3) | priority);
                 self.clock.append(line.time, TimeFormat::Syslog, out);
@@ -110,6 +119,9 @@ impl Formatter {
             Format::Text => self.write_text(line, out),
             Format::Json => self.write_json(line, out),
         }
+        if let Style::Entry(_) = self.style {
+            entry::append_fields(line.fields, out);
+        }
         out.push('\n');
     }
 
@@ -119,7 +131,7 @@ impl Formatter {
             out.push(' ');
         }
         out.push('[');
-        out.push_str(line.path);
+        escape(line.path, out);
         out.push_str("] ");
         if line.level == Level::ERROR {
             out.push_str("error: ");

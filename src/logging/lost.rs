@@ -19,6 +19,28 @@ pub enum LostLines {
     Stuck,
 }
 
+/// Sends each line by itself, without its newline. An error that `concerns_one` line loses only that one; after any
+/// other, nothing more is sent.
+pub(super) fn send_each(
+    lines: &[u8],
+    mut send: impl FnMut(&[u8]) -> io::Result<()>,
+    concerns_one: impl Fn(&io::Error) -> bool,
+) -> Result<(), Lost> {
+    let mut lost = None;
+    let mut rest = lines;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        if let Err(why) = send(&rest[..end]) {
+            let before = lost.map_or(0, |lost: Lost| lost.lines);
+            if !concerns_one(&why) {
+                return Err(Lost { lines: before + count_lines(rest), why });
+            }
+            lost = Some(Lost { lines: before + 1, why });
+        }
+        rest = &rest[end + 1..];
+    }
+    lost.map_or(Ok(()), Err)
+}
+
 /// The length of the first line, including its newline.
 pub(super) fn first_line(lines: &[u8]) -> usize {
     lines.iter().position(|byte| *byte == b'\n').map_or(lines.len(), |at| at + 1)

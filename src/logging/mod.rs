@@ -1,8 +1,8 @@
 //! The log: the format of its lines, and where they go.
 //!
 //! Everything is logged through [`tracing`]. This module formats a line (`line.rs`), finds the path of the
-//! service that has logged it (`layer.rs`), and writes it to standard output, a rotating file (`rotating.rs`) or
-//! syslog (`syslog.rs`).
+//! service that has logged it (`layer.rs`), and writes it to standard output, the journal (`journal.rs`), a
+//! rotating file (`rotating.rs`) or syslog (`syslog.rs`).
 //!
 //! At first, a line is written by the thread that logs it. After [`Logging::start_thread`] it is passed to a
 //! thread that writes batches, so that no service ever waits for a disk. If that thread can't keep up, lines are
@@ -10,8 +10,10 @@
 
 mod clock;
 mod early;
+mod entry;
 mod event_fields;
 mod facility;
+mod journal;
 mod layer;
 mod level;
 mod line;
@@ -41,6 +43,7 @@ use crate::file_id::FileId;
 use crate::sync::Mutex;
 use clock::Clock;
 use event_fields::EventFields;
+use journal::Journal;
 use layer::{Log, LogLayer};
 use line::{Formatter, Line, Style};
 use output::Output;
@@ -60,7 +63,7 @@ use tracing_subscriber::{Layer, Registry};
 /// Where the log goes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Target {
-    /// Standard output; without timestamps if that is the systemd journal.
+    /// Standard output. If that is the systemd journal, lines become entries with fields and without timestamps.
     Stdout,
     /// A file. Regular files are rotated; others (`/dev/null`, a FIFO) are only written to.
     File(PathBuf),
@@ -73,9 +76,9 @@ pub enum Target {
 /// The settings of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogOptions {
-    /// The program's name, for syslog.
+    /// The program's name, for syslog and the journal.
     pub name: String,
-    /// The facility, for syslog.
+    /// The facility, for syslog and the journal.
     pub facility: Facility,
     /// Where it goes.
     pub target: Target,
@@ -110,14 +113,15 @@ pub enum LogError {
     Twice,
 }
 
-/// What has to be opened before the process enters a chroot: the time zone, and syslog.
+/// What has to be opened before the process enters a chroot: the time zone, syslog, and the journal.
 pub struct Outside {
     clock: Clock,
     syslog: Option<Syslog>,
+    journal: Option<Journal>,
 }
 
 impl Outside {
-    /// Loads the time zone, and connects to syslog. If the log is a file, syslog is told if the last lines of the
+    /// Loads the time zone, and connects to syslog, or to the journal if standard output is the log and leads there. If the log is a file, syslog is told if the last lines of the
     /// log are lost, if there is a syslog.
     ///
     /// # Errors
@@ -128,7 +132,9 @@ impl Outside {
             Target::File(_) => Syslog::connect().ok(),
             Target::Stdout | Target::Program => None,
         };
-        Ok(Self { clock: Clock::system(), syslog })
+        let is_stdout = options.target == Target::Stdout;
+        let journal = is_stdout.then(Journal::of_standard_output).flatten();
+        Ok(Self { clock: Clock::system(), syslog, journal })
     }
 }
 
@@ -179,10 +185,10 @@ impl EarlyLog {
         outside: Outside,
         owner: Option<(u32, u32)>,
     ) -> Result<Logging, LogError> {
-        let Outside { clock, syslog } = outside;
+        let Outside { clock, syslog, journal } = outside;
         let (own_syslog, fallback) =
             if options.target == Target::Syslog { (syslog, None) } else { (None, syslog) };
-        let (sink, style) = open_sink(options, own_syslog, owner, &clock)?;
+        let (sink, style) = open_sink(options, (own_syslog, journal), owner, &clock)?;
         let formatter = Formatter::new(options.format, style, clock);
         let in_syslog = formatter.with_style(Style::syslog(options.facility, &options.name));
         let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
@@ -220,27 +226,34 @@ impl Drop for EarlyLog {
 
 fn open_sink(
     options: &LogOptions,
-    syslog: Option<Syslog>,
+    outside: (Option<Syslog>, Option<Journal>),
     owner: Option<(u32, u32)>,
     clock: &Clock,
 ) -> Result<(Sink, Style), LogError> {
-    Ok(match (&options.target, syslog) {
-        (Target::File(path), _) => {
+    let (syslog, journal) = outside;
+    Ok(match &options.target {
+        Target::File(path) => {
             let (rotation, mode, clock) = (options.rotation, options.mode, clock.clone());
             let settings = FileSettings { rotation, mode, owner, clock };
             let file = RotatingFile::open(path, settings);
             let file = file.map_err(|source| LogError::File { file: path.clone(), source })?;
             (Sink::File(file), Style::Plain)
         }
-        (Target::Syslog, syslog) => {
+        Target::Syslog => {
             let syslog = syslog.map_or_else(Syslog::connect, Ok)?;
             (Sink::Syslog(syslog), Style::syslog(options.facility, &options.name))
         }
-        (Target::Program, _) => (Sink::Nowhere, Style::Plain),
-        (Target::Stdout, _) if stdout_is_the_journal() => {
-            (Sink::Stdout(StandardOutput::default()), Style::Journal)
-        }
-        (Target::Stdout, _) => (Sink::Stdout(StandardOutput::default()), Style::Plain),
+        Target::Program => (Sink::Nowhere, Style::Plain),
+        Target::Stdout => match journal {
+            Some(journal) => {
+                (Sink::Journal(journal), Style::entry(options.facility, &options.name))
+            }
+            None => {
+                let leads_there = journal::is_standard_output();
+                let style = if leads_there { Style::Priority } else { Style::Plain };
+                (Sink::Stdout(StandardOutput::default()), style)
+            }
+        },
     })
 }
 
@@ -367,12 +380,4 @@ impl Logging {
         self.streams.end();
         self.flush(limit)
     }
-}
-
-/// Whether standard output or standard error is connected to the journal: $JOURNAL_STREAM has the device and
-/// inode of its socket, see systemd.exec(5).
-fn stdout_is_the_journal() -> bool {
-    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
-    FileId::of_descriptor(std::io::stdout())
-        .is_ok_and(|FileId { device, inode }| stream == format!("{device}:{inode}"))
 }

@@ -1,5 +1,6 @@
 //! The destinations of log lines.
 
+use super::journal::Journal;
 use super::lost::Lost;
 use super::rotating::RotatingFile;
 use super::standard_output::StandardOutput;
@@ -14,6 +15,8 @@ pub(super) enum Sink {
     Stdout(StandardOutput),
     File(RotatingFile),
     Syslog(Syslog),
+    /// What is written consists of [entries](super::entry).
+    Journal(Journal),
     /// The program sets up its own log.
     Nowhere,
 }
@@ -26,6 +29,7 @@ impl Sink {
             Sink::Stdout(_) => standard_output.as_fd(),
             Sink::File(file) => file.as_fd(),
             Sink::Syslog(syslog) => syslog.as_fd(),
+            Sink::Journal(journal) => journal.as_fd(),
             Sink::Nowhere => return true,
         };
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
@@ -38,6 +42,7 @@ impl Sink {
             Sink::Stdout(stdout) => stdout.write_lines(lines),
             Sink::File(file) => file.write_lines(lines),
             Sink::Syslog(syslog) => syslog.write_lines(lines),
+            Sink::Journal(journal) => journal.write_lines(lines),
             Sink::Nowhere => Ok(()),
         }
     }

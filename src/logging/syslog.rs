@@ -1,6 +1,6 @@
 //! syslog, in the form that syslog(3) sends: one datagram per line to `/dev/log`.
 
-use super::lost::{Lost, count_lines};
+use super::lost::{Lost, send_each};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
@@ -39,19 +39,8 @@ impl Syslog {
     }
 
     pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {
-        let mut lost = None;
-        let mut rest = lines;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-            if let Err(why) = self.send(&rest[..end]) {
-                let before = lost.map_or(0, |lost: Lost| lost.lines);
-                if why.raw_os_error() != Some(libc::EMSGSIZE) {
-                    return Err(Lost { lines: before + count_lines(rest), why });
-                }
-                lost = Some(Lost { lines: before + 1, why }); // only this line was too long
-            }
-            rest = &rest[end + 1..];
-        }
-        lost.map_or(Ok(()), Err)
+        let too_long = |e: &io::Error| e.raw_os_error() == Some(libc::EMSGSIZE);
+        send_each(lines, |line| self.send(line), too_long)
     }
 
     /// Connects again: a syslogd that was restarted has a new socket with the old name. (In a chroot it can't be

@@ -128,8 +128,10 @@ impl Writer {
 
     /// What has to be done before the first line of the thread.
     pub(super) fn begin(&mut self) {
-        if let Sink::File(file) = &mut self.sink {
-            file.remove_surplus();
+        match &mut self.sink {
+            Sink::File(file) => file.remove_surplus(),
+            Sink::Journal(journal) => journal.has_thread(),
+            Sink::Stdout(_) | Sink::Syslog(_) | Sink::Nowhere => {}
         }
         self.say_rotation_problem();
     }

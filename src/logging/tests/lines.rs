@@ -17,7 +17,7 @@ fn line(
         path: "night.fast",
         fields: &EventFields::of(message, fields),
     };
-    formatter(format, Style::Journal).write(&line, &mut out);
+    formatter(format, Style::Priority).write(&line, &mut out);
     out
 }
 

@@ -1,5 +1,6 @@
 //! What a line looks like, and how it gets into a file.
 
+mod journal;
 mod lines;
 mod rotation;
 mod warnings;

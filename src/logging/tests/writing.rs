@@ -18,13 +18,13 @@ const LIMIT: Duration = Duration::from_secs(120);
 impl LogFile {
     fn output(&self, rotate_at: u64) -> Arc<Output> {
         let sink = Sink::File(self.open(rotate_at, 1000));
-        Arc::new(Output::new(sink, formatter(Format::Text, Style::Journal)))
+        Arc::new(Output::new(sink, formatter(Format::Text, Style::Priority)))
     }
 
     /// What is logged by `log` at `level` and above.
     fn logged(&self, level: Level, format: Format, log: impl FnOnce()) -> String {
         let open = Log::new(true);
-        open.open(level, formatter(format, Style::Journal), self.output(1_000_000));
+        open.open(level, formatter(format, Style::Priority), self.output(1_000_000));
         let layer = LogLayer(Arc::new(open));
         tracing::subscriber::with_default(Registry::default().with(layer), log);
         fs::read_to_string(self.path()).unwrap()
@@ -83,7 +83,7 @@ fn early_events_are_kept_as_far_as_there_is_room_and_those_lost_are_counted() {
     tracing::subscriber::with_default(Registry::default().with(LogLayer(log.clone())), || {
         (0..900).for_each(|n| debug!("detail {n}"));
         (0..1500).for_each(|n| info!("event {n}"));
-        log.open(Level::INFO, formatter(Format::Text, Style::Journal), file.output(1_000_000));
+        log.open(Level::INFO, formatter(Format::Text, Style::Priority), file.output(1_000_000));
         info!("late");
     });
     let text = fs::read_to_string(file.path()).unwrap();
@@ -198,7 +198,7 @@ fn lines_that_were_lost_are_counted_in_the_log() {
 fn a_new_level_and_format_hold_from_the_next_line_on() {
     let file = LogFile::new();
     let log = Arc::new(Log::new(true));
-    let formatter = formatter(Format::Text, Style::Journal);
+    let formatter = formatter(Format::Text, Style::Priority);
     log.open(Level::INFO, formatter.clone(), file.output(1_000_000));
     let say = || {
         debug!("details");
