@@ -161,15 +161,19 @@ impl Machine {
 
     /// What the unit's processes have logged so far; what systemd says of the unit is not in it.
     pub fn journal(&self, unit: &str) -> Vec<Entry> {
-        self.run(&["journalctl", "--sync"]);
-        let unit = format!("_SYSTEMD_UNIT={unit}");
-        let output = self.run(&["journalctl", "--quiet", "--output=json", &unit]);
-        let entry = |line: &str| {
-            let fields: serde_json::Value = serde_json::from_str(line).unwrap();
+        let entry = |fields: serde_json::Value| {
             let field = |name: &str| fields[name].as_str().unwrap_or_default().to_owned();
             Entry { message: field("MESSAGE"), priority: field("PRIORITY") }
         };
-        support::stdout(&output).lines().map(entry).collect()
+        self.entries(&format!("_SYSTEMD_UNIT={unit}")).into_iter().map(entry).collect()
+    }
+
+    /// The entries of the journal that have this field, with all their fields.
+    pub fn entries(&self, field: &str) -> Vec<serde_json::Value> {
+        self.run(&["journalctl", "--sync"]);
+        let output = self.run(&["journalctl", "--quiet", "--all", "--output=json", field]);
+        let lines = support::stdout(&output);
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// Waits for a line with `text` in it, and returns it.

@@ -1,6 +1,7 @@
 //! The units under a real systemd, which is booted in a container for each test; and the page of the guide about them.
 
 mod control;
+mod journal;
 mod machine;
 #[path = "../readme/output.rs"]
 mod output;

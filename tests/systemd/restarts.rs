@@ -9,13 +9,13 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-const CLIENTS: usize = 64;
+pub const CLIENTS: usize = 64;
 const RESTARTS: usize = 20;
 const KILLS: usize = 3;
 
 /// What became of the fetches of many clients.
 #[derive(Default, Debug)]
-struct Tally {
+pub struct Tally {
     whole: AtomicUsize,
     refused: AtomicUsize,
     reset: AtomicUsize,
@@ -39,11 +39,11 @@ impl Tally {
         count.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn whole(&self) -> usize {
+    pub fn whole(&self) -> usize {
         self.whole.load(Ordering::Relaxed)
     }
 
-    fn assert_nothing_lost(&self) {
+    pub fn assert_nothing_lost(&self) {
         let lost = [&self.refused, &self.reset, &self.short, &self.timed_out, &self.failed];
         let lost: usize = lost.iter().map(|count| count.load(Ordering::Relaxed)).sum();
         assert_eq!(lost, 0, "{self:?}");
@@ -59,7 +59,7 @@ fn fetch(address: SocketAddr) -> io::Result<Vec<u8>> {
 }
 
 /// Does `work` while clients fetch the poem from a port of the machine's, one fetch after the other.
-fn under_load(machine: &Machine, port: u16, work: impl FnOnce(&Tally)) -> Tally {
+pub fn under_load(machine: &Machine, port: u16, work: impl FnOnce(&Tally)) -> Tally {
     let (tally, done) = (Tally::default(), AtomicBool::new(false));
     let fetch_until_done = || {
         while !done.load(Ordering::Relaxed) {
