@@ -13,13 +13,19 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where journald listens; see systemd-journald.service(8).
 const SOCKET: &str = "/run/systemd/journal/socket";
 
 /// How long to wait for a journald that does not read, until [`Journal::has_thread`].
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the last entries of a process may take to be read.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
+const READ_CHECK_INTERVAL: Duration = Duration::from_millis(1);
 
 /// How much memory is kept for the next datagram.
 const MAX_KEPT_BYTES: usize = 64 * 1024;
@@ -32,7 +38,7 @@ const SEALS: SealFlag = SealFlag::F_SEAL_SEAL
 
 /// A connection to the journal.
 pub(super) struct Journal {
-    socket: UnixDatagram,
+    socket: Arc<UnixDatagram>,
     /// Where it is connected to.
     path: PathBuf,
     datagram: Vec<u8>,
@@ -51,12 +57,17 @@ impl Journal {
         socket.connect(path)?;
         socket.set_write_timeout(Some(SEND_TIMEOUT))?;
         let (path, stdout) = (path.to_owned(), StandardOutput::default());
-        Ok(Self { socket, path, datagram: Vec::new(), stdout })
+        Ok(Self { socket: Arc::new(socket), path, datagram: Vec::new(), stdout })
     }
 
     /// The socket, to wait for it.
     pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// What it has not read yet.
+    pub(super) fn unread(&self) -> Unread {
+        Unread(self.socket.clone())
     }
 
     /// From now on, this waits as long as it takes: lines collect in the channel meanwhile.
@@ -111,6 +122,28 @@ impl Journal {
                 sent => return Ok(sent.map(drop)?),
             }
         }
+    }
+}
+
+/// What has been sent to the journal, and journald has not read yet.
+#[derive(Clone)]
+pub(super) struct Unread(Arc<UnixDatagram>);
+
+impl Unread {
+    /// Waits until there is nothing, but not for long. To learn to which unit an entry belongs, journald looks at the
+    /// process, which therefore has to exist when the entry is read.
+    pub(super) fn wait(&self) {
+        let deadline = Instant::now() + READ_TIMEOUT;
+        while !self.is_empty() && Instant::now() < deadline {
+            thread::sleep(READ_CHECK_INTERVAL);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the call writes one number to the address, which is valid. See unix(7), where it is SIOCOUTQ.
+        let done = unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+        done != 0 || bytes == 0
     }
 }
 

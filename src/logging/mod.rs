@@ -43,7 +43,7 @@ use crate::file_id::FileId;
 use crate::sync::Mutex;
 use clock::Clock;
 use event_fields::EventFields;
-use journal::Journal;
+use journal::{Journal, Unread};
 use layer::{Log, LogLayer};
 use line::{Formatter, Line, Style};
 use output::Output;
@@ -192,6 +192,7 @@ impl EarlyLog {
         let formatter = Formatter::new(options.format, style, clock);
         let in_syslog = formatter.with_style(Style::syslog(options.facility, &options.name));
         let fallback = fallback.map(|syslog| Arc::new(Mutex::new((syslog, in_syslog))));
+        let unread = sink.unread();
         let output = Arc::new(Output::new(sink, formatter.clone()));
         self.log.open(options.level, formatter, output.clone());
         if self.records {
@@ -201,7 +202,7 @@ impl EarlyLog {
         self.waiting = false;
         let streams = Arc::new(Streams::new(self.log.clone(), output.clone()));
         let target = options.target.clone();
-        Ok(Logging { log, records, output, streams, target, fallback })
+        Ok(Logging { log, records, output, streams, target, unread, fallback })
     }
 
     /// Forgets the events that were kept, since another process has them as well.
@@ -266,6 +267,8 @@ pub struct Logging {
     output: Arc<Output>,
     streams: Arc<Streams>,
     target: Target,
+    /// What the journal has not read yet, if the log goes there.
+    unread: Option<Unread>,
     /// Where to report what can't be written to a log file.
     fallback: Option<Arc<Mutex<(Syslog, Formatter)>>>,
 }
@@ -378,6 +381,8 @@ impl Logging {
     /// If lines are lost and the log itself does not say so.
     pub fn finish(&self, limit: Duration) -> Result<(), LostLines> {
         self.streams.end();
-        self.flush(limit)
+        self.flush(limit)?;
+        self.unread.iter().for_each(Unread::wait);
+        Ok(())
     }
 }

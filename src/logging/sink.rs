@@ -1,6 +1,6 @@
 //! The destinations of log lines.
 
-use super::journal::Journal;
+use super::journal::{Journal, Unread};
 use super::lost::Lost;
 use super::rotating::RotatingFile;
 use super::standard_output::StandardOutput;
@@ -35,6 +35,11 @@ impl Sink {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         // If waiting is impossible, the write will report why.
         poll(&mut [PollFd::new(fd, PollFlags::POLLOUT)], timeout) != Ok(0)
+    }
+
+    /// What the journal has not read yet, if this is the journal.
+    pub(super) fn unread(&self) -> Option<Unread> {
+        if let Sink::Journal(journal) = self { Some(journal.unread()) } else { None }
     }
 
     pub(super) fn write_lines(&mut self, lines: &[u8]) -> Result<(), Lost> {

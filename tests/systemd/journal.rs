@@ -95,6 +95,23 @@ fn a_journald_that_hangs_for_a_while_gets_every_line() {
     assert_eq!(sending(&machine.entries("POETRYD_SERVICE=fast")), tally.whole());
 }
 
+/// journald learns from the process itself to which unit an entry belongs.
+#[test]
+#[ignore = "systemd"]
+fn the_last_lines_of_a_process_are_those_of_its_unit_even_if_journald_is_slow() {
+    let machine = Machine::boot();
+    machine.edit(UNIT, "Restart=no");
+    std::fs::remove_file(machine.path("/etc/poetryd/poetry/ecstasy.txt")).unwrap();
+    let journald = machine.main_pid(JOURNALD);
+    let continue_later = format!("kill -STOP {journald}; (sleep 0.8; kill -CONT {journald}) &");
+    machine.run(&["bash", "-c", &format!("{continue_later} systemctl start {UNIT}; wait")]);
+    let entries = machine.entries("SYSLOG_IDENTIFIER=poetryd");
+    assert!(message(entries.last().unwrap()).contains("can't load the poem"), "{entries:?}");
+    let strays: Vec<&Value> =
+        entries.iter().filter(|entry| entry["_SYSTEMD_UNIT"] != UNIT).collect();
+    assert!(strays.is_empty(), "{strays:?}");
+}
+
 /// More than what fits a datagram. The daemon logs nothing like that; so this program does, as a unit.
 #[test]
 #[ignore = "systemd"]

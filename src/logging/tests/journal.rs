@@ -278,3 +278,18 @@ fn what_can_t_get_to_the_journal_is_a_line_with_a_priority() {
     let line = entry::line(out.trim_end_matches('\n').as_bytes());
     assert_eq!(String::from_utf8(line).unwrap(), "<4>[fast] warning: no\\npoem bytes=0\n");
 }
+
+#[test]
+fn it_is_known_whether_journald_has_read_everything() {
+    let journald = Journald::new();
+    let mut journal = Journal::connect(&journald.path()).unwrap();
+    let unread = journal.unread();
+    assert!(unread.is_empty());
+    assert!(journal.write_lines(b"MESSAGE=1\nMESSAGE=2\n").is_ok());
+    for _ in 0..2 {
+        assert!(!unread.is_empty());
+        journald.receive();
+    }
+    assert!(unread.is_empty());
+    unread.wait();
+}
