@@ -133,3 +133,6 @@ pub(crate) struct Refused {
     /// Whether the application file or the request is wrong. Otherwise something failed.
     pub(crate) is_mistake: bool,
 }
+
+#[cfg(all(test, feature = "web"))]
+mod tests;

@@ -112,6 +112,14 @@ impl Crowd {
     }
 }
 
+#[cfg(test)]
+impl Crowd {
+    /// How many clients are known, and how many have not left.
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.members.lock().all.len(), *self.count.borrow())
+    }
+}
+
 impl Visit {
     pub(super) fn number(&self) -> u64 {
         self.number

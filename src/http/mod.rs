@@ -26,3 +26,6 @@ pub(crate) fn json(status: StatusCode, document: &impl Serialize) -> Response {
         Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests;

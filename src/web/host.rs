@@ -9,8 +9,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use std::net::IpAddr;
 
-/// Headers of a request that somebody else has forwarded, so that it is not known where it comes from.
-const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
+/// Headers of a request that somebody else has forwarded, so that it is not known where it comes from. So are all that
+/// begin with `x-forwarded-`.
+const FORWARDED: [&str; 3] = ["forwarded", "x-real-ip", "via"];
 
 /// The names that a service has.
 pub(super) struct Hosts(Vec<String>);
@@ -28,7 +29,14 @@ impl Hosts {
     /// Those of this machine, and these.
     pub(super) fn new(others: &[String]) -> Self {
         let machine = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-        Self(others.iter().cloned().chain(machine).map(|name| name.to_ascii_lowercase()).collect())
+        Self(
+            others
+                .iter()
+                .cloned()
+                .chain(machine)
+                .map(|name| name_of(&name.to_ascii_lowercase()))
+                .collect(),
+        )
     }
 
     /// How a client has asked, who is on this machine or not.
@@ -44,7 +52,9 @@ impl Hosts {
         if !(means_here || address.is_ok() || self.0.contains(&name)) {
             return Err(name);
         }
-        let is_forwarded = FORWARDED.iter().any(|name| request.headers.contains_key(*name));
+        let is_forwarded = request.headers.keys().any(|name| {
+            FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-")
+        });
         Ok(if is_local && means_here && !is_forwarded { Asked::Here } else { Asked::ByName })
     }
 }

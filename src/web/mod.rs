@@ -23,3 +23,6 @@ use crate::config::Registry;
 pub fn register(registry: &mut Registry) {
     registry.kind::<StatusSettings>("status");
 }
+
+#[cfg(test)]
+mod tests;

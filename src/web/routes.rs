@@ -146,8 +146,8 @@ async fn readiness(State(site): Shared) -> Response {
 }
 
 async fn metrics_text(State(site): Shared, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
-    let format = Format::preferred(accept);
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|accept| accept.to_str().ok());
+    let format = Format::preferred(&accept.collect::<Vec<_>>().join(","));
     let pieces = site.metrics.scrape(format);
     let length: usize = pieces.iter().map(Bytes::len).sum();
     let headers = [

@@ -6,6 +6,7 @@ mod belongings;
 mod changing;
 mod clients;
 mod draining;
+mod entries;
 mod failing;
 mod finding;
 mod functions;

@@ -71,7 +71,7 @@ impl Family {
         let unit = UNITS.into_iter().find(has_unit);
         let name = name.strip_suffix(unit.unwrap_or_default()).unwrap_or(name);
         let name = if unit.is_some() { name.trim_end_matches('_') } else { name };
-        let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+        let help = help.replace('\\', "\\\\").replace('\n', "\\n").replace('"', "\\\"");
         Self { name: name.into(), unit, kind, help }
     }
 
@@ -116,7 +116,13 @@ impl Families {
             return None;
         };
         let own = labels.into_iter().map(|(name, value)| (label_name(name), value));
-        let labels = [("service".into(), service.to_string())].into_iter().chain(own).collect();
+        let labels: Vec<(Cow<'static, str>, String)> =
+            [("service".into(), service.to_string())].into_iter().chain(own).collect();
+        let mut names = HashSet::new();
+        if !labels.iter().all(|(name, _)| names.insert(name)) {
+            self.warn(service, &name, "two of its labels have the same name");
+            return None;
+        }
         Some(Series { family, labels, value: Value::Whole(value) })
     }
 
@@ -154,7 +160,7 @@ impl Families {
     }
 }
 
-/// The same head without the unit, and with the name that the series of a counter have.
+/// The same head without the unit, with quotes as they are, and with the name that the series of a counter have.
 fn in_format_of_prometheus(family: &Family, head: &str) -> String {
     let (name, is_counter) = (family.full_name(), family.kind == SampleKind::Counter);
     let mut text = String::new();
@@ -162,20 +168,21 @@ fn in_format_of_prometheus(family: &Family, head: &str) -> String {
         let total = format!(" {name}_total ");
         let line =
             if is_counter { line.replacen(&format!(" {name} "), &total, 1) } else { line.into() };
-        text += &line;
+        text += &line.replace("\\\"", "\"");
         text.push('\n');
     }
     text
 }
 
-/// The name of a label of a service's own.
+/// The name of a label of a service's own. Those that begin with `__` have a meaning to Prometheus.
 fn label_name(name: &'static str) -> Cow<'static, str> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match name {
-        "service" => "own_service".into(),
-        name if name.chars().all(is_allowed) && !name.starts_with(|c: char| c.is_ascii_digit()) => {
-            name.into()
-        }
-        name => format!("_{name}").replace(|c| !is_allowed(c), "_").into(),
+    let is_free = !name.is_empty()
+        && name != "service"
+        && !name.starts_with("__")
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    match is_free && name.chars().all(is_allowed) {
+        true => name.into(),
+        false => format!("own_{name}").replace(|c| !is_allowed(c), "_").into(),
     }
 }

@@ -14,8 +14,8 @@ pub(in crate::web) enum Format {
 impl Format {
     /// The format that a client prefers, by its `Accept` header; see RFC 9110, section 12.5.1. Prometheus's own if it
     /// does not say.
-    pub(in crate::web) fn preferred(accept: Option<&str>) -> Self {
-        let ranges: Vec<(&str, f32)> = accept.unwrap_or_default().split(',').map(range).collect();
+    pub(in crate::web) fn preferred(accept: &str) -> Self {
+        let ranges: Vec<(&str, f32)> = accept.split(',').map(range).collect();
         let quality = |wanted: &[&str]| {
             let exact = ranges.iter().filter(|(name, _)| name.eq_ignore_ascii_case(wanted[0]));
             let exact = exact.map(|(_, quality)| *quality).reduce(f32::max);
@@ -49,6 +49,8 @@ impl Format {
 fn range(text: &str) -> (&str, f32) {
     let mut parts = text.split(';').map(str::trim);
     let name = parts.next().unwrap_or_default();
-    let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
+    let quality = parts.find_map(|part| {
+        part.strip_prefix(['q', 'Q'])?.trim_start().strip_prefix('=')?.trim().parse().ok()
+    });
     (name, quality.unwrap_or(1.0))
 }

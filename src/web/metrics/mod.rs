@@ -61,3 +61,6 @@ impl Metrics {
         pieces
     }
 }
+
+#[cfg(test)]
+mod tests;
