@@ -1,7 +1,7 @@
 //! The settings of the status service.
 
 use super::server::StatusService;
-use crate::config::{Kind, Section};
+use crate::config::{Kind, Section, Value};
 use crate::net::{Interface, Listen, UnixServer};
 use crate::service::Service;
 use crate::value::read;
@@ -57,7 +57,7 @@ impl Kind for StatusSettings {
             .optional("mode", read::octal);
         let hosts = section
             .about("Names by which clients ask for it, besides addresses, localhost and the name of this machine")
-            .optional("hosts", read::words);
+            .optional("hosts", hosts);
         let place = match (section.has("port"), section.has("path")) {
             (true, false) => tcp(section, port, interface),
             (false, true) => Some(Place::Unix(path?, mode.unwrap_or(UnixServer::DEFAULT_MODE))),
@@ -80,6 +80,19 @@ impl Kind for StatusSettings {
 
     fn service(&self) -> Box<dyn Service> {
         Box::new(StatusService::new(self.clone()))
+    }
+}
+
+/// Names of hosts, as browsers send them.
+fn hosts(value: &Value<'_>) -> Result<Vec<String>, String> {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let hosts = read::words(value)?;
+    match hosts.iter().all(|host| host.chars().all(is_allowed)) {
+        true => Ok(hosts),
+        false => {
+            Err("expected names as they are in the DNS, without a port: [\"status.example\"]"
+                .into())
+        }
     }
 }
 

@@ -1,6 +1,7 @@
-//! By which names it may be asked.
+//! By which names it may be asked, and what its settings may be.
 
 use super::host::{Asked, Hosts};
+use crate::config::{Registry, parse};
 use axum::http::Request;
 use axum::http::request::Parts;
 
@@ -81,4 +82,40 @@ fn what_is_forwarded_is_not_from_here() {
         let parts = parts("/", &[("host", "localhost"), (name, "")]);
         assert_eq!(hosts.check(&parts, true), Ok(Asked::ByName), "{name}");
     }
+}
+
+/// What a user sees of each wrong status service. The snapshots show the file, too.
+macro_rules! mistakes {
+    ($($name:ident: $keys:expr,)+) => {
+        $(#[test]
+        fn $name() {
+            let text = format!("[services.status]\nkind = \"status\"\n{}\n", $keys);
+            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+                insta::assert_snapshot!(stringify!($name), format!("{text}\n========\n{}", wrong(&text)));
+            });
+        })+
+    };
+}
+
+fn wrong(text: &str) -> String {
+    let mut registry = Registry::new();
+    super::register(&mut registry);
+    match parse("status.toml", text, &registry, |_| ()) {
+        Err(e) => e.to_string(),
+        Ok(_) => panic!("no mistake was found in\n{text}"),
+    }
+}
+
+mistakes! {
+    nowhere: "",
+    on_a_port_and_a_path: "port = 0\npath = \"status.sock\"",
+    with_a_mode_but_no_path: "port = 0\nmode = \"600\"",
+    with_an_interface_but_no_port: "path = \"status.sock\"\ninterface = \"*\"",
+    on_the_port_of_another:
+        "port = 9100\ninterface = \"*\"\n\n[services.again]\nkind = \"status\"\nport = 9100\ninterface = \"127.0.0.1\"",
+    for_no_hosts: "port = 0\nhosts = []",
+    for_a_host_that_is_no_list: "port = 0\nhosts = \"a.example\"",
+    for_a_host_with_a_port: "port = 0\nhosts = [\"a.example:9100\"]",
+    for_a_host_that_is_a_url: "port = 0\nhosts = [\"a.example\", \"http://b.example/\"]",
+    for_a_host_that_is_not_as_in_the_dns: "port = 0\nhosts = [\"b\u{fc}cher.example\"]",
 }

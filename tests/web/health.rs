@@ -12,10 +12,9 @@ use std::io::Read;
 pub fn it_is_not_ready_while_a_service_starts_and_while_one_stops() {
     let sandbox = Sandbox::new();
     // The status service is first in the file, so that it has started before.
-    let mut command = program(&sandbox, "");
     sandbox.write("webby.toml", &(STATUS.to_owned() + "\n[services.slow]\nkind = \"slow\"\n"));
-    command.arg("--stop-timeout").arg("100");
-    let daemon = Foreground::start(command);
+    let args = ["--nodaemon", "--stop-timeout", "100", "webby.toml"];
+    let daemon = Foreground::start(ask_program(&sandbox, &args));
     let address = place(&daemon);
     let answer = get(address, "/readyz");
     assert_eq!((answer.status, &*answer.body), (503, "starting: 1 of 2 services are running\n"));

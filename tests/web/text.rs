@@ -8,13 +8,14 @@ pub type Values = BTreeMap<String, f64>;
 /// Reads a text in the format OpenMetrics 1.0.0.
 pub fn open_metrics(text: &str) -> Values {
     let body = text.strip_suffix("# EOF\n").expect("the end is marked");
-    assert!(!body.contains("# EOF"), "{text}");
+    assert!(!body.lines().any(|line| line == "# EOF"), "{text}");
     read(body, true)
 }
 
 /// Reads a text in Prometheus's own format.
 pub fn prometheus(text: &str) -> Values {
-    assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+    let is_of_other = |line: &str| line == "# EOF" || line.starts_with("# UNIT");
+    assert!(!text.lines().any(is_of_other), "{text}");
     read(text, false)
 }
 

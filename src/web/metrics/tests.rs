@@ -1,6 +1,6 @@
 //! Names, formats, and that what is kept from one scrape to the next is what would be made anew.
 
-use super::encode::{Lines, encode};
+use super::encode::Lines;
 use super::families::{Families, Family};
 use super::format::Format;
 use super::services::Services;
