@@ -90,7 +90,7 @@ macro_rules! mistakes {
         $(#[test]
         fn $name() {
             let text = format!("[services.status]\nkind = \"status\"\n{}\n", $keys);
-            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false, snapshot_path => "tests/snapshots" }, {
                 insta::assert_snapshot!(stringify!($name), format!("{text}\n========\n{}", wrong(&text)));
             });
         })+
