@@ -97,7 +97,10 @@ impl LentSocket {
     /// If the process can't open another descriptor, or the socket is not a TCP socket.
     pub fn tcp_listener(&self) -> io::Result<TcpListener> {
         match self.endpoint {
-            Endpoint::Tcp(_) => Ok(self.socket.try_clone()?.into()),
+            Endpoint::Tcp(_) => {
+                self.all.lock().record_duplicate(self.id);
+                Ok(self.socket.try_clone()?.into())
+            }
             _ => Err(self.is_not("a TCP socket")),
         }
     }

@@ -1,7 +1,7 @@
 //! The sockets that are open, and who uses them.
 
 use super::endpoint::Neighbourhood;
-use super::refusal::refuse_new_clients;
+use super::refusal::{close_for_good, refuse_new_clients};
 use super::users::{Later, Users};
 use super::{Endpoint, Inherited, ListenError, ListenOptions, Origin, TakenDescriptors, unix};
 use crate::service::ServicePath;
@@ -65,6 +65,8 @@ pub(super) struct OneOpen {
     takes_ipv4_too: bool,
     /// Removed with the socket, unless that is shared.
     pub(super) file: Option<unix::SocketFile>,
+    /// Whether others than its users may have it, since they have asked for a duplicate.
+    has_duplicates: bool,
     /// Set if it was opened after the process's descriptors had been counted.
     descriptor: Option<TakenDescriptors>,
 }
@@ -90,6 +92,7 @@ impl OneOpen {
             kept: 0,
             takes_ipv4_too: false,
             file,
+            has_duplicates: false,
             descriptor: None,
         }
     }
@@ -242,6 +245,13 @@ impl Open {
         }
     }
 
+    /// Records that whoever uses a socket has asked for a duplicate.
+    pub(super) fn record_duplicate(&mut self, id: u64) {
+        if let Some(open) = self.sockets.get_mut(&id) {
+            open.has_duplicates = true;
+        }
+    }
+
     /// Records that a service uses a socket from now on, and returns the user's number and the socket. The first user
     /// gets the descriptor itself, others at the same time a duplicate: two of them may want to wait for clients in
     /// the same worker, which supports each descriptor only once.
@@ -299,7 +309,10 @@ impl Open {
     pub(super) fn close(&mut self, id: u64) -> Option<(OpenSocket, Option<String>)> {
         let open = self.remove(id)?;
         let described = (open.describe(), open.stored_name);
-        drop(open.socket);
+        // A socket unit's stays open, and whoever has a duplicate may still accept clients.
+        if open.origin != Origin::Inherited && !open.has_duplicates {
+            close_for_good(open.socket, &open.endpoint, open.descriptor);
+        }
         if let Some(file) = open.file {
             file.remove();
         }

@@ -1,14 +1,22 @@
-//! Keeps new clients away from a listening socket that is about to be closed: those that it has when it is closed
-//! are reset.
+//! The end of a listening socket: first it keeps new clients away, and when it is closed, those that it has are reset.
 
-use super::Endpoint;
+use super::{Endpoint, TakenDescriptors};
 use socket2::{SockFilter, Socket};
 use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 /// Where the flags are in the header of a TCP segment.
 const FLAGS: u32 = 13;
 const SYN: u32 = 0x02;
 const ACK: u32 = 0x10;
+
+/// How long a closed socket keeps its port: longer than a core takes to process a segment, even if it belongs to a virtual
+/// machine that has to wait meanwhile.
+const PORT_KEPT: Duration = Duration::from_millis(100);
 
 /// From now on, a client that comes is not let in. It tries again after a second, as if its first packet had been
 /// lost, and is refused then if the socket has been closed. Clients whose connection is being established still get in.
@@ -29,6 +37,29 @@ pub(super) fn refuse_new_clients(socket: &Socket, endpoint: &Endpoint) {
 pub(super) fn admit_new_clients(socket: &Socket, endpoint: &Endpoint) {
     if matches!(endpoint, Endpoint::Tcp(_)) {
         let _ = socket.detach_filter(); // an error means that there is none
+    }
+}
+
+/// Closes a listening socket of which nobody has a duplicate. The clients that it has are reset.
+///
+/// close(2) alone also takes the port away. If another core is just completing a handshake, the kernel then finds that it
+/// can't give the connection a port, and forgets it without a reset (`__inet_inherit_port` in the kernel's
+/// net/ipv4/inet_hashtables.c): its client would wait for ever for what we send. So the socket first ceases to listen, and
+/// keeps its port for a moment. That does not help if the kernel chose the port, since such a port goes when a socket
+/// ceases to listen.
+pub(super) fn close_for_good(
+    socket: Arc<Socket>,
+    endpoint: &Endpoint,
+    descriptor: Option<TakenDescriptors>,
+) {
+    if matches!(endpoint, Endpoint::Tcp(_))
+        && let Ok(runtime) = Handle::try_current()
+        && socket.shutdown(Shutdown::Read).is_ok()
+    {
+        runtime.spawn(async move {
+            sleep(PORT_KEPT).await;
+            drop((socket, descriptor));
+        });
     }
 }
 

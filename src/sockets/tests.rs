@@ -1,6 +1,7 @@
 //! What services are lent, over the life of a process and of the next.
 
 mod changing;
+mod closing;
 mod handing_over;
 
 use super::*;

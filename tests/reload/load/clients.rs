@@ -80,7 +80,7 @@ impl Tally {
                     return;
                 }
                 (_, ErrorKind::ConnectionRefused) => ("refused", e.to_string()),
-                _ => ("reset", e.to_string()),
+                _ => ("reset", format!("{e}, after {} bytes", received.len())),
             },
         };
         let mut lost = self.lost.lock().unwrap();
