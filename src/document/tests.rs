@@ -82,7 +82,7 @@ async fn a_stop_names_those_it_waits_for_but_not_too_many() {
         let stop = application.stop(Instant::now() + Duration::from_secs(9));
         let look = async {
             sleep(Duration::from_secs(1)).await;
-            assert_eq!(why_not_ready(Phase::Stopping, &tree).as_deref(), Some(expected));
+            assert_eq!(why_not_ready(Phase::Stopping, &tree.entries()).as_deref(), Some(expected));
             permits.add_permits(1);
         };
         tokio::join!(stop, look).0.unwrap();
@@ -97,9 +97,9 @@ async fn a_failure_for_good_is_named_until_the_service_has_started_again() {
     tree.add(&"g".parse().unwrap(), "moody", Moody::default()).await.unwrap();
     assert!(tree.restart(&path).await.is_err());
     for phase in [Phase::Running, Phase::Reloading] {
-        assert_eq!(why_not_ready(phase, &tree).as_deref(), Some("failed: g.moody"));
+        assert_eq!(why_not_ready(phase, &tree.entries()).as_deref(), Some("failed: g.moody"));
     }
     tree.start(&path).await.unwrap();
-    assert_eq!(why_not_ready(Phase::Running, &tree), None);
+    assert_eq!(why_not_ready(Phase::Running, &tree.entries()), None);
     application.stop(Instant::now() + Duration::from_secs(9)).await.unwrap();
 }

@@ -9,8 +9,8 @@
 //! - `bind.rs`: opens a socket; `unix.rs` and `mode.rs`: its file, if it is a Unix socket.
 //! - `inherited.rs`: inherited sockets; `store.rs`: those that outlive the process.
 //! - `open.rs`: the sockets that are open; `users.rs`: who uses one; `change.rs`: other options for one; `lent.rs`:
-//!   one that a service uses; `kept.rs`: those of services that are restarted or replaced. `private.rs`: one of the
-//!   process itself.
+//!   one that a service uses; `kept.rs`: those of services that are restarted or replaced; `refusal.rs`: the end of
+//!   one. `private.rs`: one of the process itself.
 //! - `holder.rs`: which process uses an address.
 //! - `descriptors.rs`: how many connections are possible.
 //!

@@ -63,8 +63,8 @@ pub(super) fn close_for_good(
     }
 }
 
-/// A program for the kernel that drops the segments that begin a connection, and no others; connections that are
-/// accepted have it, too. See [`filter.rst`] in the kernel's documentation.
+/// A program for the kernel that drops the segments that begin a connection, and no others. A connection whose handshake
+/// ends meanwhile has it, too, which does no harm: it has begun. See [`filter.rst`] in the kernel's documentation.
 ///
 /// [`filter.rst`]: https://docs.kernel.org/networking/filter.html
 fn without_first_segments() -> [SockFilter; 5] {

@@ -144,7 +144,7 @@ fn text_of(lines: impl Iterator<Item = Lines>) -> Vec<(usize, Vec<u8>)> {
 /// What a scrape with nothing kept would be.
 fn afresh(tree: &Tree, families: &mut Families) -> Vec<(usize, Vec<u8>)> {
     let mut services = Services::default();
-    services.update(tree.entries(), families);
+    services.update(&tree.entries(), families);
     text_of(services.lines())
 }
 
