@@ -2,6 +2,7 @@
 //! JavaScript; with it, the page keeps itself up to date.
 
 use crate::document::{Count, LastReload, ReloadOutcome, ServiceStatus, Status, Warning};
+use jiff::Timestamp;
 use std::fmt::Write as _;
 
 /// The most services in the page as it is sent. The rest are in the JSON document.
@@ -18,6 +19,9 @@ const COLUMNS: [(&str, [&str; 2]); 4] = [
 ];
 
 const SENT: &str = "Sent";
+
+/// What stands where there are no warnings and no errors.
+const QUIET: &str = "No warnings and no errors.";
 
 /// The page as HTML, with the numbers of `status`.
 pub(super) fn page(status: &Status, nonce: &str) -> String {
@@ -39,6 +43,7 @@ fn write_part(page: &mut String, name: &str, status: &Status, nonce: &str) {
         (phase, _) => (phase, phase),
     };
     match name {
+        "now" => page.push_str(&time(&Timestamp::now().to_string())),
         "nonce" => page.push_str(nonce),
         "style" => page.push_str(include_str!("page.css")),
         "script" => page.push_str(concat!(include_str!("plots.js"), include_str!("page.js"))),
@@ -49,13 +54,21 @@ fn write_part(page: &mut String, name: &str, status: &Status, nonce: &str) {
         "word" => page.push_str(&text(word)),
         "mark" => page.push_str(&text(mark)),
         "facts" => write_facts(page, status),
-        "rows" => status.services.iter().take(MOST_ROWS).for_each(|service| write_row(page, service)),
+        "rows" => {
+            status.services.iter().take(MOST_ROWS).for_each(|service| write_row(page, service))
+        }
         "rest" => write_rest(page, status.services.len()),
         "lost" if status.log_lines_lost > 0 => {
-            let _ = write!(page, "{} lines of the log have been lost, since it could not be written fast enough.", thousands(status.log_lines_lost));
+            let _ = write!(
+                page,
+                "{} lines of the log have been lost, since it could not be written fast enough.",
+                thousands(status.log_lines_lost)
+            );
         }
         "warnings" => write_warnings(page, status.warnings.as_deref().unwrap_or_default()),
-        "not_quiet" if status.warnings.as_ref().is_none_or(|warnings| !warnings.is_empty()) => page.push_str(" hidden"),
+        "not_quiet" if status.warnings.as_ref().is_none_or(|warnings| !warnings.is_empty()) => {
+            page.push_str(" hidden")
+        }
         "not_away" if status.warnings.is_some() => page.push_str(" hidden"),
         "quiet" => page.push_str(QUIET),
         _ => {}
@@ -79,7 +92,10 @@ fn verdict(reload: &LastReload) -> String {
     let ended = time(&reload.ended);
     let changes = match &reload.outcome {
         ReloadOutcome::Refused(refused) => {
-            return format!(r#"<span class="mark failed">refused</span> {ended}<pre>{}</pre>"#, text(&refused.error));
+            return format!(
+                r#"<span class="mark failed">refused</span> {ended}<pre>{}</pre>"#,
+                text(&refused.error)
+            );
         }
         ReloadOutcome::Changes(changes) => changes,
     };
@@ -114,7 +130,7 @@ fn write_row(page: &mut String, service: &ServiceStatus) {
         let value = value.map(|value| if label == SENT { bytes(value) } else { thousands(value) });
         let _ = write!(
             page,
-            r#"<td role="cell" class="n{none}" data-label="{label}">{}</td>"#,
+            r#"<td role="cell" class="n{none}" data-label="{label}"><span>{}</span></td>"#,
             value.unwrap_or_default()
         );
     }
@@ -135,7 +151,8 @@ fn details(service: &ServiceStatus) -> String {
 fn write_warnings(page: &mut String, warnings: &[Warning]) {
     for Warning { time: at, level, service, message } in warnings.iter().rev() {
         let word = if level == "warn" { "warning" } else { level };
-        let [level, word, service, message] = [level, word, service, message].map(|part| text(part));
+        let [level, word, service, message] =
+            [level, word, service, message].map(|part| text(part));
         let at = time(at);
         let _ = writeln!(
             page,
@@ -152,7 +169,8 @@ fn sum(counters: &[Count], names: &[&str]) -> Option<u64> {
 fn write_rest(page: &mut String, services: usize) {
     if services > MOST_ROWS {
         let more = services - MOST_ROWS;
-        let _ = write!(page, r#"{more} more services are in <a href="status.json">status.json</a>."#);
+        let _ =
+            write!(page, r#"{more} more services are in <a href="status.json">status.json</a>."#);
     }
 }
 
