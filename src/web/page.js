@@ -346,7 +346,7 @@ const filter = text => { [$('filter').value, shown] = [text, ROWS]; drawStates()
 const told = new WeakMap();
 // Whether something is shown for the first time; otherwise what a person may have selected stays.
 const isNew = (node, about) => {
-  const text = JSON.stringify(about);
+  const text = JSON.stringify([about]);
   return told.get(node) !== text && told.set(node, text);
 };
 const since = (iso, suffix) => { const node = moment(el('time'), iso, ''); node.dataset.suffix = suffix; return node; };

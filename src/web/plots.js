@@ -60,18 +60,8 @@ const drawLegend = () => {
 };
 
 const drawSpark = (cell, list) => {
-  const most = Math.max(1, ...list.filter(Number.isFinite)), end = times.at(-1);
-  cell.spark ??= cell.td.insertBefore(drawn('svg', { class: 'spark', viewBox: '0 0 72 20', 'aria-hidden': 'true', preserveAspectRatio: 'none' }, drawn('path', { class: 'area' }), drawn('path', {})), cell.value);
-  const values = aligned(list), from = Math.max(0, values.findIndex(value => !Number.isNaN(value)));
-  const xs = times.map(time => 72 - (end - time) * 72 / WINDOW), y = value => (19 - value / most * 18).toFixed(1);
-  const path = area(xs, values.map(() => 0), values, y);
-  attribute(cell.spark.firstChild, 'd', path);
-  let line = '';
-  for (let at = from, pen = 'M'; at < values.length; at++) {
-    if (Number.isNaN(values[at])) { pen = 'M'; continue; }
-    line += `${pen}${xs[at].toFixed(1)} ${y(values[at])}`;
-    pen = 'L';
-  }
-  attribute(cell.spark.lastChild, 'd', line);
+  cell.spark ??= cell.td.insertBefore(drawn('svg', { class: 'spark', viewBox: '0 0 72 20', 'aria-hidden': 'true', preserveAspectRatio: 'none' }, drawn('path', {})), cell.value);
+  const values = aligned(list), most = Math.max(1, ...values.filter(Number.isFinite)), end = times.at(-1);
+  const xs = times.map(time => 72 - (end - time) * 72 / WINDOW);
+  attribute(cell.spark.firstChild, 'd', area(xs, values.map(() => 0), values, value => (20 - 0.5 - value / most * 19.5).toFixed(1)));
 };
-
