@@ -1,8 +1,7 @@
 // Keeps the page of a status service up to date. All that the daemon says is put in as text, never as HTML.
-'use strict';
 const WINDOW = 180; // seconds in a plot
 const SHORTEST = 1000, LONGEST = 60000, RETRY = 2000; // milliseconds between two polls
-const PATIENCE = 20; // a poll takes at most this part of the time
+const SHARE = 20; // a poll takes at most the 20th part of the time
 const ROWS = 200; // services that are shown before somebody asks for more
 const SERIES = 5; // services with an area of their own in a plot
 const SPARKS = 30; // services with small plots, if there are more than ROWS
@@ -24,62 +23,6 @@ let slots = Array(SERIES).fill(null); // the entries with an area of their own
 let services = [], draining = [], last = null, lastAt = 0, clock = 0, pause = SHORTEST, timer = 0;
 let sort = 'tree', shown = ROWS, polling = false;
 
-// Elements
-
-const el = (tag, name, ...children) => {
-  const node = document.createElement(tag);
-  if (name) node.className = name;
-  node.append(...children);
-  return node;
-};
-const drawn = (tag, attributes, ...children) => {
-  const node = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-};
-const put = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-const attribute = (node, name, value) => { if (node.getAttribute(name) !== value) node.setAttribute(name, value); };
-// Makes the children of a node those in the list, and moves as few as possible.
-const arrange = (node, children) => {
-  const focus = document.activeElement;
-  children.forEach((child, at) => { if (node.children[at] !== child) node.insertBefore(child, node.children[at] ?? null); });
-  while (node.children.length > children.length) node.lastElementChild.remove();
-  if (focus !== document.activeElement && focus.isConnected) focus.focus({ preventScroll: true });
-};
-
-// Numbers and times
-
-const whole = new Intl.NumberFormat('en'), short = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 });
-const bytes = value => {
-  const units = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-  const at = value < 1000 ? 0 : Math.min(Math.floor(Math.log10(value) / 3), units.length - 1);
-  const scaled = value / 1000 ** at;
-  return [scaled.toFixed(!at || scaled >= 100 ? 0 : scaled >= 10 ? 1 : 2), units[at]];
-};
-const perSecond = value => [value >= 100 ? whole.format(Math.round(value)) : value.toFixed(1), '/s'];
-const shape = { open: v => [whole.format(v)], rate: perSecond, served: v => [whole.format(v)], failed: v => [whole.format(v)], sent: bytes };
-// The two largest units: `3 d 4 h`.
-const span = seconds => {
-  const units = [[86400, 'd'], [3600, 'h'], [60, 'min'], [1, 's']];
-  const left = Math.max(0, Math.floor(seconds)), at = units.findIndex(([size]) => left >= size || size === 1);
-  const [size, name] = units[at], [smaller, unit] = units[at + 1] ?? [0];
-  const second = smaller ? Math.floor(left % size / smaller) : 0;
-  return `${Math.floor(left / size)} ${name}` + (second ? ` ${second} ${unit}` : '');
-};
-const coarse = seconds => span(seconds).split(' ', 2).join(' ');
-const now = () => Date.now() + clock;
-const ago = iso => (now() - Date.parse(iso)) / 1000;
-const moment = (node, iso, text) => {
-  if (node.dateTime !== iso) { node.dateTime = iso; node.title = new Date(iso).toLocaleString(); }
-  put(node, text);
-  return node;
-};
-const quantity = (node, [value, unit]) => {
-  put(node.firstChild ?? node.appendChild(document.createTextNode('')), value);
-  if (unit) put(node.children[0] ?? node.appendChild(el('small')), unit);
-};
-
 // What the daemon says
 
 const sum = counters => {
@@ -96,7 +39,7 @@ const take = (status, at) => {
   const elapsed = (at - lastAt) / 1000, same = last?.pid === status.pid && last.started === status.started;
   const news = [];
   const gap = last && elapsed > 5 * pause / 1000;
-  if (gap) point(at / 1000 - elapsed / 2, true);
+  if (gap) point((at - 1) / 1000, true);
   const present = new Set();
   for (const service of status.services) {
     const { path } = service, before = entries.get(path), up = path.lastIndexOf('.');
@@ -105,7 +48,7 @@ const take = (status, at) => {
     const grown = before && same ? numbers.arrived - entry.numbers.arrived : NaN;
     const rate = grown >= 0 && elapsed > 0 ? grown / elapsed : undefined;
     if (numbers.arrived !== undefined) numbers.rate = rate;
-    if (before && before.service.state !== service.state) news.push(entry);
+    if (before && (before.service.state !== service.state || (same && before.service.since !== service.since))) news.push(`${path} is ${service.state}`);
     Object.assign(entry, { service, numbers, parent: entries.get(path.slice(0, Math.max(up, 0))), folded: entry.folded ?? (status.services.length > ROWS) });
     entry.activity = entry.activity * 0.9 + ((rate ?? 0) + (numbers.open ?? 0) / 10) * 0.1;
     entries.set(path, entry);
@@ -161,26 +104,22 @@ const point = (at, gap) => {
   }
 };
 
-// Says what has changed to those who listen to the page, and marks its rows for a moment.
+// Says what has changed to those who listen to the page.
 const tell = news => {
-  for (const entry of news) {
-    entry.row?.tr.classList.add('changed');
-    setTimeout(() => entry.row?.tr.classList.remove('changed'), 4000);
-  }
-  const said = news.slice(0, 5).map(({ path, service }) => `${path} is ${service.state}`);
-  if (news.length > 5) said.push(`${news.length - 5} others have changed`);
+  const said = news.slice(0, 5);
+  if (news.length > 5) said.push(`${whole.format(news.length - 5)} others have changed`);
   if (said.length) put($('live'), said.join(', '));
 };
 
 // The table
 
 const cellOf = (name, ...children) => { const td = el('td', name, ...children); td.setAttribute('role', 'cell'); return td; };
+const rowOf = (name, ...cells) => { const tr = el('tr', name, ...cells); tr.setAttribute('role', 'row'); return tr; };
 const makeRow = entry => {
   const up = el('span', 'up', entry.prefix), kind = el('span', 'kind');
   const button = el('button', 'own', up, entry.name), name = cellOf('', el('div', 'name-cell', button, kind));
   const word = el('span'), since = el('time'), text = cellOf('');
-  const tr = el('tr', '', name, cellOf('', word, since), text), cells = {};
-  tr.setAttribute('role', 'row');
+  const tr = rowOf('', name, cellOf('', word, since), text), cells = {};
   for (const key of COLUMNS) {
     const value = el('span'), td = cellOf('n', value);
     td.dataset.label = $('table').querySelector(`[data-key=${key}]`).textContent;
@@ -189,39 +128,30 @@ const makeRow = entry => {
   }
   button.type = 'button';
   button.addEventListener('click', () => {
-    if (!entry.service.is_group) entry.expanded = !entry.expanded;
-    else if (!isFlat()) entry.folded = !entry.folded;
-    else reveal(entry);
+    if (entry.service.is_group) entry.folded = !entry.folded;
+    else entry.expanded = !entry.expanded;
     drawTable();
   });
   return { tr, up, kind, button, name: name.firstChild, word, since, text, cells };
 };
-const reveal = entry => {
-  [sort, $('filter').value] = ['tree', ''];
-  for (let up = entry; up; up = up.parent) up.folded = false;
-};
 const isFlat = () => sort !== 'tree' || $('filter').value.trim() !== '';
 
-const details = ({ service, folded, inside, trouble }) => {
-  const why = service.failure ?? '', { state, restarts, next_start: next } = service;
-  if (state === 'failed') return why;
-  if (state === 'waiting') {
-    const after = why ? (restarts ? `${whole.format(restarts + 1)} failures` : 'a failure') : 'it has finished';
-    return `restarts in ${span(next ? -ago(next) : 0)} after ${after}${why && `: ${why}`}`;
-  }
-  if (service.is_group && folded) return [`${whole.format(inside)} services`, ...Object.entries(trouble).map(([state, n]) => `${n} ${state}`)].join(', ');
-  const own = service.counters.filter(({ name }) => !NUMBER[name] && !name.endsWith('_bytes')).slice(0, 3);
-  const counts = Object.keys(sum(service.counters)).length ? [] : own.map(({ name, value }) => `${name} ${whole.format(value)}`);
-  return [service.status, ...counts].filter(Boolean).join(', ');
+const details = ({ service: { state, status, failure, is_group, next_start: next }, folded, inside, trouble }) => {
+  if (state === 'failed') return failure ?? '';
+  if (state === 'waiting') return [`restarts in ${span(next ? -ago(next) : 0)}`, failure].filter(Boolean).join(': ');
+  if (is_group && folded) return [`${whole.format(inside)} services`, ...Object.entries(trouble).map(([state, n]) => `${n} ${state}`)].join(', ');
+  return status ?? '';
 };
 
 const drawRow = entry => {
   const row = entry.row ??= makeRow(entry), { service, numbers } = entry, flat = isFlat();
+  row.tr.classList.toggle('changed', ago(service.since) < 5);
   const open = service.is_group ? !entry.folded && !flat : !!entry.expanded;
   row.up.hidden = !flat;
   attribute(row.name, 'class', `name-cell d${flat ? 0 : Math.min(entry.depth, 4)}`);
   row.tr.classList.toggle('group', service.is_group);
   attribute(row.button, 'aria-expanded', String(open));
+  row.button.disabled = flat && service.is_group;
   put(row.kind, service.kind);
   attribute(row.word, 'class', `mark ${service.state}`);
   put(row.word, service.state);
@@ -244,33 +174,24 @@ const drawRow = entry => {
 
 // Everything else about a service, below its row.
 const drawMore = entry => {
-  const { service } = entry;
-  entry.more ??= (() => {
-    const td = cellOf('', el('dl')), tr = el('tr', 'more', td);
-    td.colSpan = 3 + COLUMNS.length;
-    tr.setAttribute('role', 'row');
-    return tr;
-  })();
-  const lines = [[`${service.state} since`, new Date(service.since).toLocaleString()], ['restarts', whole.format(service.restarts)]];
+  const { service } = entry, lines = [[`${service.state} since`, exact(service.since)], ['restarts', whole.format(service.restarts)]];
   if (service.failure) lines.push(['last failure', service.failure]);
   for (const { name, labels, value } of service.counters) lines.push([[name, ...Object.values(labels)].join(' '), whole.format(value)]);
+  if (!entry.more) {
+    const td = cellOf('', el('dl'));
+    td.colSpan = 3 + COLUMNS.length;
+    entry.more = rowOf('more', td);
+  }
   const list = entry.more.querySelector('dl');
-  while (list.children.length > lines.length) list.lastChild.remove();
-  lines.forEach(([name, value], at) => {
-    const line = list.children[at] ?? list.appendChild(el('div', '', el('dt'), el('dd')));
-    put(line.firstChild, name);
-    put(line.lastChild, value);
-  });
+  if (isNew(list, lines)) list.replaceChildren(...lines.map(fact));
   return entry.more;
 };
+const fact = ([name, ...value]) => el('div', '', el('dt', '', name), el('dd', '', ...value));
 
-const drainingRow = ({ path, kind, state, since, status }) => {
-  const time = moment(el('time'), since, `for ${span(ago(since))}`);
-  const text = [`${state}, from before a reload`, status].filter(Boolean).join(': ');
-  const tr = el('tr', '', cellOf('', el('span', 'own', path), el('span', 'kind', kind)), cellOf('', el('span', 'mark draining', 'draining'), time), cellOf('', text), ...COLUMNS.map(() => cellOf('n none')));
-  tr.setAttribute('role', 'row');
-  return tr;
-};
+const drainingRow = ({ path, kind, state, since, status }) => rowOf('',
+  cellOf('', el('span', 'own', path), el('span', 'kind', kind)),
+  cellOf('', el('span', 'mark draining', 'draining'), moment(el('time'), since, coarse(ago(since)))),
+  cellOf('', [`${state}, from before a reload`, status].filter(Boolean).join(': ')), ...COLUMNS.map(() => cellOf('n none')));
 
 const URGENCY = ['failed', 'waiting', 'starting', 'stopping', 'running', 'finished', 'stopped'];
 const order = {
@@ -366,16 +287,15 @@ const drawHead = status => {
   put($('version'), version ?? '');
   put($('origin'), origin);
   if (isNew($('facts'), [started, pid, workers, reload])) {
-    const fact = (name, ...value) => el('div', '', el('dt', '', name), el('dd', '', ...value));
-    $('facts').replaceChildren(fact('Up', since(started, '')), fact('Process', `pid ${pid}`), fact('Workers', String(workers)),
-      fact('Last reload', ...(reload ? verdict(reload) : ['none yet'])));
+    const facts = [['Up', since(started, '')], ['Process', `pid ${pid}`], ['Workers', workers], ['Last reload', ...(reload ? verdict(reload) : ['none yet'])]];
+    $('facts').replaceChildren(...facts.map(fact));
   }
   put($('lost'), lost ? `${whole.format(lost)} lines of the log have been lost, since it could not be written fast enough.` : '');
 };
 const drawLog = ({ warnings }) => {
   if (isNew($('warnings'), warnings)) {
     $('warnings').replaceChildren(...(warnings ?? []).toReversed().map(({ time, level, service, message }) => el('li', '', since(time, ' ago'),
-      el('span', `mark ${level}`, level === 'warn' ? 'warning' : level), el('span', '', ...(service ? [el('b', '', service)] : []), message))));
+      el('span', `mark ${level}`, level === 'warn' ? 'warning' : level), el('span', '', el('b', '', service === '-' ? '' : service), message))));
   }
   $('quiet').hidden = !warnings || warnings.length > 0;
   $('away').hidden = !!warnings;
@@ -427,7 +347,7 @@ const answered = (status, start) => {
   document.body.classList.remove('stale');
   take(status, performance.now());
   draw();
-  pause = Math.min(Math.max(SHORTEST, PATIENCE * (performance.now() - start)), LONGEST);
+  pause = Math.min(Math.max(SHORTEST, SHARE * (performance.now() - start)), LONGEST);
 };
 const poll = async () => {
   if (polling || document.hidden) return;

@@ -23,6 +23,9 @@ const SENT: &str = "Sent";
 /// What stands where there are no warnings and no errors.
 const QUIET: &str = "No warnings and no errors.";
 
+const SCRIPT: &str =
+    concat!(include_str!("texts.js"), include_str!("plots.js"), include_str!("page.js"));
+
 /// The page as HTML, with the numbers of `status`.
 pub(super) fn page(status: &Status, nonce: &str) -> String {
     let mut page = String::new();
@@ -46,7 +49,7 @@ fn write_part(page: &mut String, name: &str, status: &Status, nonce: &str) {
         "now" => page.push_str(&time(&Timestamp::now().to_string())),
         "nonce" => page.push_str(nonce),
         "style" => page.push_str(include_str!("page.css")),
-        "script" => page.push_str(concat!(include_str!("plots.js"), include_str!("page.js"))),
+        "script" => page.push_str(SCRIPT),
         "title" => page.push_str(&text(&format!("{}: {word}", status.program))),
         "program" => page.push_str(&text(&status.program)),
         "version" => page.push_str(&text(status.version.as_deref().unwrap_or_default())),
@@ -152,7 +155,7 @@ fn write_warnings(page: &mut String, warnings: &[Warning]) {
     for Warning { time: at, level, service, message } in warnings.iter().rev() {
         let word = if level == "warn" { "warning" } else { level };
         let [level, word, service, message] =
-            [level, word, service, message].map(|part| text(part));
+            [level, word, service.trim_matches('-'), message].map(text);
         let at = time(at);
         let _ = writeln!(
             page,
