@@ -38,8 +38,7 @@ const sum = counters => {
 const take = (status, at) => {
   const elapsed = (at - lastAt) / 1000, same = last?.pid === status.pid && last.started === status.started;
   const news = [];
-  const gap = last && elapsed > 5 * pause / 1000;
-  if (gap) point((at - 1) / 1000, true);
+  if (last && elapsed > 5 * pause / 1000) point((at - 1) / 1000, true);
   const present = new Set();
   for (const service of status.services) {
     const { path } = service, before = entries.get(path), up = path.lastIndexOf('.');
@@ -66,11 +65,10 @@ const take = (status, at) => {
     }
   }
   total.numbers = all;
-  const first = !last;
   [last, lastAt] = [status, at];
   choose();
   point(at / 1000, false);
-  if (!first) tell(news);
+  tell(news);
 };
 const add = (sum, value) => value === undefined ? sum : (sum ?? 0) + value;
 
@@ -78,14 +76,14 @@ const add = (sum, value) => value === undefined ? sum : (sum ?? 0) + value;
 const choose = () => {
   const active = services.filter(entry => !entry.service.is_group && entry.numbers.arrived !== undefined);
   const most = new Set(active.sort((a, b) => b.activity - a.activity).slice(0, SERIES));
-  slots = slots.map(entry => most.has(entries.get(entry?.path)) ? (most.delete(entries.get(entry.path)), entries.get(entry.path)) : null);
+  slots = slots.map(entry => most.delete(entry) ? entry : null);
   const fresh = services.filter(entry => most.has(entry));
   slots = slots.map(entry => entry ?? fresh.shift() ?? null);
   total.more = active.length > SERIES;
   const busiest = services.length > ROWS ? new Set(active.slice(0, SPARKS)) : null;
   for (const entry of services) {
     entry.tracked = !busiest || busiest.has(entry) || slots.includes(entry);
-    if (!entry.tracked) entry.rates = entry.opens = [];
+    if (!entry.tracked) [entry.rates, entry.opens] = [[], []];
   }
 };
 
@@ -220,12 +218,8 @@ const drawTable = () => {
   if (!isFlat()) rows.push(...draining.slice(0, ROWS).map(drainingRow));
   arrange($('rows'), rows);
   const left = list.length - some.length;
-  $('rest').replaceChildren();
-  if (left > 0) {
-    const more = el('button', '', `Show ${Math.min(left, ROWS)} more`);
-    more.addEventListener('click', () => { shown += ROWS; drawTable(); });
-    $('rest').append(`${whole.format(some.length)} of ${whole.format(list.length)} services are shown. `, more);
-  } else if (!list.length) put($('rest'), services.length ? 'No service matches.' : 'There are no services.');
+  put($('rest'), left > 0 ? `${whole.format(some.length)} of ${whole.format(list.length)} services are shown.` : list.length ? '' : 'No service matches.');
+  $('more').hidden = left <= 0;
   for (const th of document.querySelectorAll('th[data-key]')) {
     if (th.dataset.key === sort && sort !== 'tree') th.setAttribute('aria-sort', 'descending');
     else th.removeAttribute('aria-sort');
@@ -247,19 +241,16 @@ const drawStates = () => {
       if (!SETTLED.has(service.state)) up.trouble[service.state] = (up.trouble[service.state] ?? 0) + 1;
     }
   }
-  const old = new Map([...$('states').children].map(button => [button.dataset.state, button]));
   const states = [...counts.keys()].sort((a, b) => URGENCY.indexOf(a) - URGENCY.indexOf(b));
   arrange($('states'), states.map(state => {
-    const button = old.get(state) ?? el('button', `mark ${state}`);
-    if (!old.has(state)) {
-      button.dataset.state = state;
-      button.addEventListener('click', () => { filter($('filter').value === state ? '' : state); });
-    }
+    const button = chips[state] ??= el('button', `mark ${state}`);
+    button.onclick = () => filter($('filter').value === state ? '' : state);
     put(button, `${whole.format(counts.get(state))} ${state}`);
     attribute(button, 'aria-pressed', String($('filter').value === state));
     return button;
   }));
 };
+const chips = {}; // the buttons by state
 const filter = text => { [$('filter').value, shown] = [text, ROWS]; drawStates(); drawTable(); };
 
 // The head and the log
@@ -332,7 +323,7 @@ const draw = () => {
   drawTimes();
 };
 const failed = () => {
-  const since = new Date(lastAt ? performance.timeOrigin + lastAt : Date.now());
+  const since = new Date(performance.timeOrigin + lastAt);
   if (!document.body.classList.contains('stale')) put($('live'), 'The daemon does not answer.');
   document.body.classList.add('stale');
   pause = RETRY;
@@ -375,6 +366,7 @@ for (const th of document.querySelectorAll('th[data-key]')) {
   button.addEventListener('click', () => { sort = sort === th.dataset.key ? 'tree' : th.dataset.key; drawTable(); });
   th.replaceChildren(button);
 }
+$('more').addEventListener('click', () => { shown += ROWS; drawTable(); });
 $('filter').addEventListener('input', () => filter($('filter').value));
 document.addEventListener('visibilitychange', poll);
 addEventListener('resize', drawPlots);

@@ -20,8 +20,8 @@ const COLUMNS: [(&str, [&str; 2]); 4] = [
 
 const SENT: &str = "Sent";
 
-/// What stands where there are no warnings and no errors.
-const QUIET: &str = "No warnings and no errors.";
+/// What Donne says where there are no warnings and no errors.
+const QUIET: &str = r#" <q title="John Donne, The Ecstasy">And we said nothing, all the day.</q>"#;
 
 const SCRIPT: &str =
     concat!(include_str!("texts.js"), include_str!("plots.js"), include_str!("page.js"));
@@ -73,7 +73,7 @@ fn write_part(page: &mut String, name: &str, status: &Status, nonce: &str) {
             page.push_str(" hidden")
         }
         "not_away" if status.warnings.is_some() => page.push_str(" hidden"),
-        "quiet" => page.push_str(QUIET),
+        "quiet" if status.program == "poetryd" => page.push_str(QUIET),
         _ => {}
     }
 }

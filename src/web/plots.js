@@ -52,7 +52,7 @@ const drawPlot = (plot, key, unit) => {
 };
 
 const drawLegend = () => {
-  const line = (at, name, { rate, open }) => el('li', '', el('i', `s${at}`), name, el('span', '',
+  const line = (at, name, { rate, open }) => el('li', '', el('i', `key s${at}`), name, el('span', '',
     [rate !== undefined && perSecond(rate).join(' '), open !== undefined && `${whole.format(open)} open`].filter(Boolean).join(', ')));
   const lines = slots.map((entry, at) => entry && line(at, entry.path, entry.numbers)).filter(Boolean);
   if (total.more) lines.push(line(SERIES, 'all others', {}));
