@@ -267,7 +267,7 @@ const verdict = ({ ended, changes, refused }) => {
   const counts = ['updated', 'replaced', 'added', 'removed', 'restarted'].map(key => [changes[key].length, key]);
   const text = [[changes.kept, 'kept'], ...counts].filter(([count]) => count).map(([count, word]) => `${whole.format(count)} ${word}`);
   const later = changes.at_restart.length ? [el('div', '', `at a restart: ${changes.at_restart.join(', ')}`)] : [];
-  return [since(ended, ' ago'), el('div', '', text.join(', ') || 'nothing has changed'), ...later];
+  return [since(ended, ' ago'), `: ${text.join(', ') || 'nothing has changed'}`, ...later];
 };
 
 const drawHead = status => {

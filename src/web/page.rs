@@ -112,7 +112,7 @@ fn verdict(reload: &LastReload) -> String {
     ];
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
-    format!("{ended}<div>{}</div>", counts.join(", "))
+    format!("{ended}: {}", counts.join(", "))
 }
 
 fn write_row(page: &mut String, service: &ServiceStatus) {

@@ -2,7 +2,7 @@
 
 const nice = value => {
   const size = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 2, 3, 4, 5, 6, 8, 10].map(step => step * size).find(step => step >= value) ?? 10 * size;
+  return [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].map(step => step * size).find(step => step >= value) ?? 10 * size;
 };
 // The path of an area between two lines, with gaps where there is no number.
 const area = (xs, low, high, y) => {
