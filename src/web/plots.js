@@ -2,7 +2,8 @@
 
 const nice = value => {
   const size = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
-  return [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10].map(step => step * size).find(step => step >= value) ?? 10 * size;
+  const steps = size === 1 ? [2, 4, 6, 8, 10] : [1, 1.2, 1.6, 2, 3, 4, 5, 6, 8, 10]; // half of them is a round number, too
+  return steps.map(step => step * size).find(step => step >= value) ?? 10 * size;
 };
 // The path of an area between two lines, with gaps where there is no number.
 const area = (xs, low, high, y) => {
