@@ -1,7 +1,7 @@
 //! The page of a status service: one document without a script or a style from elsewhere. What is in it is complete without
 //! JavaScript; with it, the page keeps itself up to date.
 
-use crate::document::{Count, LastReload, ReloadOutcome, ServiceStatus, Status, Warning};
+use crate::document::{Count, Draining, LastReload, ReloadOutcome, ServiceStatus, Status, Warning};
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
@@ -57,9 +57,7 @@ fn write_part(page: &mut String, name: &str, status: &Status, nonce: &str) {
         "word" => page.push_str(&text(word)),
         "mark" => page.push_str(&text(mark)),
         "facts" => write_facts(page, status),
-        "rows" => {
-            status.services.iter().take(MOST_ROWS).for_each(|service| write_row(page, service))
-        }
+        "rows" => write_rows(page, status),
         "rest" => write_rest(page, status.services.len()),
         "lost" if status.log_lines_lost > 0 => {
             let _ = write!(
@@ -113,6 +111,18 @@ fn verdict(reload: &LastReload) -> String {
     let counts = counts.iter().filter(|(count, _)| *count > 0);
     let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
     format!("{ended}: {}", counts.join(", "))
+}
+
+fn write_rows(page: &mut String, status: &Status) {
+    status.services.iter().take(MOST_ROWS).for_each(|service| write_row(page, service));
+    for Draining { path, kind, state, since, status } in status.draining.iter().take(MOST_ROWS) {
+        let [path, kind, state] = [path, kind, state].map(|part| text(part));
+        let (since, status) = (time(since), text(status.as_deref().unwrap_or_default()));
+        let _ = writeln!(
+            page,
+            r#"<tr role="row"><td role="cell"><span class="own">{path}</span><span class="kind">{kind}</span></td><td role="cell"><span class="mark draining">draining</span>{since}</td><td role="cell">{state}, from before a reload: {status}</td></tr>"#
+        );
+    }
 }
 
 fn write_row(page: &mut String, service: &ServiceStatus) {

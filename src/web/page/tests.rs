@@ -49,13 +49,20 @@ fn each_service_has_a_row_with_its_state_its_text_and_the_sums_of_its_numbers() 
         service("poe", "waiting", json!([])),
         service("donne", "failed", json!([])),
     ]);
-    let page = page(&status(services), "0");
+    let mut status = status(services);
+    let draining = json!({
+        "path": "poe.fast", "kind": "tcp", "state": "stopping", "since": "2026-11-29T17:06:00.000Z",
+        "status": "2 connections left",
+    });
+    status.draining = vec![serde_json::from_value(draining).unwrap()];
+    let page = page(&status, "0");
     assert_eq!(
         rows(&page),
         [
             "fast tcp running 2026-11-29 17:03:39 UTC 127.0.0.1:10001 3 81,204 0 10.5 MB",
             "poe tcp waiting 2026-11-29 17:03:39 UTC restarts at 2026-11-29 17:05:00 UTC : it broke",
             "donne tcp failed 2026-11-29 17:03:39 UTC it broke",
+            "poe.fast tcp draining 2026-11-29 17:06:00 UTC stopping, from before a reload: 2 connections left",
         ]
     );
     assert!(page.contains("<title>poetryd: ready</title>"));
