@@ -66,14 +66,14 @@ pub(crate) fn why_not_ready(phase: Phase, entries: &[Entry]) -> Option<String> {
             Some(format!("starting: {count} of {all} services are running"))
         }
         Phase::Stopping => {
-            let stopping: Vec<String> = are(State::Stopping).map(|entry| path(entry)).collect();
+            let stopping: Vec<String> = are(State::Stopping).map(path).collect();
             Some(match &stopping[..] {
                 [] => "stopping".into(),
                 stopping => format!("stopping: waiting for {}", first_of(stopping)),
             })
         }
         Phase::Running | Phase::Reloading => {
-            let failed: Vec<String> = are(State::Failed).map(|entry| path(entry)).collect();
+            let failed: Vec<String> = are(State::Failed).map(path).collect();
             (!failed.is_empty()).then(|| format!("failed: {}", first_of(&failed)))
         }
     }

@@ -1,9 +1,6 @@
 //! The names of metrics. All series with the same name, and their help and type, are a family.
 
-use super::encode;
-use super::format::Format;
 use crate::service::{Sample, SampleKind, ServicePath};
-use bytes::Bytes;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 use std::borrow::Cow;
@@ -28,8 +25,6 @@ struct Known {
     family: Arc<Family>,
     /// Whether it is about the process.
     is_of_process: bool,
-    /// What precedes its series in both formats.
-    heads: Option<[Bytes; 2]>,
 }
 
 /// A family of metrics.
@@ -76,7 +71,7 @@ impl Family {
     }
 
     /// The name with its unit.
-    fn full_name(&self) -> String {
+    pub(super) fn full_name(&self) -> String {
         match self.unit {
             Some(unit) => format!("{}_{unit}", self.name),
             None => self.name.clone(),
@@ -142,36 +137,11 @@ impl Families {
             }
             Entry::Vacant(place) => {
                 let (index, family) = (place.index(), Arc::new(family));
-                place.insert(Known { family, is_of_process, heads: None });
+                place.insert(Known { family, is_of_process });
                 Some(index)
             }
         }
     }
-
-    /// What precedes the series of a family.
-    pub(super) fn head(&mut self, family: usize, format: Format) -> Bytes {
-        let Known { family, heads, .. } = &mut self.all[family];
-        let heads = heads.get_or_insert_with(|| {
-            let open_metrics = encode::head(family);
-            let prometheus = in_format_of_prometheus(family, &open_metrics);
-            [Bytes::from(prometheus), Bytes::from(open_metrics)]
-        });
-        heads[usize::from(format == Format::OpenMetrics)].clone()
-    }
-}
-
-/// The same head without the unit, with quotes as they are, and with the name that the series of a counter have.
-fn in_format_of_prometheus(family: &Family, head: &str) -> String {
-    let (name, is_counter) = (family.full_name(), family.kind == SampleKind::Counter);
-    let mut text = String::new();
-    for line in head.lines().filter(|line| !line.starts_with("# UNIT ")) {
-        let total = format!(" {name}_total ");
-        let line =
-            if is_counter { line.replacen(&format!(" {name} "), &total, 1) } else { line.into() };
-        text += &line.replace("\\\"", "\"");
-        text.push('\n');
-    }
-    text
 }
 
 /// The name of a label of a service's own. Those that begin with `__` have a meaning to Prometheus.

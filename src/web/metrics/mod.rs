@@ -1,12 +1,14 @@
 //! The metrics, for Prometheus and whatever reads its formats.
 //!
-//! - `families.rs`: the names of metrics; `encode.rs`: their text; `format.rs`: which of two formats a client wants.
+//! - `families.rs`: the names of metrics; `encode.rs` and `heads.rs`: their text; `format.rs`: which of two formats a client
+//!   wants.
 //! - `services.rs`: those of the services, of which only what has changed is encoded again; `process.rs`: those of the
 //!   process.
 
 mod encode;
 mod families;
 mod format;
+mod heads;
 mod process;
 mod services;
 
@@ -17,6 +19,7 @@ use crate::sync::Mutex;
 use bytes::Bytes;
 use encode::{Lines, encode};
 use families::Families;
+use heads::Heads;
 use services::Services;
 
 /// The metrics of the process and of all services. Clones are the same.
@@ -30,6 +33,7 @@ pub(super) struct Metrics {
 #[derive(Default)]
 struct Text {
     families: Families,
+    heads: Heads,
     services: Services,
 }
 
@@ -42,7 +46,7 @@ impl Metrics {
     /// those of other scrapes.
     pub(super) fn scrape(&self, format: Format) -> Vec<Bytes> {
         let mut text = self.text.lock();
-        let Text { families, services } = &mut *text;
+        let Text { families, heads, services } = &mut *text;
         let (report, entries) = (self.process.report(), self.tree.entries());
         let of_process = process::series(&report, &entries, families);
         let of_process = encode(families, of_process);
@@ -54,7 +58,7 @@ impl Metrics {
         let mut pieces = Vec::new();
         for (family, lines) in lines.into_iter().enumerate().filter(|(_, lines)| !lines.is_empty())
         {
-            pieces.push(families.head(family, format));
+            pieces.push(heads.of(family, families, format));
             pieces.extend(lines);
         }
         pieces.push(format.end());

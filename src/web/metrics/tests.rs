@@ -3,6 +3,7 @@
 use super::encode::Lines;
 use super::families::{Families, Family};
 use super::format::Format;
+use super::heads::Heads;
 use super::services::Services;
 use crate::service::{
     Application, Context, Counters, IfFound, Resources, Sample, SampleKind, ServiceFn, ServicePath,
@@ -61,7 +62,7 @@ fn the_head_has_what_each_format_wants() {
     let help = "A \\ and a \"quote\"\nand poetryd_sent_bytes too.";
     let family = families.of_process("poetryd_sent_bytes", SampleKind::Counter, help);
     let head = |families: &mut Families, format| {
-        String::from_utf8(families.head(family, format).to_vec()).unwrap()
+        String::from_utf8(Heads::default().of(family, families, format).to_vec()).unwrap()
     };
     assert_eq!(
         head(&mut families, Format::Prometheus),
