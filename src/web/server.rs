@@ -2,9 +2,8 @@
 
 use super::host::Hosts;
 use super::routes::{self, Shown, Visitor};
-use super::settings::{Place, StatusSettings};
 use crate::http::{self, Clients, Crowd, Limits, Thread};
-use crate::net::{ListenedOn, log_open};
+use crate::net::{Listen, ListenedOn, log_open};
 use crate::service::{BoxError, Context, Files, PrivilegedContext, Process, Service};
 use crate::sockets::{
     Endpoint, LentSocket, ListenOptions, ReservedDescriptors, Sockets, check_unix_path,
@@ -14,6 +13,7 @@ use axum::Router;
 use futures::future::join_all;
 use socket2::SockRef;
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
@@ -31,9 +31,19 @@ const LIMITS: Limits = Limits {
 /// How much unsent data the kernel keeps for each connection, in bytes.
 const UNSENT: u32 = 64 * 1024;
 
+/// Where it listens.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Place {
+    Tcp(Listen),
+    /// The file of a Unix socket, and its permissions.
+    Unix(PathBuf, u32),
+}
+
 /// The status service.
 pub(super) struct StatusService {
-    settings: StatusSettings,
+    place: Place,
+    /// Names that it has besides those of this machine.
+    hosts: Vec<String>,
     sockets: Vec<LentSocket>,
     descriptors: Option<ReservedDescriptors>,
     serving: Option<Serving>,
@@ -49,8 +59,8 @@ struct Serving {
 }
 
 impl StatusService {
-    pub(super) fn new(settings: StatusSettings) -> Self {
-        Self { settings, sockets: Vec::new(), descriptors: None, serving: None }
+    pub(super) fn new(place: Place, hosts: Vec<String>) -> Self {
+        Self { place, hosts, sockets: Vec::new(), descriptors: None, serving: None }
     }
 }
 
@@ -58,7 +68,7 @@ impl StatusService {
 impl Service for StatusService {
     fn privileged_start(&mut self, cx: &PrivilegedContext) -> Result<(), BoxError> {
         let sockets = Sockets::lent_by(cx.resources());
-        self.sockets = match &self.settings.place {
+        self.sockets = match &self.place {
             Place::Tcp(listen) => listen.open(cx)?,
             Place::Unix(path, mode) => {
                 let options = ListenOptions { mode: *mode, ..ListenOptions::default() };
@@ -75,7 +85,7 @@ impl Service for StatusService {
         let Some(process) = cx.resource::<Process>() else {
             return Err("there is no daemon around this tree whose status it could show".into());
         };
-        let (process, hosts) = (Process::clone(&process), Hosts::new(&self.settings.hosts));
+        let (process, hosts) = (Process::clone(&process), Hosts::new(&self.hosts));
         let router = routes::router(Shown { tree: cx.tree().clone(), process, hosts });
         self.serving = Some(Serving::start(&self.sockets, router)?);
         Ok(())
@@ -111,7 +121,7 @@ impl Service for StatusService {
     }
 
     fn check(&self, files: &Files) -> Result<String, BoxError> {
-        Ok(match &self.settings.place {
+        Ok(match &self.place {
             Place::Tcp(listen) => format!("would listen on {}", listen.described()),
             Place::Unix(path, _) => {
                 format!("would listen on {}", check_unix_path(path, files)?.display())

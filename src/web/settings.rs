@@ -1,6 +1,6 @@
 //! The settings of the status service.
 
-use super::server::StatusService;
+use super::server::{Place, StatusService};
 use crate::config::{Kind, Section, Value};
 use crate::net::{Interface, Listen, UnixServer};
 use crate::service::Service;
@@ -10,17 +10,9 @@ use std::path::PathBuf;
 /// The settings of `kind = "status"`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StatusSettings {
-    pub(super) place: Place,
+    place: Place,
     /// The names by which clients may ask for it, besides addresses and the names of this machine.
-    pub(super) hosts: Vec<String>,
-}
-
-/// Where it listens.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Place {
-    Tcp(Listen),
-    /// The file of a Unix socket, and its permissions.
-    Unix(PathBuf, u32),
+    hosts: Vec<String>,
 }
 
 impl StatusSettings {
@@ -79,7 +71,7 @@ impl Kind for StatusSettings {
     }
 
     fn service(&self) -> Box<dyn Service> {
-        Box::new(StatusService::new(self.clone()))
+        Box::new(StatusService::new(self.place.clone(), self.hosts.clone()))
     }
 }
 

@@ -102,7 +102,10 @@ impl Kind for Failing {
 
     fn service(&self) -> Box<dyn Service> {
         Box::new(ServiceFn::new(|cx| async move {
-            file("fail").await;
+            tokio::select! {
+                () = file("fail") => {}
+                () = cx.closing() => return Ok(()),
+            }
             cx.counter("attempts", "How often it has tried.").add(1);
             Err("it had to be".into())
         }))

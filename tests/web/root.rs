@@ -31,7 +31,7 @@ pub fn promtool_has_nothing_to_say() {
     let sandbox = Sandbox::new();
     let services = "[services.ecstasy]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n\n\
          [services.fast]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n\n\
-         [services.udp]\nkind = \"udp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"fast\"\npoem = \"ecstasy\"\n\n\
+         [services.quote]\nkind = \"quote\"\ninterface = \"127.0.0.1\"\nport = 0\npoem = \"ecstasy\"\n\n\
          [services.unix]\nkind = \"unix\"\npath = \"unix.sock\"\nprotocol = \"fast\"\npoem = \"ecstasy\"\n\n\
          [services.night]\nkind = \"group\"\n\n\
          [services.night.services.odd]\nkind = \"odd\"\n\n\
