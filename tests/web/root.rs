@@ -99,7 +99,7 @@ pub fn clients_from_elsewhere_see_no_warnings() {
         "fast.toml",
         &(fast_toml("") + &STATUS.replace("port = 0", "port = 9100\ninterface = \"*\"")),
     );
-    let script = "ip link set lo up && ip link add dummy0 type dummy && ip addr add 192.0.2.1/24 dev dummy0 && ip link set dummy0 up && exec \"$0\" \"$@\"";
+    let script = "ip link set lo up && ip addr add 192.0.2.1/32 dev lo && exec \"$0\" \"$@\"";
     let outer = ["unshare", "--net", "sh", "-c", script];
     let command = through(&outer, &sandbox.poetryd(&["--nodaemon", "fast.toml"]));
     let daemon = Foreground::start(command).ready();
