@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::yield_now;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 const LIMITS: Limits = Limits {
     silent: 2,
@@ -152,7 +152,7 @@ async fn whoever_takes_too_long_is_cut_but_not_while_the_answer_is_made() {
 async fn the_end_cuts_silent_ones_and_waits_for_requests_in_progress() {
     let bench = Bench::new();
     let (silent, waits) = (bench.client().await, bench.asks("/wait").await);
-    let late = timeout(Duration::from_secs(100), bench.crowd.ends()).await;
+    let late = tokio::time::timeout(Duration::from_secs(100), bench.crowd.ends()).await;
     assert!(late.is_err(), "somebody is still served");
     assert_eq!(rest(silent).await, "");
     bench.permits.add_permits(1);
