@@ -7,7 +7,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
+#[cfg(feature = "web")]
+use tokio::time::timeout;
 use tokio::time::{Instant, sleep_until};
+
+/// How long requests of clients that were accepted before the end may be on their way.
+#[cfg(feature = "web")]
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
+
+/// How long the answers to them may take.
+#[cfg(feature = "web")]
+const LAST_ANSWERS: Duration = Duration::from_secs(3);
 
 /// How many clients there may be.
 #[derive(Clone, Copy)]
@@ -103,12 +113,14 @@ impl Crowd {
         }
     }
 
-    /// Cuts those who have not sent a request, and waits until all have left.
+    /// Waits until all have left, for a short time: first for everybody, then for those whose requests have arrived.
     #[cfg(feature = "web")]
     pub(crate) async fn ends(&self) {
+        let mut count = self.count.subscribe();
+        // The sender lives as long as this, so that waiting does not fail.
+        let _ = timeout(LAST_REQUESTS, count.wait_for(|count| *count == 0)).await;
         while self.members.lock().cut_oldest(Stage::Silent) {}
-        // The sender lives as long as this.
-        let _ = self.count.subscribe().wait_for(|count| *count == 0).await;
+        let _ = timeout(LAST_ANSWERS, count.wait_for(|count| *count == 0)).await;
     }
 }
 

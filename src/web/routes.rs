@@ -7,6 +7,7 @@ use super::page;
 use crate::document::{self, Status, why_not_ready};
 use crate::http::json;
 use crate::service::{Process, Tree};
+use crate::sync::Mutex;
 use crate::value::quoted;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -19,10 +20,13 @@ use futures::stream;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// How long the worker that makes changes may take to respond, before the process counts as stuck.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long it may take when it counts as stuck already.
+const SHORT_RESPONSE_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// How much of the metrics is sent at a time, in bytes.
 const PIECE: usize = 64 * 1024;
@@ -43,6 +47,9 @@ pub(super) struct Visitor {
 struct Site {
     shown: Shown,
     metrics: Metrics,
+    /// Since when the first worker has been asked whether it responds, without an answer. So those who ask later do not wait
+    /// as long as the first one.
+    unanswered_since: Mutex<Option<Instant>>,
 }
 
 type Shared = State<Arc<Site>>;
@@ -50,7 +57,7 @@ type Shared = State<Arc<Site>>;
 /// All requests.
 pub(super) fn router(shown: Shown) -> Router {
     let metrics = Metrics::new(shown.tree.clone(), shown.process.clone());
-    let site = Arc::new(Site { shown, metrics });
+    let site = Arc::new(Site { shown, metrics, unanswered_since: Mutex::default() });
     Router::new()
         .route("/", get(page))
         .route("/metrics", get(metrics_text))
@@ -125,14 +132,19 @@ async fn status(State(site): Shared, Extension(asked): Extension<Asked>) -> Resp
 }
 
 async fn health(State(site): Shared) -> Response {
+    let since = *site.unanswered_since.lock().get_or_insert_with(Instant::now);
+    let until = (since + RESPONSE_TIMEOUT).max(Instant::now() + SHORT_RESPONSE_TIMEOUT);
     // If the application is not running, nothing is wrong with its worker.
-    match timeout(RESPONSE_TIMEOUT, site.shown.tree.responds()).await {
-        Ok(_) => plain(StatusCode::OK, "ok"),
+    match timeout_at(until, site.shown.tree.responds()).await {
+        Ok(_) => {
+            *site.unanswered_since.lock() = None;
+            plain(StatusCode::OK, "ok")
+        }
         Err(_) => plain(
             StatusCode::SERVICE_UNAVAILABLE,
             &format!(
                 "the first worker has not responded for {} s: a service blocks it",
-                RESPONSE_TIMEOUT.as_secs()
+                since.elapsed().as_secs()
             ),
         ),
     }
