@@ -51,6 +51,7 @@ typed! {
     get_poetry,
     key_value,
     log,
+    monitoring,
     plugins,
     privileges needs "root",
     running_for_years,
