@@ -13,6 +13,8 @@ mod formats;
 mod health;
 mod hosts;
 mod http;
+#[path = "../monitoring/known.rs"]
+mod known;
 mod metrics;
 mod places;
 mod program;
@@ -40,6 +42,7 @@ const TESTS: &[Test] = tests![
     metrics::odd_counters_of_a_program_are_valid_or_left_out_with_a_warning,
     metrics::states_and_restarts_are_those_of_the_services,
     metrics::the_process_is_described,
+    metrics::there_are_those_that_the_board_and_the_alerts_use,
     health::it_is_not_ready_while_a_service_starts_and_while_one_stops,
     health::it_is_not_ready_while_a_client_is_still_served_at_a_stop,
     health::a_service_that_has_failed_for_good_is_the_reason,

@@ -1,6 +1,7 @@
 //! What is counted.
 
 use crate::http::{get, metrics_as, place};
+use crate::known::METRICS;
 use crate::program::program;
 use crate::start;
 use crate::support::{ECSTASY, Foreground, Sandbox, connect, fetch, until};
@@ -166,5 +167,25 @@ pub fn the_process_is_described() {
     is("poetryd_config_last_reload_timestamp_seconds", 1e9, now.as_secs_f64());
     is("poetryd_config_last_reload_successful", 1.0, 1.0);
     is("poetryd_log_lines_lost_total", 0.0, 0.0);
+    daemon.stop();
+}
+
+pub fn there_are_those_that_the_board_and_the_alerts_use() {
+    let listener = |name: &str, more: &str| {
+        format!(
+            "\n[services.{name}]\nkind = \"tcp\"\ninterface = \"127.0.0.1\"\nport = 0\nprotocol = \"{name}\"\n{more}\n"
+        )
+    };
+    let services = listener("proxy", "upstream = \"127.0.0.1:1\"")
+        + &listener("transform", "")
+        + &listener("forward", "to = \"127.0.0.1:1\"")
+        + "\n[services.quote]\nkind = \"quote\"\ninterface = \"127.0.0.1\"\nport = 0\npoem = \"ecstasy\"\n";
+    let sandbox = Sandbox::new();
+    let daemon = start(&sandbox, &services);
+    let values = values(place(&daemon));
+    let is_there =
+        |metric: &str| values.iter().any(|(name, _)| name.split('{').next() == Some(metric));
+    let absent: Vec<&&str> = METRICS.iter().filter(|metric| !is_there(metric)).collect();
+    assert!(absent.is_empty(), "{absent:?}");
     daemon.stop();
 }
