@@ -27,7 +27,7 @@ pub fn word(value: &Value<'_>) -> Result<String, String> {
 
 /// Strings that are not empty, at least one: `["a", "b"]`.
 pub fn words(value: &Value<'_>) -> Result<Vec<String>, String> {
-    let expected = || "expected a list of strings that are not empty: [\"a\", \"b\"]".to_owned();
+    let expected = || "expected a list of strings that are not empty".to_owned();
     let list = value.0.as_array().filter(|list| !list.is_empty()).ok_or_else(expected)?;
     list.iter().map(|each| word(&Value(each.get_ref())).map_err(|_| expected())).collect()
 }

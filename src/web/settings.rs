@@ -36,7 +36,7 @@ impl StatusSettings {
 impl Kind for StatusSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let port = section
-            .about("The TCP port; 0 means any free one. Either this or `path` is needed")
+            .about("The TCP port; 0 means any free one. Either this or path is needed")
             .optional("port", read::port);
         let interface = section
             .about("The interface of that port: a name, an address, or '*' for all [default: localhost]")

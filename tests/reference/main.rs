@@ -19,6 +19,7 @@ const MARK: &str = "<!-- reference: ";
 fn registry() -> Registry {
     let mut registry = Registry::new();
     poetry::register(&mut registry);
+    poetryd::web::register(&mut registry);
     registry
 }
 
@@ -156,7 +157,14 @@ fn all_keys() -> Vec<(Vec<KeyInfo>, String)> {
         let protocol = keys.iter().any(|key| key.key == "protocol");
         let protocol = if protocol { "protocol = \"transform\"\n" } else { "" };
         let lines = format!("kind = \"{kind}\"\n{protocol}{}", required(&keys));
-        all.push((keys, lines));
+        if kind == "status" {
+            // It listens either on a port or on a Unix socket, and each of them has keys of its own.
+            let (of_path, of_port) = keys.into_iter().partition(|key| key.key == "mode");
+            all.push((of_path, format!("{lines}path = \"status.sock\"\n")));
+            all.push((of_port, format!("{lines}port = 0\n")));
+        } else {
+            all.push((keys, lines));
+        }
     }
     for protocol in registry.protocols() {
         let keys = registry.keys_of_protocol(protocol).unwrap();
