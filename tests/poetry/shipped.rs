@@ -12,11 +12,12 @@ const FASCINATION: &[u8] = include_bytes!("../../poetry/fascination.txt");
 const SCIENCE: &[u8] = include_bytes!("../../poetry/science.txt");
 const SERA: &[u8] = include_bytes!("../../poetry/alla_sera.txt");
 
-const SHIPPED: [&str; 7] = [
+const SHIPPED: [&str; 8] = [
     "fast.toml",
     "proxy.toml",
     "quote.toml",
     "slow.toml",
+    "status.toml",
     "transform.toml",
     "two-poems.toml",
     "unix.toml",
@@ -126,6 +127,18 @@ fn transform_answers_as_its_comment_says() {
     let sandbox = with_free_ports();
     let daemon = start(&sandbox, "transform.toml");
     assert_eq!(transformed(daemon.address("transform")), b"12:the ecstasy!,");
+}
+
+#[test]
+#[cfg(feature = "web")]
+fn status_says_that_all_is_well() {
+    let sandbox = with_free_ports();
+    let daemon = start(&sandbox, "status.toml");
+    assert_eq!(fetch(daemon.address("fast")).unwrap(), ECSTASY);
+    let mut client = TcpStream::connect(daemon.address("status")).unwrap();
+    client.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let answer = String::from_utf8(receive(&mut client).0).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nready\n"), "{answer}");
 }
 
 #[test]
