@@ -16,8 +16,11 @@ pub fn it_is_not_ready_while_a_service_starts_and_while_one_stops() {
     let args = ["--nodaemon", "--stop-timeout", "100", "webby.toml"];
     let daemon = Foreground::start(ask_program(&sandbox, &args));
     let address = place(&daemon);
-    let answer = get(address, "/readyz");
-    assert_eq!((answer.status, &*answer.body), (503, "starting: 1 of 2 services are running\n"));
+    until("the status service itself has started", || {
+        let answer = get(address, "/readyz");
+        assert_eq!(answer.status, 503);
+        answer.body == "starting: 1 of 2 services are running\n"
+    });
     assert_eq!(get(address, "/healthz").status, 200);
     assert_eq!(one(&values(address), "poetryd_ready", &[]), 0.0);
     sandbox.write("started", "");
