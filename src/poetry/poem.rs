@@ -92,16 +92,22 @@ impl PoemSize {
         all.retain(|one| one.strong_count() > 0 && !std::ptr::eq(one.as_ptr(), &*handle.0));
         all.push(Arc::downgrade(&handle.0));
     }
+
+    /// The size of the poem. None, if there is none.
+    fn bytes(&self) -> Option<u64> {
+        let last = self.0.lock().iter().rev().find_map(Weak::upgrade)?;
+        PoemHandle(last).get().map(|poem| poem.len() as u64)
+    }
 }
 
 impl Counters for PoemSize {
     fn read(&self) -> Vec<Sample> {
-        let last = self.0.lock().iter().rev().find_map(Weak::upgrade);
-        let poem = last.and_then(|handle| PoemHandle(handle).get());
-        let size = |poem: Payload| {
-            Sample::gauge("poem_bytes", "The size of the poem in memory.", poem.len() as u64)
-        };
-        poem.map(size).into_iter().collect()
+        let size = |bytes| Sample::gauge("poem_bytes", "The size of the poem in memory.", bytes);
+        self.bytes().map(size).into_iter().collect()
+    }
+
+    fn version(&self) -> Option<u64> {
+        Some(self.bytes().map_or(0, |bytes| bytes + 1))
     }
 }
 

@@ -74,4 +74,10 @@ impl Counters for TransformCounters {
         let waits = Sample::counter("transform_memory_waits", help, self.memory_waits.get());
         requests.chain(refused).chain([waits]).collect()
     }
+
+    fn version(&self) -> Option<u64> {
+        let requests = self.requests.iter().map(|(_, counter)| counter);
+        let all = requests.chain(&self.refused).chain([&self.memory_waits]);
+        Some(all.fold(0, |sum, counter| sum.wrapping_add(counter.get())))
+    }
 }

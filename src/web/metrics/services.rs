@@ -9,7 +9,7 @@ use super::encode::{Lines, encode};
 use super::families::{Families, Series};
 use crate::service::{Entry, Sample, ServiceReport, State, Watch};
 use bytes::Bytes;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// How many services are on one page.
 const PAGE: usize = 256;
@@ -63,33 +63,30 @@ impl Page {
         let counts: Vec<bool> = self.services.iter_mut().map(Watch::has_counted).collect();
         let has_changed = |index: usize| others[index] || counts[index];
         let changed = (0..entries.len()).filter(|index| has_changed(*index));
-        let encoded: HashMap<usize, Vec<Lines>> = changed
+        let encoded: BTreeMap<usize, Vec<Lines>> = changed
             .map(|index| {
                 let series = series(entries[index].report(), families);
                 (index, encode(families, series))
             })
             .collect();
-        self.change(&encoded);
+        if !encoded.is_empty() {
+            self.change(&encoded);
+        }
     }
 
     /// Puts the lines of these services in the place of those that they had.
-    fn change(&mut self, changed: &HashMap<usize, Vec<Lines>>) {
-        let (count, mut by_family) = (self.services.len(), BTreeMap::new());
-        for (index, lines) in changed {
-            for Lines { family, text } in lines {
-                by_family.entry(*family).or_insert_with(HashMap::new).insert(*index, &**text);
-            }
-        }
-        for family in by_family.keys() {
+    fn change(&mut self, changed: &BTreeMap<usize, Vec<Lines>>) {
+        let count = self.services.len();
+        for Lines { family, .. } in changed.values().flatten() {
             self.families.entry(*family).or_insert_with(|| Text::of_nothing(count));
         }
-        let none = HashMap::new();
         for (family, text) in &mut self.families {
-            let new = by_family.get(family).unwrap_or(&none);
-            text.change(|index| match changed.contains_key(&index) {
-                true => Some(new.get(&index).copied().unwrap_or_default()),
-                false => None,
-            });
+            let lines_of = |lines: &Vec<Lines>| {
+                let lines = lines.iter().find(|lines| lines.family == *family);
+                lines.map_or_else(Bytes::new, |lines| lines.text.clone())
+            };
+            let now = changed.iter().map(|(index, lines)| (*index, lines_of(lines)));
+            text.change(&now.collect::<Vec<_>>());
         }
         self.families.retain(|_, text| !text.all.is_empty());
     }
@@ -100,21 +97,26 @@ impl Text {
         Self { all: Bytes::new(), ends: vec![0; count] }
     }
 
-    /// The lines of each service.
-    fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        starts.zip(&self.ends).map(|(start, end)| &self.all[*start..*end])
+    /// Where the lines of a service begin.
+    fn start(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
-    /// Takes over the lines that services have now. `None`: those that they had.
-    fn change<'a>(&mut self, now: impl Fn(usize) -> Option<&'a [u8]>) {
-        let is_same = |(index, before): (usize, &[u8])| now(index).is_none_or(|new| new == before);
-        if self.parts().enumerate().all(is_same) {
+    /// Takes over the lines that some services have now, in their order.
+    fn change(&mut self, now: &[(usize, Bytes)]) {
+        let is_same = |(index, lines): &(usize, Bytes)| {
+            self.all[self.start(*index)..self.ends[*index]] == **lines
+        };
+        if now.iter().all(is_same) {
             return;
         }
         let (mut all, mut ends) = (Vec::with_capacity(self.all.len() + 1024), Vec::new());
-        for (index, before) in self.parts().enumerate() {
-            all.extend_from_slice(now(index).unwrap_or(before));
+        let mut now = now.iter().peekable();
+        for index in 0..self.ends.len() {
+            match now.next_if(|(changed, _)| *changed == index) {
+                Some((_, lines)) => all.extend_from_slice(lines),
+                None => all.extend_from_slice(&self.all[self.start(index)..self.ends[index]]),
+            }
             ends.push(all.len());
         }
         (self.all, self.ends) = (all.into(), ends);
