@@ -171,18 +171,18 @@ async fn metrics_text(State(site): Shared, headers: HeaderMap) -> Response {
         .into_response()
 }
 
-/// Small pieces together, so that few are sent.
+/// Small pieces together, so that few are sent. Large ones are not copied.
 fn together(pieces: Vec<Bytes>) -> impl Iterator<Item = Bytes> {
     let mut pieces = pieces.into_iter().peekable();
     std::iter::from_fn(move || {
-        let mut together = Vec::with_capacity(PIECE);
-        while let Some(piece) = pieces.next_if(|piece| together.len() + piece.len() <= PIECE) {
-            together.extend_from_slice(&piece);
+        if let Some(large) = pieces.next_if(|piece| piece.len() >= PIECE / 2) {
+            return Some(large);
         }
-        match together.is_empty() {
-            true => pieces.next(), // it is larger than all that fits, or there is none
-            false => Some(together.into()),
+        let mut together = Vec::new();
+        while let Some(small) = pieces.next_if(|piece| together.len() + piece.len() < PIECE) {
+            together.extend_from_slice(&small);
         }
+        Some(together).filter(|together| !together.is_empty()).map(Bytes::from)
     })
 }
 

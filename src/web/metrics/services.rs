@@ -11,8 +11,9 @@ use crate::service::{Entry, Sample, ServiceReport, State, Watch};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashSet};
 
-/// How many services are on one page.
-const PAGE: usize = 256;
+/// How many services are on one page: so many that the lines of a family are sent as they are, and so few that they are soon
+/// copied.
+const PAGE: usize = 768;
 
 /// The text of all services.
 #[derive(Default)]
