@@ -66,28 +66,25 @@ pub(crate) fn why_not_ready(phase: Phase, entries: &[Entry]) -> Option<String> {
             Some(format!("starting: {count} of {all} services are running"))
         }
         Phase::Stopping => {
-            let stopping: Vec<String> = are(State::Stopping).map(path).collect();
-            Some(match &stopping[..] {
-                [] => "stopping".into(),
-                stopping => format!("stopping: waiting for {}", first_of(stopping)),
-            })
+            let stopping = names_of(are(State::Stopping));
+            Some(
+                stopping
+                    .map_or("stopping".into(), |names| format!("stopping: waiting for {names}")),
+            )
         }
         Phase::Running | Phase::Reloading => {
-            let failed: Vec<String> = are(State::Failed).map(path).collect();
-            (!failed.is_empty()).then(|| format!("failed: {}", first_of(&failed)))
+            names_of(are(State::Failed)).map(|names| format!("failed: {names}"))
         }
     }
 }
 
-fn path(entry: &Entry) -> String {
-    entry.report().path.to_string()
-}
-
-/// A list for people, which is not long.
-fn first_of(names: &[String]) -> String {
-    match names.len().checked_sub(MAX_NAMES) {
-        None | Some(0) => names.join(", "),
-        Some(more) => format!("{} and {more} more", names[..MAX_NAMES].join(", ")),
+/// The paths of services for people, in a list that is not long. `None`: there is none.
+fn names_of<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> Option<String> {
+    let first = entries.by_ref().take(MAX_NAMES).map(|entry| entry.path().to_string());
+    let names = first.collect::<Vec<_>>().join(", ");
+    match entries.count() {
+        0 => Some(names).filter(|names| !names.is_empty()),
+        more => Some(format!("{names} and {more} more")),
     }
 }
 

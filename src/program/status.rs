@@ -2,7 +2,7 @@
 
 use super::rates::{Rates, total};
 use crate::document::{Draining, ReloadOutcome, Reloaded, ServiceStatus, Status};
-use crate::value::{columns, plain};
+use crate::value::{columns, plain, thousands};
 use jiff::Timestamp;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
@@ -254,19 +254,6 @@ pub(super) fn span(seconds: u64) -> String {
         && seconds % size / smaller > 0
     {
         let _ = write!(text, " {} {name}", seconds % size / smaller);
-    }
-    text
-}
-
-/// A number with commas: `81,204`.
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
     }
     text
 }

@@ -2,7 +2,7 @@
 
 use super::counters::{AllCounters, version_of};
 use super::slot::Slot;
-use super::{ServiceReport, State};
+use super::{ServicePath, ServiceReport, State};
 use std::sync::Arc;
 
 /// A service in the table of states. Returned by [`Tree::entries`](super::Tree::entries).
@@ -29,6 +29,11 @@ impl Entry {
     /// What the service was doing when the entries were listed.
     pub fn state(&self) -> State {
         self.seen.state
+    }
+
+    /// Its path in the tree.
+    pub fn path(&self) -> ServicePath {
+        self.slot.path()
     }
 
     /// What is known about it now.

@@ -6,6 +6,8 @@ mod shown;
 pub(crate) mod value_type;
 
 pub use near::nearest;
+#[cfg(any(feature = "control", feature = "web"))]
+pub(crate) use shown::thousands;
 pub(crate) use shown::{columns, file_name, fitting, plain, push, quoted};
 
 use toml::de::DeValue;

@@ -27,6 +27,20 @@ pub(crate) fn plain(text: &str, room: usize) -> String {
     shown
 }
 
+/// A number with commas: `81,204`.
+#[cfg(any(feature = "control", feature = "web"))]
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 /// The name of a file.
 pub(crate) fn file_name(file: &Path) -> String {
     plain(&file.to_string_lossy(), LONGEST_FILE_NAME)

@@ -2,6 +2,7 @@
 //! JavaScript; with it, the page keeps itself up to date.
 
 use crate::document::{Count, Draining, LastReload, ReloadOutcome, ServiceStatus, Status, Warning};
+use crate::value::thousands;
 use jiff::Timestamp;
 use std::fmt::Write as _;
 
@@ -207,19 +208,6 @@ fn text(text: &str) -> String {
         }
     }
     escaped
-}
-
-/// `81,204`
-fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `10.5 MB`

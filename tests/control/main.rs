@@ -2,6 +2,8 @@
 //!
 //! One test needs a service that blocks its worker. So this test program starts itself, as a daemon of its own.
 
+#[path = "../support/blocking.rs"]
+mod blocking;
 #[path = "../support/functions.rs"]
 mod functions;
 #[path = "../support/mod.rs"]

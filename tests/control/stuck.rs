@@ -1,15 +1,12 @@
 //! A service that blocks the worker which makes changes.
 
 use crate::assert_says;
+use crate::blocking::Blocking;
 use crate::support::{Foreground, Sandbox, command, run, until};
 use poetryd::Program;
-use poetryd::config::{Kind, Registry, Section};
+use poetryd::config::Registry;
 use poetryd::daemon::Environment;
-use poetryd::service::{Service, ServiceFn};
-use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::thread;
-use std::time::Duration;
 
 pub fn main() -> ExitCode {
     let environment = Environment::claim();
@@ -19,28 +16,6 @@ pub fn main() -> ExitCode {
     let control = std::env::var_os("STUCK").is_some_and(|value| value != "without control");
     let program = if control { program } else { program.without_control().without_reload() };
     program.run(environment, std::env::args_os())
-}
-
-/// `kind = "blocking"`: blocks the first worker until there is a file named `go-on`.
-#[derive(Debug, PartialEq)]
-struct Blocking;
-
-impl Kind for Blocking {
-    fn read(_: &mut Section<'_>) -> Option<Self> {
-        Some(Self)
-    }
-
-    fn service(&self) -> Box<dyn Service> {
-        Box::new(ServiceFn::new(|cx| async move {
-            cx.all_started().await;
-            cx.status("blocks now");
-            while !Path::new("go-on").exists() {
-                thread::sleep(Duration::from_millis(5));
-            }
-            cx.closing().await;
-            Ok(())
-        }))
-    }
 }
 
 fn program(sandbox: &Sandbox, args: &[&str]) -> Command {

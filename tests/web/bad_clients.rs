@@ -2,12 +2,9 @@
 
 use crate::http::{Answer, ask, get, place, request, sent};
 use crate::metrics::values;
-use crate::program::STATUS;
 use crate::start;
 use crate::support::circumstances::room_for;
-use crate::support::{
-    ECSTASY, Foreground, Sandbox, fast_toml, fetch, open_descriptors, status_of, until,
-};
+use crate::support::{ECSTASY, Foreground, Sandbox, fetch, open_descriptors, status_of, until};
 use crate::text::one;
 use socket2::SockRef;
 use std::io::{Read, Write};
@@ -56,14 +53,19 @@ fn crowd(
     clients
 }
 
-/// Writes an application with so many poems that the metrics are larger than what the kernel keeps of an answer.
-fn write_with_poems(sandbox: &Sandbox, count: usize) {
+/// A daemon with so many poems that the metrics are larger than what the kernel keeps of an answer.
+fn start_with_large_metrics(sandbox: &Sandbox) -> (Foreground, SocketAddr) {
+    const POEMS: usize = 2_000;
     let name = "n".repeat(200);
     let poem = |number| {
         format!("\n[services.{name}{number}]\nkind = \"poem\"\nfile = \"poetry/ecstasy.txt\"\n")
     };
-    let poems: String = (0..count).map(poem).collect();
-    sandbox.write("fast.toml", &(fast_toml("") + STATUS + &poems));
+    let poems: String = (0..POEMS).map(poem).collect();
+    let daemon = start(sandbox, &poems);
+    let status = place(&daemon);
+    assert!(get(status, "/metrics").ok().len() > 2_500_000);
+    all_is_well(&daemon, status);
+    (daemon, status)
 }
 
 /// What there was before there is again.
@@ -107,13 +109,8 @@ pub fn a_thousand_slow_requests_harm_nobody() {
 }
 
 pub fn a_thousand_who_never_read_harm_nobody() {
-    const POEMS: usize = 2_000;
     let sandbox = Sandbox::new();
-    write_with_poems(&sandbox, POEMS);
-    let daemon = sandbox.foreground();
-    let status = place(&daemon);
-    assert!(get(status, "/metrics").ok().len() > 2_500_000);
-    all_is_well(&daemon, status);
+    let (daemon, status) = start_with_large_metrics(&sandbox);
     let before = open_descriptors(daemon.pid());
     let text = request("/metrics", "localhost", "");
     let clients = crowd(&daemon, status, |address| {
@@ -160,13 +157,8 @@ pub fn too_long_heads_and_nonsense_are_refused() {
 }
 
 pub fn resets_within_a_large_answer_harm_nobody() {
-    const POEMS: usize = 2_000;
     let sandbox = Sandbox::new();
-    write_with_poems(&sandbox, POEMS);
-    let daemon = sandbox.foreground();
-    let status = place(&daemon);
-    assert!(get(status, "/metrics").ok().len() > 2_500_000);
-    all_is_well(&daemon, status);
+    let (daemon, status) = start_with_large_metrics(&sandbox);
     let (before, used) = (open_descriptors(daemon.pid()), memory(&daemon));
     for target in ["/metrics", "/status.json"].repeat(50) {
         let mut client = sent(status, request(target, "localhost", "").as_bytes()).unwrap();

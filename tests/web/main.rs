@@ -3,6 +3,8 @@
 //! Some tests need services that are slow to start, fail, block their worker, or count odd things. So this test
 //! program starts itself, as a daemon of its own.
 
+#[path = "../support/blocking.rs"]
+mod blocking;
 #[path = "../support/functions.rs"]
 mod functions;
 #[path = "../support/mod.rs"]

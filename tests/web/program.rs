@@ -1,5 +1,6 @@
 //! A program of its own, with services that poetryd does not have.
 
+use crate::blocking::Blocking;
 use crate::support::{Sandbox, command};
 use poetryd::Program;
 use poetryd::config::{Kind, Registry, Section};
@@ -7,7 +8,6 @@ use poetryd::daemon::Environment;
 use poetryd::service::{Counters, Sample, Service, ServiceFn};
 use std::path::Path;
 use std::process::{Command, ExitCode};
-use std::thread;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -43,28 +43,6 @@ pub const STATUS: &str = "\n[services.status]\nkind = \"status\"\nport = 0\n";
 async fn file(name: &str) {
     while !Path::new(name).exists() {
         sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Blocks the first worker until there is a file named `go-on`.
-#[derive(Debug, PartialEq)]
-struct Blocking;
-
-impl Kind for Blocking {
-    fn read(_: &mut Section<'_>) -> Option<Self> {
-        Some(Self)
-    }
-
-    fn service(&self) -> Box<dyn Service> {
-        Box::new(ServiceFn::new(|cx| async move {
-            cx.all_started().await;
-            cx.status("blocks now");
-            while !Path::new("go-on").exists() {
-                thread::sleep(Duration::from_millis(5));
-            }
-            cx.closing().await;
-            Ok(())
-        }))
     }
 }
 
