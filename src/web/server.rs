@@ -88,6 +88,7 @@ impl Service for StatusService {
         let (process, hosts) = (Process::clone(&process), Hosts::new(&self.hosts));
         let router = routes::router(Shown { tree: cx.tree().clone(), process, hosts });
         self.serving = Some(Serving::start(&self.sockets, router)?);
+        cx.status(ListenedOn::of(&self.sockets).to_string());
         Ok(())
     }
 

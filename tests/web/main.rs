@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use support::{Foreground, Sandbox, fast_toml};
 
 const TESTS: &[Test] = tests![
+    places::the_status_says_where_it_listens,
     places::it_answers_at_both_addresses_of_localhost,
     places::it_answers_on_a_unix_socket_whose_file_has_its_mode_and_is_removed_at_the_end,
     places::check_says_where_it_would_listen,

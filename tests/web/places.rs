@@ -10,6 +10,18 @@ use std::net::{Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 
+pub fn the_status_says_where_it_listens() {
+    let sandbox = Sandbox::new();
+    let daemon = start(&sandbox, "");
+    let address = place(&daemon);
+    let status: serde_json::Value =
+        serde_json::from_str(&get(address, "/status.json").ok()).unwrap();
+    let services = status["services"].as_array().unwrap();
+    let own = services.iter().find(|service| service["kind"] == "status").unwrap();
+    assert!(own["status"].as_str().unwrap().contains(&address.to_string()), "{own}");
+    daemon.stop();
+}
+
 pub fn it_answers_at_both_addresses_of_localhost() {
     let sandbox = Sandbox::new();
     let daemon = start(&sandbox, "");
