@@ -88,9 +88,9 @@ impl Families {
         &self.all[family].family
     }
 
-    /// The family of this name, which is added if there is none, for metrics of the process.
-    pub(super) fn of_process(&mut self, name: &str, kind: SampleKind, help: &str) -> usize {
-        self.find(Family::new(name, kind, help), true).unwrap_or_default()
+    /// The family of this name, which is added if there is none, for metrics of the process. `None`: services have it.
+    pub(super) fn of_process(&mut self, name: &str, kind: SampleKind, help: &str) -> Option<usize> {
+        self.find(Family::new(name, kind, help), true)
     }
 
     /// A number of a service. `None`: another one has its name, but another type; that is logged.

@@ -25,16 +25,17 @@ pub(super) fn series(
 ) -> Vec<Series> {
     let metrics = of_daemon(report, entries).into_iter().chain(of_process());
     let mut series: Vec<Series> = metrics
-        .map(|Metric { name, kind, help, value }| {
-            let family = families.of_process(name, kind, help);
-            Series { family, labels: Vec::new(), value }
+        .filter_map(|Metric { name, kind, help, value }| {
+            let family = families.of_process(name, kind, help)?;
+            Some(Series { family, labels: Vec::new(), value })
         })
         .collect();
     let help = "The program that is running, in its labels.";
-    let family = families.of_process("poetryd_build_info", Gauge, help);
-    let version = report.version.clone().unwrap_or_default();
-    let labels = vec![("program".into(), report.program.clone()), ("version".into(), version)];
-    series.push(Series { family, labels, value: Value::Whole(1) });
+    series.extend(families.of_process("poetryd_build_info", Gauge, help).map(|family| {
+        let version = report.version.clone().unwrap_or_default();
+        let labels = vec![("program".into(), report.program.clone()), ("version".into(), version)];
+        Series { family, labels, value: Value::Whole(1) }
+    }));
     series
 }
 

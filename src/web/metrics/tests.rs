@@ -60,7 +60,7 @@ fn a_name_has_one_type_and_labels_have_different_names() {
 fn the_head_has_what_each_format_wants() {
     let mut families = Families::default();
     let help = "A \\ and a \"quote\"\nand poetryd_sent_bytes too.";
-    let family = families.of_process("poetryd_sent_bytes", SampleKind::Counter, help);
+    let family = families.of_process("poetryd_sent_bytes", SampleKind::Counter, help).unwrap();
     let head = |families: &mut Families, format| {
         String::from_utf8(Heads::default().of(family, families, format).to_vec()).unwrap()
     };
