@@ -18,7 +18,9 @@ impl HeldFile {
         let held = Self(File::open(path).unwrap());
         // The signal would be SIGIO, and end the tests; SIGURG is ignored.
         held.fcntl(F_SETSIG, libc::SIGURG);
-        held.fcntl(libc::F_SETLEASE, libc::F_WRLCK);
+        // Refused while somebody else has the file open: for a moment that is each child which another test forks
+        // just while a file is written, until its exec.
+        until("nobody else has the file open", || held.try_fcntl(libc::F_SETLEASE, libc::F_WRLCK).is_ok());
         held
     }
 
@@ -32,9 +34,12 @@ impl HeldFile {
     }
 
     fn fcntl(&self, command: libc::c_int, argument: libc::c_int) -> libc::c_int {
+        self.try_fcntl(command, argument).unwrap_or_else(|error| panic!("fcntl {command}: {error}"))
+    }
+
+    fn try_fcntl(&self, command: libc::c_int, argument: libc::c_int) -> io::Result<libc::c_int> {
         // SAFETY: the descriptor is open, and these commands take and return numbers.
         let answer = unsafe { libc::fcntl(self.0.as_raw_fd(), command, argument) };
-        assert!(answer >= 0, "fcntl {command}: {}", io::Error::last_os_error());
-        answer
+        if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(answer) }
     }
 }
