@@ -104,13 +104,14 @@ impl Reader {
     }
 }
 
+/// No timeout ends while a busy machine changes other generations.
 fn application(address: SocketAddr, stop_timeout: &str, generation: usize) -> String {
     let (interface, port, generation) = (address.ip(), address.port(), 1000 + generation);
     let tables = TABLES.replace("stop-timeout = 60", &format!("stop-timeout = {stop_timeout}"));
     format!(
         "{tables}[services.large]\nkind = \"poem\"\nfile = \"poetry/large.txt\"\n\
          [services.fast]\nkind = \"tcp\"\ninterface = \"{interface}\"\nport = {port}\nprotocol = \"fast\"\n\
-         poem = \"large\"\nmax-connections = {generation}\n"
+         poem = \"large\"\nmax-connections = {generation}\nwrite-timeout = 1000\n"
     )
 }
 
@@ -127,7 +128,7 @@ fn connect(address: SocketAddr) -> TcpStream {
 /// of one text; when they have it, the daemon holds no more memory and no more descriptors than before. Returns, in
 /// kB, its memory before, at the most, and after.
 pub fn everybody_gets_one_whole_text(reloads: usize, readers: usize, size: usize) -> [u64; 3] {
-    let mut generations = Generations::start(size, "60");
+    let mut generations = Generations::start(size, "1000");
     for _ in 0..2 {
         generations.add_readers(readers / 10);
         generations.change();
@@ -170,7 +171,7 @@ fn draining(
 
 /// Several generations finish what is in progress when the daemon is told to stop: everybody gets the rest.
 pub fn a_stop_waits_for_all_generations(generations: usize, each: usize, size: usize) {
-    let mut all = draining(generations, each, size, "60");
+    let mut all = draining(generations, each, size, "1000");
     all.daemon.process.signal(Signal::SIGTERM);
     assert!(all.daemon.manager.next().starts_with("STOPPING=1\n"));
     assert!(is_running(all.daemon.process.pid()));
