@@ -20,7 +20,9 @@ impl HeldFile {
         held.fcntl(F_SETSIG, libc::SIGURG);
         // Refused while somebody else has the file open: for a moment that is each child which another test forks
         // just while a file is written, until its exec.
-        until("nobody else has the file open", || held.try_fcntl(libc::F_SETLEASE, libc::F_WRLCK).is_ok());
+        until("nobody else has the file open", || {
+            held.try_fcntl(libc::F_SETLEASE, libc::F_WRLCK).is_ok()
+        });
         held
     }
 
