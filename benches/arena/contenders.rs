@@ -47,6 +47,11 @@ impl Contender {
         self
     }
 
+    /// For a program that does not go into the background on its own. It has to write a pid file.
+    pub fn runs_in_the_background(self, command: &[&str]) -> Self {
+        self.runs(&[&["sh", "-c", "\"$0\" \"$@\" &"], command].concat())
+    }
+
     pub fn called(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
@@ -156,32 +161,53 @@ pub fn poetryd(port: u16, poem: &[u8], more: &str) -> Contender {
     contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "fast.toml"])
 }
 
-/// Without an access log. `more` is added to the server's block; paths in it are relative to its directory.
+/// One worker, without an access log unless `more` has one. See [`Nginx`].
 pub fn nginx(port: u16, more: &str) -> Result<Contender, String> {
-    let contender = Contender::new("nginx", "nginx.pid", port);
-    if version("nginx", "-v").is_none() {
-        return Err("not in PATH".into());
+    Nginx { workers: 1, connections: 1024, listen: "", more }.on(port)
+}
+
+/// nginx with its stream module.
+pub struct Nginx<'a> {
+    pub workers: usize,
+    /// Of each worker.
+    pub connections: usize,
+    /// Parameters of the directive `listen`.
+    pub listen: &'a str,
+    /// Added before the server's block; paths in it are relative to its directory.
+    pub more: &'a str,
+}
+
+impl Nginx<'_> {
+    pub fn on(&self, port: u16) -> Result<Contender, String> {
+        let contender = Contender::new("nginx", "nginx.pid", port);
+        if version("nginx", "-v").is_none() {
+            return Err("nginx is missing".into());
+        }
+        let prefix = contender.directory.path().display().to_string();
+        contender.write("nginx.conf", self.configuration(&prefix, port));
+        let configuration = contender.path("nginx.conf").display().to_string();
+        let command = ["nginx", "-p", &prefix, "-c", &configuration];
+        if !contender.answers_to(&[&command[..], &["-t"]].concat()) {
+            return Err(format!("it can't serve a text: {}", contender.complaint().trim()));
+        }
+        let _ = fs::remove_file(contender.path("nginx.pid")); // the test leaves an empty one
+        Ok(contender.runs(&command))
     }
-    let poem = String::from_utf8_lossy(POEM).replace('\\', "\\\\").replace('"', "\\\"");
-    let prefix = contender.directory.path().display().to_string();
-    let module = if Path::new(STREAM_MODULE).exists() {
-        format!("load_module {STREAM_MODULE};\n")
-    } else {
-        String::new()
-    };
-    let configuration = format!(
-        "{module}worker_processes 1;\npid {prefix}/nginx.pid;\nerror_log {prefix}/nginx.log;\n\
-         events {{ worker_connections 1024; }}\n\
-         stream {{ {more} server {{ listen 127.0.0.1:{port}; return \"{poem}\"; }} }}\n"
-    );
-    contender.write("nginx.conf", configuration);
-    let configuration = contender.path("nginx.conf").display().to_string();
-    let command = ["nginx", "-p", &prefix, "-c", &configuration];
-    if !contender.answers_to(&[&command[..], &["-t"]].concat()) {
-        return Err(format!("it can't serve a text: {}", contender.complaint().trim()));
+
+    fn configuration(&self, prefix: &str, port: u16) -> String {
+        let Self { workers, connections, listen, more } = self;
+        let poem = String::from_utf8_lossy(POEM).replace('\\', "\\\\").replace('"', "\\\"");
+        let module = if Path::new(STREAM_MODULE).exists() {
+            format!("load_module {STREAM_MODULE};\n")
+        } else {
+            String::new()
+        };
+        format!(
+            "{module}worker_processes {workers};\npid {prefix}/nginx.pid;\n\
+             error_log {prefix}/nginx.log;\nevents {{ worker_connections {connections}; }}\n\
+             stream {{ {more} server {{ listen 127.0.0.1:{port} {listen}; return \"{poem}\"; }} }}\n"
+        )
     }
-    let _ = fs::remove_file(contender.path("nginx.pid")); // the test leaves an empty one
-    Ok(contender.runs(&command))
 }
 
 /// The line with the program's version, on standard output or standard error.
@@ -191,7 +217,8 @@ pub fn version(program: &str, option: &str) -> Option<String> {
     text.lines().find(|line| line.contains("version")).map(str::to_owned)
 }
 
-/// The first server of Dave Peticolas's introduction to Twisted, which logs a line for each poem.
+/// The first server of Dave Peticolas's introduction to Twisted, which logs a line for each poem. Here its
+/// backlog is as long as poetryd's, not 50.
 pub fn twistd(port: u16) -> Result<Contender, String> {
     let contender = Contender::new("twistd", "twistd.pid", port);
     contender.write("poem", POEM);
@@ -211,7 +238,8 @@ pub fn twistd(port: u16) -> Result<Contender, String> {
              factory.protocol = PoetryProtocol\n\
              factory.poem = open('poem', 'rb').read()\n\
              application = service.Application('fastpoetry')\n\
-             internet.TCPServer({port}, factory, interface='127.0.0.1').setServiceParent(application)\n"
+             internet.TCPServer({port}, factory, backlog=4096, interface='127.0.0.1')\\\n    \
+                 .setServiceParent(application)\n"
         ),
     );
     let named = std::env::var("TWISTD").unwrap_or("twistd".into());

@@ -46,6 +46,17 @@ pub fn hardware() -> String {
     format!("{cpu}, {cores} cores, {memory} GB, Linux {}", kernel.trim())
 }
 
+/// Which congestion control new connections have, and which ones there are. It has a large influence on how
+/// fast large poems are.
+pub fn congestion_control() -> String {
+    let setting = |name: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/net/ipv4/tcp_{name}"));
+        text.map_or("unknown".into(), |text| text.trim().to_owned())
+    };
+    let (now, all) = (setting("congestion_control"), setting("available_congestion_control"));
+    format!("congestion control: {now} (available: {all})")
+}
+
 pub fn load_average() -> String {
     let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     load.split(' ').take(3).collect::<Vec<_>>().join(" ")

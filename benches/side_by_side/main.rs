@@ -1,61 +1,63 @@
-//! What a poem costs a server, in processor time: poetryd compared with others that serve the same poem, and
-//! poetryd with two workers compared with one.
+//! poetryd compared with others that serve the same poem: what a poem costs them in processor time, and how
+//! many they serve and how fast, with few clients at a time and with many.
 //!
-//!     cargo bench --bench side_by_side [-- --plot FILE]
+//!     cargo bench --bench side_by_side [-- [--rounds NUMBER] [--only PART] [--plot FILE]]
 //!
-//! nginx with its stream module, twistd and a C compiler are looked for in PATH, twistd also in $TWISTD.
-//! Programs that are not found are left out. FILE is a bar chart of the first table, in SVG; a relative name
-//! is relative to the package. No other program should be busy meanwhile, which is why the load average is
-//! printed.
+//! PART is `cpu`, the first table, or one of 1, 64, 512 and 4096, the number of clients of another one. FILE is
+//! a bar chart of the first table, in SVG; a relative name is relative to the package.
+//!
+//! nginx with its stream module, twistd, a C compiler and Go are looked for in PATH, twistd also in $TWISTD.
+//! Programs that are not found are left out. 4,096 clients need 9,000 descriptors (ulimit -Hn) and, as the
+//! others, half a GB in the directory for temporary files. No other program should be busy meanwhile, which is
+//! why the load average is printed.
 
 #[path = "../arena/mod.rs"]
 mod arena;
+mod arguments;
+mod client;
+mod crowds;
 mod floor;
+mod golang;
 mod load;
+mod markdown;
 mod peers;
+mod plain_tokio;
 mod plot;
+mod rivals;
 mod rounds;
 mod subject;
 mod table;
-mod workers;
 
 use arena::cores::Cores;
-use arena::figures::{load_average, machine};
+use arena::figures::{congestion_control, load_average, machine};
 use arena::processes::Children;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
-
-/// Nothing here should take this long.
-const LIMIT: Duration = Duration::from_secs(170);
+use arguments::Arguments;
 
 /// poetryd keeps only ten rotated files by default. Here all lines are counted at the end.
 const KEEP_ALL: &str = "[log]\nkeep = 1000";
 
 fn main() {
+    plain_tokio::serve_if_told();
     // `cargo test --all-targets` starts this program, too, but should not wait for it.
     if !std::env::args().any(|arg| arg == "--bench") {
-        return println!("a benchmark: cargo bench --bench side_by_side [-- --plot FILE]");
+        return println!("a benchmark: {}", arguments::USAGE);
     }
-    let plot = wanted_plot();
+    let arguments = Arguments::read();
     let _children = Children::adopt();
-    let deadline = Instant::now() + LIMIT;
-    println!("{}", machine());
+    println!("{}\n{}", machine(), congestion_control());
+    rivals::print_versions();
     let cores = Cores::find();
-    println!("{}", cores.describe());
-    let figures = peers::side_by_side(&cores, deadline);
-    println!();
-    workers::one_and_two(&cores, deadline);
-    println!("\nload average afterwards: {}", load_average());
-    if let Some(file) = plot {
-        std::fs::write(&file, plot::bars(&figures, &cores.describe())).unwrap();
-        println!("plot: {}", file.display());
+    if arguments.include("cpu") {
+        let figures = peers::side_by_side(&cores, arguments.rounds.unwrap_or(rounds::OF_CPU));
+        if let Some(file) = &arguments.plot {
+            std::fs::write(file, plot::bars(&figures, &cores.describe())).unwrap();
+            println!("plot: {}", file.display());
+        }
     }
-}
-
-/// The name after `--plot`.
-fn wanted_plot() -> Option<PathBuf> {
-    let mut arguments = std::env::args_os().skip_while(|arg| arg != "--plot");
-    arguments.next()?;
-    let file = arguments.next().filter(|name| !name.to_string_lossy().starts_with('-'));
-    Some(file.expect("--plot needs the name of a file").into())
+    for clients in crowds::CLIENTS {
+        if arguments.include(&clients.to_string()) {
+            crowds::serve(clients, &cores, arguments.rounds.unwrap_or(rounds::OF_CROWDS));
+        }
+    }
+    println!("\nload average afterwards: {}", load_average());
 }

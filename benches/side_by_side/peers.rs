@@ -3,25 +3,36 @@
 use crate::arena::contenders::{Contender, POEM, free_ports, nginx, poetryd, twistd, version};
 use crate::arena::cores::Cores;
 use crate::floor::floor;
-use crate::load::CLIENTS;
-use crate::rounds::{POEMS, ROUNDS, rounds};
+use crate::load::Load;
+use crate::rounds::rounds;
 use crate::subject::Subject;
 use crate::table::{self, Figures};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// In each round. The clients have one core, and need only one thread.
+pub const LOAD: Load = Load { clients: 64, poems: 5_000, threads: 1 };
+
+/// Nothing here should take this long.
+const LIMIT: Duration = Duration::from_secs(170);
 
 /// nginx's log lines contain the same information as those of the others.
-const LOG_FORMAT: &str = "log_format line '$time_iso8601 sending $bytes_sent bytes of poetry to \
+pub const LOG_FORMAT: &str = "log_format line '$time_iso8601 sending $bytes_sent bytes of poetry to \
                           $remote_addr:$remote_port'; access_log access.log line";
 
 /// Servers on one core, clients on another.
-pub fn side_by_side(cores: &Cores, deadline: Instant) -> Vec<Figures> {
+pub fn side_by_side(cores: &Cores, number: usize) -> Vec<Figures> {
+    println!("\n{}", cores.describe());
     cores.take_servers();
     let subjects = launch();
+    let names: Vec<_> = subjects.iter().map(Subject::name).collect();
     cores.take_clients();
-    let figures = rounds(subjects, deadline);
+    let served = rounds(subjects, number, Instant::now() + LIMIT);
+    let figures: Vec<_> = names.into_iter().zip(served).map(Figures::of).collect();
     println!(
-        "\na poem of {} bytes to each of {CLIENTS} clients at a time, {ROUNDS} interleaved rounds of {POEMS} poems",
-        POEM.len()
+        "\na poem of {} bytes to each of {} clients at a time, {number} interleaved rounds of {} poems",
+        POEM.len(),
+        LOAD.clients,
+        LOAD.poems
     );
     table::print(&figures);
     println!(
@@ -39,7 +50,7 @@ fn launch() -> Vec<Subject> {
     let ports = free_ports::<5>();
     let mut subjects = Vec::new();
     let mut add = |name, contender: Result<Contender, String>, log| match contender {
-        Ok(contender) => subjects.push(Subject::launch(contender.called(name), log)),
+        Ok(contender) => subjects.push(Subject::launch(contender.called(name), log, LOAD)),
         Err(reason) => println!("{name}: left out: {reason}"),
     };
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));

@@ -3,7 +3,7 @@
 
 use crate::arena::contenders::POEM;
 use crate::arena::figures::{Summary, hardware};
-use crate::rounds::{POEMS, ROUNDS};
+use crate::peers::LOAD;
 use crate::table::Figures;
 use std::fmt::Write;
 
@@ -40,7 +40,9 @@ pub fn bars(all: &[Figures], cores: &str) -> String {
         row(&mut svg, n, figures, LONGEST / longest);
     }
     let meaning = format!(
-        "Bar: median of {ROUNDS} rounds of {POEMS} poems each; whisker: lowest and highest round."
+        "Bar: median of {} rounds of {} poems each; whisker: lowest and highest round.",
+        all[0].nanoseconds.len(),
+        LOAD.poems
     );
     text(&mut svg, "note", MARGIN, notes, &meaning);
     text(&mut svg, "note", MARGIN, notes + 16, &format!("{}; {cores}", hardware()));

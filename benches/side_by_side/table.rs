@@ -1,6 +1,7 @@
-//! The figures of all contenders, as a table.
+//! Processor time per poem, as a table.
 
 use crate::arena::figures::Summary;
+use crate::subject::Served;
 
 /// The figures of one contender.
 pub struct Figures {
@@ -10,8 +11,8 @@ pub struct Figures {
 }
 
 impl Figures {
-    pub fn new(name: &'static str) -> Self {
-        Self { name, nanoseconds: Vec::new() }
+    pub fn of((name, served): (&'static str, Vec<Served>)) -> Self {
+        Self { name, nanoseconds: served.iter().map(Served::nanoseconds_per_poem).collect() }
     }
 
     pub fn summary(&self) -> Summary {
