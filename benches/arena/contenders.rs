@@ -217,6 +217,12 @@ pub fn version(program: &str, option: &str) -> Option<String> {
     text.lines().find(|line| line.contains("version")).map(str::to_owned)
 }
 
+/// The first line that a command prints on standard output.
+pub fn first_line(words: &[&str]) -> Option<String> {
+    let said = Command::new(words[0]).args(&words[1..]).output().ok()?;
+    String::from_utf8_lossy(&said.stdout).lines().next().map(str::to_owned)
+}
+
 /// The first server of Dave Peticolas's introduction to Twisted, which logs a line for each poem. Here its
 /// backlog is as long as poetryd's, not 50.
 pub fn twistd(port: u16) -> Result<Contender, String> {
@@ -249,7 +255,8 @@ pub fn twistd(port: u16) -> Result<Contender, String> {
         .into_iter()
         .find(|words| contender.answers_to(&[&words[..], &["--version"]].concat()))
         .ok_or("neither $TWISTD nor PATH nor python3 has it")?;
-    println!("twistd: {}", program[0]);
+    let version = first_line(&[&program[..], &["--version"]].concat());
+    println!("twistd: {}, {}", program[0], version.unwrap_or_default());
     Ok(contender.runs(&[&program[..], &["-y", "fastpoetry.tac"]].concat()))
 }
 

@@ -26,8 +26,8 @@ const SPARE: u64 = 200;
 fn load(clients: usize) -> Load {
     let poems = match clients {
         1 => 4_000,
-        4096 => 24_000,
-        _ => 10_000,
+        4096 => 32_000,
+        _ => 20_000,
     };
     Load { clients, poems, threads: 2 }
 }
@@ -46,8 +46,8 @@ pub fn serve(clients: usize, cores: &Cores, number: usize) {
     let names: Vec<_> = subjects.iter().map(Subject::name).collect();
     let served = rounds(subjects, number, Instant::now() + LIMIT);
     println!(
-        "a poem of {} bytes to each of {clients} clients at a time, threads: {}; {number} interleaved rounds of \
-         {} poems\n",
+        "a poem of {} bytes, clients at a time: {clients}, their threads: {}, {number} interleaved rounds of {} \
+         poems\n",
         POEM.len(),
         load.threads.min(clients),
         load.poems

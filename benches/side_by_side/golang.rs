@@ -1,9 +1,6 @@
 //! A plain server in Go. It is compiled when the benchmark runs.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark runs as the shell that it is run from")]
-
 use crate::arena::contenders::{Contender, POEM};
-use std::process::Command;
 
 pub fn golang(port: u16) -> Result<Contender, String> {
     let contender = Contender::new("Go", "poem.pid", port);
@@ -16,10 +13,4 @@ pub fn golang(port: u16) -> Result<Contender, String> {
         return Err(format!("it can't be compiled: {}", contender.complaint().trim()));
     }
     Ok(contender.runs_in_the_background(&["./server", &port.to_string(), "poem", "poem.pid"]))
-}
-
-/// The line that `go version` prints.
-pub fn go_version() -> Option<String> {
-    let said = Command::new("go").arg("version").output().ok()?;
-    Some(String::from_utf8_lossy(&said.stdout).trim().to_owned())
 }

@@ -1,6 +1,6 @@
 //! poetryd compared with other servers: which ones, and the table.
 
-use crate::arena::contenders::{Contender, POEM, free_ports, nginx, poetryd, twistd, version};
+use crate::arena::contenders::{Contender, POEM, free_ports, nginx, poetryd, twistd};
 use crate::arena::cores::Cores;
 use crate::floor::floor;
 use crate::load::Load;
@@ -53,12 +53,8 @@ fn launch() -> Vec<Subject> {
         Ok(contender) => subjects.push(Subject::launch(contender.called(name), log, LOAD)),
         Err(reason) => println!("{name}: left out: {reason}"),
     };
-    println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
     add("poetryd", Ok(poetryd(ports[0], POEM, crate::KEEP_ALL)), Some("poetryd.log"));
     let written_at_once = nginx(ports[1], &format!("{LOG_FORMAT};"));
-    if written_at_once.is_ok() {
-        println!("{}", version("nginx", "-v").unwrap());
-    }
     add("nginx", written_at_once, Some("access.log"));
     let buffered = nginx(ports[2], &format!("{LOG_FORMAT} buffer=64k flush=1s;"));
     add("nginx, buffered", buffered, Some("access.log"));

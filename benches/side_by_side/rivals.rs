@@ -1,7 +1,9 @@
 //! Who serves the crowds: all of them on all cores, with two workers, threads or processes if they can.
 
-use crate::arena::contenders::{Contender, Nginx, POEM, free_ports, poetryd, twistd, version};
-use crate::golang::{go_version, golang};
+use crate::arena::contenders::{
+    Contender, Nginx, POEM, first_line, free_ports, poetryd, twistd, version,
+};
+use crate::golang::golang;
 use crate::load::Load;
 use crate::peers::LOG_FORMAT;
 use crate::plain_tokio::plain_tokio;
@@ -12,7 +14,8 @@ const TWISTD_SHARE: usize = 4;
 
 pub fn print_versions() {
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
-    for (name, version) in [("nginx", version("nginx", "-v")), ("Go", go_version())] {
+    let go = first_line(&["go", "version"]);
+    for (name, version) in [("nginx", version("nginx", "-v")), ("Go", go)] {
         println!("{}", version.unwrap_or(format!("{name} is missing")));
     }
 }
