@@ -70,7 +70,7 @@ impl Journal {
         Unread(self.socket.clone())
     }
 
-    /// From now on, this waits as long as it takes: lines collect in the channel meanwhile.
+    /// From now on, this waits as long as it takes: lines collect in the queue meanwhile.
     pub(super) fn has_thread(&self) {
         let _ = self.socket.set_write_timeout(None); // if this fails, it waits for less
     }

@@ -108,8 +108,7 @@ pub(super) struct LogLayer(pub(super) Arc<Log>);
 /// The `path` of a span.
 struct Path(String);
 
-/// A line that is being composed. Its memory is reused for the next one, so that a line needs no allocation
-/// besides the one of the channel to the thread that writes it.
+/// A line that is being composed. Its memory is reused for the next one, so that a line needs no allocation.
 #[derive(Default)]
 struct Draft {
     fields: EventFields,

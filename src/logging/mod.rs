@@ -19,6 +19,7 @@ mod level;
 mod line;
 mod lost;
 mod output;
+mod queue;
 mod records;
 mod rotating;
 mod sink;

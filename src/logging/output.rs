@@ -2,28 +2,23 @@
 
 use super::line::Formatter;
 use super::lost::LostLines;
+use super::queue::Command;
 use super::rotating::FileChange;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::warnings::Warnings;
-use super::writer::{BARRIER, Barriers, CHANGE, COMMAND, ROTATE, Writer, WriterState};
+use super::writer::{Barriers, Writer, WriterState};
 use crate::sync::Mutex;
 use std::io::{self, Write};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
-
-/// How many lines may wait for the thread. If a disk stalls, further lines are counted instead of kept.
-const WAITING_LINES: usize = 65_536;
-
-/// How often a barrier is sent again, in case the channel was too full for it.
-const BARRIER_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Accepts lines from all threads.
 pub(super) struct Output {
     /// The writer, until the thread takes it.
     direct: Mutex<Option<Writer>>,
+    /// What wakes the thread, and keeps it.
     thread: OnceLock<(NonBlocking, WorkerGuard)>,
     shared: Arc<WriterState>,
 }
@@ -35,15 +30,33 @@ impl Output {
         Self { direct: Mutex::new(Some(writer)), thread: OnceLock::new(), shared }
     }
 
-    /// Accepts a line, or a command for the writer.
+    /// Accepts a line.
     pub(super) fn write(&self, line: &[u8]) {
-        // Neither of the two writers below ever returns an error: each counts what it loses.
-        if let Some((channel, _)) = self.thread.get() {
-            let _ = channel.clone().write(line);
-        } else if let Some(writer) = &mut *self.direct.lock() {
-            writer.write_directly(line);
-        } else if let Some((channel, _)) = self.thread.get() {
-            let _ = channel.clone().write(line); // the thread has been started meanwhile
+        self.directly_or(
+            |writer| writer.write_directly(line),
+            || self.shared.queue.push_line(line),
+        );
+    }
+
+    fn command(&self, command: Command) {
+        self.directly_or(
+            |writer| writer.command_directly(command),
+            || self.shared.queue.push_command(command),
+        );
+    }
+
+    /// Uses the writer, or else the queue, which returns whether the thread has to be woken.
+    fn directly_or(&self, directly: impl FnOnce(&mut Writer), queue: impl FnOnce() -> bool) {
+        if self.thread.get().is_none()
+            && let Some(writer) = &mut *self.direct.lock()
+        {
+            return directly(writer);
+        }
+        if queue()
+            && let Some((thread, _)) = self.thread.get()
+        {
+            // This fails only if the thread has been woken already.
+            let _ = thread.clone().write(&[]);
         }
     }
 
@@ -58,7 +71,7 @@ impl Output {
 
     /// Counts lines that were lost before they got here.
     pub(super) fn count_lost(&self, lines: usize) {
-        self.shared.lost_before.fetch_add(lines, Ordering::AcqRel);
+        self.shared.queue.count_dropped(lines);
     }
 
     /// The last warnings and errors.
@@ -72,32 +85,23 @@ impl Output {
     }
 
     pub(super) fn start_thread(&self) {
-        let mut direct = self.direct.lock(); // until there is a channel
+        let mut direct = self.direct.lock(); // until there is a thread
         let Some(mut writer) = direct.take() else { return };
         writer.begin();
-        let (channel, guard) = NonBlockingBuilder::default()
-            .buffered_lines_limit(WAITING_LINES)
-            .thread_name("log")
-            .finish(writer);
-        let _ = self.shared.dropped.set(channel.error_counter());
-        let _ = self.thread.set((channel, guard));
+        // Its channel only wakes the thread. Space for all lines that may wait would be taken at once: 2 MB, and a
+        // quarter of the time of a launch.
+        let builder = NonBlockingBuilder::default().buffered_lines_limit(1).thread_name("log");
+        let _ = self.thread.set(builder.finish(writer));
     }
 
     pub(super) fn rotate(&self) {
-        let request = self.shared.rotations_asked.fetch_add(1, Ordering::AcqRel) + 1;
-        let dropped = self.shared.dropped();
-        self.command(ROTATE, request);
-        if self.shared.dropped() > dropped {
-            // The channel was full, perhaps because of this command. So the writer is awake, and will check this.
-            self.shared.rotate_soon.store(request, Ordering::Release);
-        }
+        self.command(Command::Rotate);
     }
 
     /// Changes the settings of the log file, if there is one.
     pub(super) fn change_file(&self, change: FileChange) {
         *self.shared.change.lock() = Some(change);
-        // If the channel is too full for this, the writer is awake, and will see the change.
-        self.command(CHANGE, 0);
+        self.command(Command::Change);
     }
 
     /// Waits until everything written before this call has been handled, for at most `limit`.
@@ -111,26 +115,16 @@ impl Output {
         barriers.asked += 1;
         let barrier = barriers.asked;
         self.shared.barrier_asked.notify_all();
-        while barriers.reached < barrier {
-            if Instant::now() >= deadline {
-                return Err(LostLines::Stuck);
-            }
-            drop(barriers);
-            self.command(BARRIER, barrier);
-            barriers = self.shared.barriers.lock();
-            let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
-            barriers = self.shared.barrier_reached.wait_timeout_while(
-                barriers,
-                BARRIER_RETRY_INTERVAL,
-                not_yet,
-            );
+        drop(barriers);
+        self.command(Command::Barrier(barrier));
+        let limit = deadline.saturating_duration_since(Instant::now());
+        let not_yet = |barriers: &mut Barriers| barriers.reached < barrier;
+        let barriers = self.shared.barriers.lock();
+        let barriers = self.shared.barrier_reached.wait_timeout_while(barriers, limit, not_yet);
+        if barriers.reached < barrier {
+            return Err(LostLines::Stuck);
         }
         drop(barriers);
         self.shared.unreported()
-    }
-
-    fn command(&self, what: u8, number: u64) {
-        self.shared.commands_sent.fetch_add(1, Ordering::AcqRel);
-        self.write(&[&[COMMAND, what][..], &number.to_le_bytes()].concat());
     }
 }

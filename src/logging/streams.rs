@@ -178,7 +178,7 @@ impl Pipe {
         Ok(length)
     }
 
-    /// Logs the line. Waits for the log after much text: its channel counts lines, whatever their length.
+    /// Logs the line. Waits for the log after much text: its queue counts lines, whatever their length.
     fn say(&self, text: &mut Text) {
         let line = std::mem::take(&mut text.line);
         text.unwritten += line.len();

@@ -3,19 +3,16 @@
 use super::event_fields::EventFields;
 use super::line::{Formatter, Line};
 use super::lost::{Lost, LostLines, count_lines, first_line};
+use super::queue::{Command, Item, Queue};
 use super::rotating::FileChange;
 use super::sink::Sink;
 use super::warnings::Warnings;
 use crate::sync::{Condvar, Mutex};
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 use tracing::Level;
-use tracing_appender::non_blocking::ErrorCounter;
-
-/// How many bytes are collected before they are written. A batch ends earlier if no line is waiting.
-const MAX_BATCH_BYTES: usize = 64 * 1024;
 
 /// How long the thread pauses after a write, unless somebody waits for it, so that the next write has more than
 /// one line. Without the pause, each line under load costs a write and a context switch: a quarter of all CPU
@@ -25,37 +22,17 @@ const PAUSE_AFTER_WRITE: Duration = Duration::from_millis(10);
 /// How many bytes are kept for the thread, while it has not been started and the log can't be written.
 const MAX_KEPT_BYTES: usize = 1 << 20;
 
-/// The first byte of a command, which is sent to the thread like a line. No line starts with it.
-pub(super) const COMMAND: u8 = 0;
-/// The commands. Each is followed by a number.
-pub(super) const CHANGE: u8 = b'c';
-pub(super) const ROTATE: u8 = b'r';
-pub(super) const BARRIER: u8 = b'b';
-
-/// What the writer has to know besides what is in the channel.
+/// What the writer shares with those who log.
 #[derive(Default)]
 pub(super) struct WriterState {
-    /// How many rotations have been requested.
-    pub(super) rotations_asked: AtomicU64,
-    /// The number of a rotation whose command the channel may have dropped.
-    pub(super) rotate_soon: AtomicU64,
+    pub(super) queue: Queue,
     /// New settings of the file that the writer has not seen yet.
     pub(super) change: Mutex<Option<FileChange>>,
     pub(super) barriers: Mutex<Barriers>,
     pub(super) barrier_asked: Condvar,
     pub(super) barrier_reached: Condvar,
-    /// How many lines were lost before they got to the channel.
-    pub(super) lost_before: AtomicUsize,
-    /// What the channel has dropped, once there is a channel.
-    pub(super) dropped: OnceLock<ErrorCounter>,
-    /// How many commands were sent to the channel, which counts commands that it drops as lines.
-    pub(super) commands_sent: AtomicUsize,
-    /// How many of them have arrived.
-    commands_seen: AtomicUsize,
     /// How many lines the sink did not take since the start.
     unwritten: AtomicUsize,
-    /// What `lines_lost` has returned: it never decreases.
-    lines_lost: AtomicU64,
     pub(super) warnings: Warnings,
     /// How many lines are lost without being reported in the log, as far as the writer knows.
     pub(super) unreported: AtomicUsize,
@@ -69,25 +46,9 @@ pub(super) struct Barriers {
 }
 
 impl WriterState {
-    /// How many lines and commands the channel has dropped.
-    pub(super) fn dropped(&self) -> usize {
-        let dropped = self.dropped.get().map_or(0, ErrorCounter::dropped_lines);
-        dropped + self.lost_before.load(Ordering::Acquire)
-    }
-
-    /// How many lines the channel has dropped. Commands that are still in it count as dropped for a moment, which
-    /// makes this number smaller than it will be.
-    fn lines_dropped(&self) -> usize {
-        // In this order, so that the number is never too large: what is dropped has been sent.
-        let dropped = self.dropped();
-        let seen = self.commands_seen.load(Ordering::Acquire);
-        dropped.saturating_sub(self.commands_sent.load(Ordering::Acquire) - seen)
-    }
-
     /// How many lines have been lost since the start.
     pub(super) fn lines_lost(&self) -> u64 {
-        let lost = (self.lines_dropped() + self.unwritten.load(Ordering::Acquire)) as u64;
-        self.lines_lost.fetch_max(lost, Ordering::AcqRel).max(lost)
+        (self.queue.dropped() + self.unwritten.load(Ordering::Acquire)) as u64
     }
 
     pub(super) fn unreported(&self) -> Result<(), LostLines> {
@@ -102,10 +63,10 @@ impl WriterState {
 /// the error, and the line with it.
 pub(super) struct Writer {
     pub(super) sink: Sink,
-    batch: Vec<u8>,
+    /// Lines that were kept for the thread.
+    kept: Vec<u8>,
     formatter: Formatter,
     shared: Arc<WriterState>,
-    rotations_done: u64,
     lost: LostCount,
     /// Whether its last words could not be written.
     is_silenced: bool,
@@ -116,14 +77,14 @@ struct LostCount {
     /// Lines that could not be written, and the last reason.
     unwritten: usize,
     why: Option<io::Error>,
-    /// How many of the lines that the channel has dropped have been reported.
+    /// How many of the lines that the queue has dropped have been reported.
     dropped_reported: usize,
 }
 
 impl Writer {
     pub(super) fn new(sink: Sink, formatter: Formatter, shared: Arc<WriterState>) -> Self {
-        let (batch, lost) = (Vec::new(), LostCount::default());
-        Self { sink, batch, formatter, shared, rotations_done: 0, lost, is_silenced: false }
+        let (kept, lost) = (Vec::new(), LostCount::default());
+        Self { sink, kept, formatter, shared, lost, is_silenced: false }
     }
 
     /// What has to be done before the first line of the thread.
@@ -136,13 +97,11 @@ impl Writer {
         self.say_rotation_problem();
     }
 
-    /// Accepts a line or a command while there is no thread. Nobody else can wait for the log then, and signals
-    /// are not handled yet. So what can't be written immediately is kept for the thread.
+    /// Accepts a line while there is no thread. Nobody else can wait for the log then, and signals are not handled
+    /// yet. So what can't be written immediately is kept for the thread.
     pub(super) fn write_directly(&mut self, line: &[u8]) {
-        if line.first() == Some(&COMMAND) {
-            let _ = self.write_all(line);
-        } else if self.batch.len() < MAX_KEPT_BYTES {
-            self.batch.extend_from_slice(line);
+        if self.kept.len() < MAX_KEPT_BYTES {
+            self.kept.extend_from_slice(line);
         } else {
             self.count_lost(Lost {
                 lines: count_lines(line),
@@ -152,50 +111,66 @@ impl Writer {
         self.write_until(Instant::now());
     }
 
+    /// Accepts a command while there is no thread.
+    pub(super) fn command_directly(&mut self, command: Command) {
+        self.command(command);
+        self.write_until(Instant::now());
+    }
+
     /// Writes what was kept, as far as it can be written by then.
     pub(super) fn write_until(&mut self, deadline: Instant) {
-        let mut batch = std::mem::take(&mut self.batch);
+        let mut kept = std::mem::take(&mut self.kept);
         let mut written = 0;
         let is_ready =
             |sink: &Sink| sink.wait_until_ready(deadline.saturating_duration_since(Instant::now()));
-        while written < batch.len() && is_ready(&self.sink) {
-            let end = written + first_line(&batch[written..]);
-            self.write_lines(&batch[written..end]);
+        while written < kept.len() && is_ready(&self.sink) {
+            let end = written + first_line(&kept[written..]);
+            self.write_lines(&kept[written..end]);
             written = end;
         }
-        batch.drain(..written);
-        if batch.is_empty() && is_ready(&self.sink) {
+        kept.drain(..written);
+        if kept.is_empty() && is_ready(&self.sink) {
             self.report_lost();
         } else {
-            self.count_unreported(count_lines(&batch));
+            self.count_unreported(count_lines(&kept));
         }
-        self.batch = batch;
+        self.kept = kept;
     }
 
-    fn command(&mut self, what: u8, number: u64) {
-        self.shared.commands_seen.fetch_add(1, Ordering::AcqRel);
-        self.write_batch();
-        match what {
-            ROTATE => self.rotate(number),
-            CHANGE => self.change_file(),
-            _ => {
+    /// Handles what waits now.
+    fn handle_waiting(&mut self) {
+        self.write_kept();
+        while let Some((item, is_last)) = self.shared.queue.take() {
+            match item {
+                Item::Lines { text, .. } => {
+                    self.write_lines(&text);
+                    self.shared.queue.reuse(text);
+                    self.report_lost();
+                }
+                Item::Command(command) => self.command(command),
+            }
+            if is_last {
+                return; // what has come meanwhile is better written together with what comes next
+            }
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        self.write_kept();
+        match command {
+            Command::Rotate => {
+                if let Sink::File(file) = &mut self.sink {
+                    file.rotate_or_reopen();
+                }
+                self.say_rotation_problem();
+            }
+            Command::Change => self.change_file(),
+            Command::Barrier(number) => {
                 let mut barriers = self.shared.barriers.lock();
                 barriers.reached = barriers.reached.max(number);
                 self.shared.barrier_reached.notify_all();
             }
         }
-    }
-
-    /// Rotates, unless this request has been handled already.
-    fn rotate(&mut self, request: u64) {
-        if request <= self.rotations_done {
-            return;
-        }
-        self.rotations_done = request;
-        if let Sink::File(file) = &mut self.sink {
-            file.rotate_or_reopen();
-        }
-        self.say_rotation_problem();
     }
 
     /// Changes the settings of the file, if there are new ones.
@@ -207,14 +182,12 @@ impl Writer {
         }
     }
 
-    fn write_batch(&mut self) {
-        let mut batch = std::mem::take(&mut self.batch);
-        if !batch.is_empty() {
-            self.write_lines(&batch);
+    fn write_kept(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        if !kept.is_empty() {
+            self.write_lines(&kept);
         }
         self.report_lost();
-        batch.clear();
-        self.batch = batch; // its memory is reused
     }
 
     fn write_lines(&mut self, lines: &[u8]) {
@@ -232,7 +205,7 @@ impl Writer {
 
     /// Reports how many lines were lost, as soon as the report itself can be written.
     fn report_lost(&mut self) {
-        let dropped = self.shared.lines_dropped();
+        let dropped = self.shared.queue.dropped();
         if dropped > self.lost.dropped_reported {
             let lines = dropped - self.lost.dropped_reported;
             let why = "they were logged faster than they could be written";
@@ -251,11 +224,11 @@ impl Writer {
 
     /// Updates the count of unreported losses, in addition to the lines that are kept.
     fn count_unreported(&self, kept: usize) {
-        let dropped = self.shared.lines_dropped().saturating_sub(self.lost.dropped_reported);
+        let dropped = self.shared.queue.dropped() - self.lost.dropped_reported;
         self.shared.unreported.store(kept + self.lost.unwritten + dropped, Ordering::Release);
     }
 
-    /// Lets lines collect in the channel.
+    /// Lets lines collect in the queue.
     fn pause(&self) {
         let nobody_waits = |barriers: &mut Barriers| barriers.reached == barriers.asked;
         let barriers = self.shared.barriers.lock();
@@ -290,30 +263,22 @@ impl Writer {
 }
 
 impl Write for Writer {
-    /// The thread calls this for each line or command in the channel.
-    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
-        if let [COMMAND, what, number @ ..] = line {
-            let number = number.try_into().map_or(0, u64::from_le_bytes);
-            self.command(*what, number);
-            return Ok(());
+    /// The thread calls this when it has been woken. It is done when nothing has come for a while.
+    fn write_all(&mut self, _: &[u8]) -> io::Result<()> {
+        loop {
+            self.handle_waiting();
+            self.pause();
+            if self.shared.queue.may_sleep() {
+                return Ok(());
+            }
         }
-        self.batch.extend_from_slice(line);
-        if self.batch.len() >= MAX_BATCH_BYTES {
-            self.write_batch();
-        }
-        Ok(())
     }
 
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.write_all(line).map(|()| line.len())
+    fn write(&mut self, nothing: &[u8]) -> io::Result<usize> {
+        self.write_all(nothing).map(|()| nothing.len())
     }
 
-    /// The thread calls this when the channel is empty.
     fn flush(&mut self) -> io::Result<()> {
-        self.write_batch();
-        self.change_file();
-        self.rotate(self.shared.rotate_soon.load(Ordering::Acquire));
-        self.pause();
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 mod journal;
 mod lines;
+mod queue;
 mod rotation;
 mod warnings;
 mod writing;
