@@ -8,6 +8,7 @@ use super::deliver::{MAX_SEND, deliver};
 use super::draining::{Draining, Left};
 use super::limit::{Permit, Permits};
 use super::listener::{Listener, is_transient};
+use super::memory::Crowd;
 use super::options::ServerOptions;
 use super::socket::register;
 use super::{Connection, Peer, Protocol};
@@ -79,6 +80,7 @@ pub(super) async fn accept_loop(
         duty: None,
         closing: Closing::new(alarm, &shared.options, count),
         tasks: JoinSet::new(),
+        crowd: Crowd::default(),
         workers: cx.workers().clone(),
         next_worker: worker,
         resting: None,
@@ -112,6 +114,7 @@ struct AcceptLoop {
     closing: Closing,
     /// The connections that take more than one send.
     tasks: JoinSet<TaskEnd<(Socket, Permit)>>,
+    crowd: Crowd,
     /// Where they run: each on the next worker, since a single loop may accept them all.
     workers: Workers,
     next_worker: usize,
@@ -148,7 +151,10 @@ impl AcceptLoop {
                     self.closing.sweep();
                     yield_now().await;
                 }
-                Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
+                Some(ended) = self.tasks.join_next() => {
+                    finished(&mut self.closing, ended);
+                    self.crowd.left(self.tasks.len());
+                }
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
                 permit = client(&self.duty, &shared.permits), if self.resting.is_none() => {

@@ -137,6 +137,7 @@ mod listen;
 mod listen_fn;
 mod listen_tcp;
 mod listener;
+mod memory;
 mod options;
 mod payload;
 mod peer;

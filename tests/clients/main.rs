@@ -10,5 +10,6 @@ mod crowds;
 mod early;
 #[path = "../lifecycle/held_file.rs"]
 mod held_file;
+mod memory;
 mod misbehaving;
 mod slow;

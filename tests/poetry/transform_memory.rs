@@ -44,6 +44,28 @@ fn push(client: &mut TcpStream, rest: &[u8]) -> usize {
     }
 }
 
+/// Only with the GNU C library is it known how memory is returned.
+#[test]
+#[cfg(target_env = "gnu")]
+fn the_memory_of_large_requests_is_returned_when_they_have_been_answered() {
+    let served = transform("");
+    let memory = || {
+        let memory = status_of(served.daemon.pid(), "RssAnon");
+        memory.strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
+    };
+    let before = memory();
+    let request = encode(&[b"shout.", &vec![b'a'; 15_000_000][..]].concat());
+    let expected = encode(&vec![b'A'; 15_000_000]);
+    for _ in 0..2 {
+        thread::scope(|scope| {
+            for _ in 0..12 {
+                scope.spawn(|| assert!(ask(&served, &request) == expected));
+            }
+        });
+    }
+    until("the return of the memory", || memory() < before + 3_000_000);
+}
+
 #[test]
 fn a_hundred_unfinished_requests_take_no_more_memory_than_they_may() {
     let served = transform("request-memory = \"48MB\"\nread-timeout = 600");
