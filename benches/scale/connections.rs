@@ -214,9 +214,8 @@ fn print_memory(all: &[Unread], pressures: u64) {
          is `mem`\n of TCP in /proc/net/sockstat less what the clients' sockets have received (clients', from \
          SO_MEMINFO). slab:\n growth of Slab in /proc/meminfo, sockets of both ends and descriptors among it. Both \
          count what the whole\n machine does, in steps: fewer than {FEW} connections do not stand out. before, after: \
-         the daemon without\n these connections, and when they have ended; the memory is kept for the next ones. \
-         tcp_mem: at most {most} MB\n were in buffers; from {pressure} MB on the kernel saves, {limit} MB are the \
-         limit; it began to save {pressures} times.)"
+         the daemon without\n these connections, and when they have ended. tcp_mem: at most {most} MB\n were in \
+         buffers; from {pressure} MB on the kernel saves, {limit} MB are the limit; it began to save {pressures} times.)"
     );
 }
 
