@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(returns(&mut crowd, 900), 0);
         assert_eq!(returns(&mut crowd, 2_000), 1);
         assert_eq!(returns(&mut crowd, 900), 0);
-        assert_eq!(returns(&mut crowd, 20_000), 2);
+        assert_eq!(returns(&mut crowd, 20_000), 3);
         assert_eq!(returns(&mut crowd, 2_000), 1);
     }
 
