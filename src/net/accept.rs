@@ -4,7 +4,7 @@ use super::alarm::Alarm;
 use super::burst::Burst;
 use super::closing::Closing;
 use super::connection_counters::{ConnectionCount, Failure, Traffic};
-use super::deliver::{MAX_SEND, deliver};
+use super::deliver::{MAX_SEND, Terms, deliver};
 use super::draining::{Draining, Left};
 use super::limit::{Permit, Permits};
 use super::listener::{Listener, is_transient};
@@ -44,6 +44,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 pub(super) struct AcceptState {
     pub(super) protocol: Arc<dyn Protocol>,
     pub(super) options: ServerOptions,
+    pub(super) terms: Arc<Terms>,
     pub(super) permits: Permits,
     /// Set by `close`: accept nothing new.
     pub(super) closed: CancellationToken,
@@ -281,8 +282,8 @@ impl AcceptLoop {
             }
             Ok(sent) => {
                 let traffic = count.traffic(sent);
-                let write_timeout = self.shared.options.write_timeout;
-                self.spawn(deliver(stream, peer, payload, traffic, write_timeout), permit);
+                let terms = self.shared.terms.clone();
+                self.spawn(deliver(stream, peer, payload, traffic, terms), permit);
             }
             Err(e) => {
                 count.ended(Err(Failure::Gone));

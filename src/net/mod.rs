@@ -107,7 +107,8 @@
 // 1. `listener.rs`: the listening socket, and which of the workers takes its clients. `accept.rs`: one loop per
 //    listening socket and worker takes clients in batches. A protocol that only speaks is sent right there, before the
 //    socket is registered with any reactor.
-// 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest.
+// 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest. `queue.rs`: how much the kernel
+//    queues meanwhile.
 // 3. `connection.rs`: a protocol that also listens gets a task and a `Connection`; `lines.rs` reads lines from it.
 // 4. `closing.rs`: the end of every connection. `draining.rs`: how many a closed server still has.
 //
@@ -142,6 +143,7 @@ mod options;
 mod payload;
 mod peer;
 mod protocol;
+mod queue;
 mod rate;
 mod responder;
 mod serving;

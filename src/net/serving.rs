@@ -5,11 +5,13 @@ use super::accept::{AcceptState, accept_loop};
 use super::alarm::Alarm;
 use super::burst::Burst;
 use super::connection_counters::ConnectionCounters;
+use super::deliver::Terms;
 use super::draining::Draining;
 use super::limit::Permits;
 use super::listen::ListenedOn;
 use super::listener::Listener;
 use super::options::ServerOptions;
+use super::queue::{Budget, SLOW};
 use crate::service::{BoxError, Context};
 use crate::sockets::{LentSocket, Sockets};
 use std::io;
@@ -110,10 +112,12 @@ fn shared(
 ) -> AcceptState {
     let sockets = Sockets::lent_by(cx.privileged().resources());
     let descriptors = sockets.descriptors().clone();
+    let budget = Budget::of(cx.workers());
     AcceptState {
         permits: Permits::new(options.max_connections, descriptors, protocol.descriptors()),
         protocol,
         options: options.clone(),
+        terms: Arc::new(Terms { write_timeout: options.write_timeout, slow: SLOW, budget }),
         closed: CancellationToken::new(),
         cut: CancellationToken::new(),
         unfinished: AtomicUsize::new(0),

@@ -1,5 +1,6 @@
 //! The options and the state of one connection's socket.
 
+use super::queue::limit_queue;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::net::Shutdown;
@@ -8,12 +9,6 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tracing::warn;
-
-/// How much unsent data the kernel keeps for each connection. Beyond that a send waits, so that any number of
-/// slow readers share one poem in our memory instead of each having a copy in the kernel's. Data that has been
-/// sent and not acknowledged is not counted, so this does not limit the throughput. See TCP_NOTSENT_LOWAT in
-/// tcp(7).
-const UNSENT: u32 = 32 * 1024;
 
 /// How much of what a client sends is discarded in one check. A client that sends faster has to wait for the next
 /// one.
@@ -26,7 +21,7 @@ const DISCARD: usize = 256 * 1024;
 /// and its connection be made, long before it is accepted.
 pub(super) fn set_connection_options(socket: BorrowedFd<'_>) {
     reset_when_dropped(&socket, true);
-    if let Err(e) = SockRef::from(&socket).set_tcp_notsent_lowat(UNSENT)
+    if let Err(e) = limit_queue(&socket)
         && e.raw_os_error() != Some(libc::EOPNOTSUPP)
     // what a Unix socket says
     {
