@@ -13,7 +13,7 @@ mod arena;
 mod connections;
 mod held;
 mod large_poems;
-mod memory_after;
+mod networks;
 mod readers;
 mod servers;
 mod weights;
@@ -34,7 +34,5 @@ fn main() {
     applications::growth();
     println!();
     connections::growth();
-    println!();
-    memory_after::measure();
     println!("\nload average afterwards: {}", figures::load_average());
 }

@@ -3,6 +3,7 @@
 use crate::arena::contenders::{Contender, free_ports, version};
 use crate::arena::cores::Cores;
 use crate::arena::processes::{Daemon, descendants, until};
+use crate::networks::Network;
 use crate::readers::{LargePoem, Source, fetch};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -15,30 +16,46 @@ use std::time::Duration;
 const TEMPORARY: &str = "client_body_temp_path t; proxy_temp_path t; fastcgi_temp_path t; \
                          uwsgi_temp_path t; scgi_temp_path t;";
 
+/// How many servers there are at most at the same time.
+const MOST: usize = 8;
+
 /// Makes a server of a poem on a port.
 pub type Maker = fn(u16, &LargePoem) -> Contender;
 
-/// The servers that are installed on this machine, poetryd first. Prints a line about each, including those
-/// that are not.
-pub fn find() -> Vec<Maker> {
+/// The servers that are installed on this machine, poetryd and nginx first. Prints a line about each, including
+/// those that are not.
+pub fn find() -> Vec<(&'static str, Maker)> {
     println!("poetryd: {}", env!("CARGO_BIN_EXE_poetryd"));
-    let mut found: Vec<Maker> = vec![poetryd];
+    let mut found: Vec<(_, Maker)> = vec![("poetryd", poetryd)];
     let others: [(_, _, Maker); 2] = [("nginx", "-v", nginx), ("socat", "-V", socat)];
     for (name, option, maker) in others {
         match version(name, option) {
             Some(version) => {
                 println!("{version}");
-                found.push(maker);
+                found.push((name, maker));
             }
             None => println!("{name}: left out: not in PATH"),
         }
     }
+    if let Some(file) = other_build() {
+        println!("other build: {file}");
+        let other = |port, poem: &LargePoem| {
+            poetryd_of(&other_build().unwrap(), port, poem).called("other")
+        };
+        found.push(("other", other));
+    }
     found
 }
 
+/// Another build of poetryd that is measured in the same rounds: `$OTHER_POETRYD`.
+fn other_build() -> Option<String> {
+    std::env::var("OTHER_POETRYD").ok()
+}
+
 /// A running server.
-pub struct Server {
+pub struct Server<'a> {
     daemon: Daemon,
+    network: &'a Network,
     request: Option<String>,
     /// The number of its processes when it is idle.
     processes: usize,
@@ -54,18 +71,25 @@ pub struct Turn {
     pub client_cpu: Duration,
 }
 
-impl Server {
+impl<'a> Server<'a> {
     /// Each on the servers' core.
-    pub fn launch_all(makers: &[Maker], poem: &LargePoem, cores: &Cores) -> Vec<Self> {
-        let ports = free_ports::<3>();
-        let contenders = makers.iter().zip(ports).map(|(make, port)| make(port, poem));
+    pub fn launch_all(
+        makers: &[(&'a Network, Maker)],
+        poem: &LargePoem,
+        cores: &Cores,
+    ) -> Vec<Self> {
+        let ports = free_ports::<MOST>();
         cores.take_servers();
-        let servers = contenders.map(|contender| Self::launch(contender, poem)).collect();
+        let servers = makers.iter().zip(ports);
+        let servers = servers
+            .map(|((network, make), port)| Self::launch(network, make(port, poem), poem))
+            .collect();
         cores.take_clients();
         servers
     }
 
-    fn launch(contender: Contender, poem: &LargePoem) -> Self {
+    fn launch(network: &'a Network, contender: Contender, poem: &LargePoem) -> Self {
+        network.enter();
         let (daemon, _) = contender.launch();
         until(daemon.name, || TcpStream::connect(daemon.address).is_ok());
         let mut processes = 0;
@@ -78,18 +102,24 @@ impl Server {
         let file = poem.file.file_name().unwrap().to_str().unwrap();
         let http = daemon.name == "nginx";
         let request = http.then(|| format!("GET /{file} HTTP/1.0\r\n\r\n"));
-        Self { daemon, request, processes, _contender: contender }
+        Self { daemon, network, request, processes, _contender: contender }
     }
 
     pub fn name(&self) -> &'static str {
         self.daemon.name
     }
 
-    pub fn serves(&self, clients: usize, poem: &LargePoem) -> Turn {
+    pub fn network(&self) -> &'a Network {
+        self.network
+    }
+
+    /// To so many clients at the same time, and that several times.
+    pub fn serves(&self, clients: usize, times: usize, poem: &LargePoem) -> Turn {
+        self.network.enter();
         let request = self.request.as_ref().map(String::as_bytes);
         let source = Source { name: self.name(), address: self.daemon.address, request };
         let (cpu, client_cpu) = (self.cpu_time(), own_cpu_time());
-        let wall = fetch(&source, clients, poem);
+        let wall = (0..times).map(|_| fetch(&source, clients, poem)).sum();
         let client_cpu = own_cpu_time() - client_cpu;
         Turn { wall, cpu: self.cpu_time() - cpu, client_cpu }
     }
@@ -99,11 +129,6 @@ impl Server {
     fn cpu_time(&self) -> Duration {
         until("the end of children", || descendants(self.daemon.pid).len() == self.processes);
         self.daemon.settled_cpu_time() + of_ended_children(self.daemon.pid)
-    }
-
-    /// Pss of all its processes, in kB.
-    pub fn memory(&self) -> u64 {
-        self.daemon.memory().proportional
     }
 
     pub fn stop(self) {
@@ -116,6 +141,10 @@ impl Server {
 }
 
 fn poetryd(port: u16, poem: &LargePoem) -> Contender {
+    poetryd_of(env!("CARGO_BIN_EXE_poetryd"), port, poem)
+}
+
+fn poetryd_of(program: &str, port: u16, poem: &LargePoem) -> Contender {
     let contender = Contender::new("poetryd", "poetryd.pid", port);
     contender.write(
         "large.toml",
@@ -126,7 +155,7 @@ fn poetryd(port: u16, poem: &LargePoem) -> Contender {
             poem.file.display()
         ),
     );
-    contender.runs(&[env!("CARGO_BIN_EXE_poetryd"), "large.toml"])
+    contender.runs(&[program, "large.toml"])
 }
 
 fn nginx(port: u16, poem: &LargePoem) -> Contender {
