@@ -1,11 +1,12 @@
 //! The accept loop: one per listening socket and worker.
 
-use super::alarm::Alarm;
+use super::alarm::{Alarm, Alarms};
 use super::burst::Burst;
 use super::closing::Closing;
 use super::connection_counters::{ConnectionCount, Failure, Traffic};
 use super::deliver::{MAX_SEND, Terms, deliver};
 use super::draining::{Draining, Left};
+use super::duty::{Batch, Duty};
 use super::limit::{Permit, Permits};
 use super::listener::{Listener, is_transient};
 use super::memory::Crowd;
@@ -23,8 +24,6 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 use tokio::task::{JoinError, JoinSet, yield_now};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -32,10 +31,6 @@ use tracing::{Instrument, Span, error, info, warn};
 
 /// How many clients are accepted before other tasks of the worker continue.
 pub(super) const BATCH: usize = 128;
-
-/// After this many consecutive batches that emptied the backlog, a worker that was called to help stops
-/// accepting.
-const MAX_IDLE_BATCHES: usize = 64;
 
 /// How long a loop waits when the system has no descriptor or memory for another connection.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
@@ -66,7 +61,7 @@ pub(super) async fn accept_loop(
     shared: Arc<AcceptState>,
     listener: Arc<Listener>,
     worker: usize,
-    alarm: Arc<Alarm>,
+    alarms: Alarms,
     count: ConnectionCount,
 ) -> Result<(), BoxError> {
     let at_home = listener.is_home_of(worker);
@@ -79,7 +74,8 @@ pub(super) async fn accept_loop(
     let mut accepting = AcceptLoop {
         at_home,
         duty: None,
-        closing: Closing::new(alarm, &shared.options, count),
+        rests: alarms.rests,
+        closing: Closing::new(alarms.sweeps, &shared.options, count),
         tasks: JoinSet::new(),
         crowd: Crowd::default(),
         workers: cx.workers().clone(),
@@ -112,6 +108,7 @@ struct AcceptLoop {
     at_home: bool,
     /// Set while this loop accepts clients.
     duty: Option<Duty>,
+    rests: Arc<Alarm>,
     closing: Closing,
     /// The connections that take more than one send.
     tasks: JoinSet<TaskEnd<(Socket, Permit)>>,
@@ -121,22 +118,6 @@ struct AcceptLoop {
     next_worker: usize,
     /// Set while the system can't open another connection.
     resting: Option<Instant>,
-}
-
-struct Duty {
-    readiness: AsyncFd<Arc<Listener>>,
-    /// How many consecutive batches have emptied the backlog.
-    short_batches: usize,
-}
-
-/// How a batch ended.
-enum Batch {
-    /// No client is waiting any more.
-    Emptied,
-    /// It was full before the backlog was empty.
-    Full,
-    /// The system can't open another connection.
-    NoRoom,
 }
 
 impl AcceptLoop {
@@ -158,17 +139,11 @@ impl AcceptLoop {
                 }
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
-                permit = client(&self.duty, &shared.permits), if self.resting.is_none() => {
-                    match self.accept_batch(permit?).1 {
-                        Batch::Emptied => self.wait_for_more(),
-                        Batch::Full => {
-                            self.listener.call_help();
-                            if let Some(duty) = &mut self.duty {
-                                duty.short_batches = 0;
-                            }
-                            yield_now().await;
-                        }
-                        Batch::NoRoom => {}
+                permit = next(&self.duty, &self.rests, &shared.permits), if self.resting.is_none() => {
+                    let (accepted, batch) = self.accept_batch(permit?);
+                    self.batch_ended(accepted, batch);
+                    if matches!(batch, Batch::Full) {
+                        yield_now().await;
                     }
                 }
             }
@@ -176,31 +151,28 @@ impl AcceptLoop {
     }
 
     fn go_on_duty(&mut self) -> io::Result<()> {
-        let listener = self.listener.clone();
-        // SAFETY: the Arc keeps the one descriptor of the listener open as long as the AsyncFd lives.
-        let readiness = unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }?;
-        self.duty = Some(Duty { readiness, short_batches: 0 });
+        self.duty = Some(Duty::begin(self.listener.clone())?);
         Ok(())
     }
 
-    /// The backlog is empty. If this happens repeatedly, there are more workers than necessary.
-    fn wait_for_more(&mut self) {
+    fn batch_ended(&mut self, accepted: usize, batch: Batch) {
         let Some(duty) = &mut self.duty else { return };
-        if let Some(Ok(mut ready)) = duty.readiness.readable().now_or_never() {
-            ready.clear_ready();
+        let ended = duty.batch_ended(accepted, batch);
+        if duty.needs_help() {
+            self.listener.call_help();
         }
-        duty.short_batches += 1;
-        if duty.short_batches > MAX_IDLE_BATCHES && !self.at_home {
+        if duty.is_idle() && !self.at_home {
             self.duty = None;
+            self.listener.forget_call();
+        } else if let Err(e) = ended {
+            self.rest(&e);
         }
     }
 
     /// Accepts until no client is waiting, there is no permit, or the batch is full. Also returns how many were
-    /// accepted.
-    fn accept_batch(&mut self, permit: Permit) -> (usize, Batch) {
-        let mut permit = Some(permit);
-        // Something has woken us.
-        let (mut accepted, mut gone, mut expected) = (0, 0, 1);
+    /// accepted. `permit` is for a client that is known to be waiting.
+    fn accept_batch(&mut self, mut permit: Option<Permit>) -> (usize, Batch) {
+        let (mut accepted, mut gone, mut expected) = (0, 0, usize::from(permit.is_some()));
         while accepted < BATCH {
             if expected == 0 {
                 expected = self.listener.waiting();
@@ -245,7 +217,7 @@ impl AcceptLoop {
                 Some(ended) = self.tasks.join_next() => finished(&mut self.closing, ended),
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 permit = shared.permits.permit(), if self.resting.is_none() => {
-                    match self.accept_batch(permit) {
+                    match self.accept_batch(Some(permit)) {
                         (_, Batch::Emptied) => return,
                         (accepted, _) => most = most.saturating_sub(accepted),
                     }
@@ -304,11 +276,12 @@ impl AcceptLoop {
     }
 }
 
-/// Waits until a client is waiting and there is a permit for it. No permit is held while no client waits.
-async fn client(duty: &Option<Duty>, permits: &Permits) -> io::Result<Permit> {
-    let Some(Duty { readiness, .. }) = duty else { return pending().await };
-    readiness.readable().await?.retain_ready();
-    Ok(permits.permit().await)
+/// Waits for [`Duty::next`]; for ever without a duty.
+async fn next(duty: &Option<Duty>, rests: &Alarm, permits: &Permits) -> io::Result<Option<Permit>> {
+    match duty {
+        Some(duty) => duty.next(rests, permits).await,
+        None => pending().await,
+    }
 }
 
 async fn until(instant: Option<Instant>) {

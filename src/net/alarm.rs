@@ -27,26 +27,40 @@ pub(super) struct Alarm {
 
 struct Timer(TimerFd);
 
+/// The alarms that all on one worker share. There are two, so that the next rest does not set back the timer of the
+/// sweeps and the other way round, which would be two system calls for each rest.
+#[derive(Clone)]
+pub(super) struct Alarms {
+    pub(super) sweeps: Arc<Alarm>,
+    pub(super) rests: Arc<Alarm>,
+}
+
 /// The alarms of the workers, by the worker's number. Each lives as long as a task in its runtime does.
 #[derive(Default)]
-struct Alarms(Mutex<HashMap<usize, Weak<Alarm>>>);
+struct OfWorkers(Mutex<HashMap<usize, [Weak<Alarm>; 2]>>);
 
-impl Alarm {
-    /// The alarm that all on worker number `worker` share.
-    pub(super) fn of(workers: &Workers, worker: usize) -> io::Result<Arc<Self>> {
-        let alarms = workers.shared::<Alarms>();
-        let mut alarms = alarms.0.lock();
-        if let Some(alarm) = alarms.get(&worker).and_then(Weak::upgrade) {
-            return Ok(alarm);
+impl Alarms {
+    /// Those of worker number `worker`.
+    pub(super) fn of(workers: &Workers, worker: usize) -> io::Result<Self> {
+        let all = workers.shared::<OfWorkers>();
+        let mut all = all.0.lock();
+        if let Some([Some(sweeps), Some(rests)]) =
+            all.get(&worker).map(|two| two.each_ref().map(Weak::upgrade))
+        {
+            return Ok(Self { sweeps, rests });
         }
         let runtime = workers.handle(worker);
         let _entered = runtime.enter();
-        let alarm = Arc::new(Self::new()?);
-        runtime.spawn(ring(alarm.clone()));
-        alarms.insert(worker, Arc::downgrade(&alarm));
-        Ok(alarm)
+        let [sweeps, rests] = [Alarm::new()?, Alarm::new()?].map(Arc::new);
+        for alarm in [&sweeps, &rests] {
+            runtime.spawn(ring(alarm.clone()));
+        }
+        all.insert(worker, [&sweeps, &rests].map(Arc::downgrade));
+        Ok(Self { sweeps, rests })
     }
+}
 
+impl Alarm {
     fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = Timer(TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?);

@@ -1,14 +1,17 @@
 //! A listening socket, and which workers accept its clients.
 //!
-//! One worker does, its home, as long as it keeps up. When a whole batch of clients did not empty the backlog,
-//! another worker is called, and helps until that is no longer necessary. If all workers waited for clients,
-//! every client would wake all of them, but only one could accept it: with two workers, a poem cost 1.13 to 1.25
-//! times the CPU time that it costs with one. There are two other ways: SO_REUSEPORT gives each worker a backlog
-//! of its own, which is lost with its socket, and Tokio does not offer EPOLLEXCLUSIVE.
+//! One worker does, its home, as long as it keeps up. When several whole batches of clients did not empty the
+//! backlog, another worker is called, and helps until that is no longer necessary (`duty.rs`). If all workers waited
+//! for clients, every client would wake all of them, but only one could accept it: with two workers, a poem cost 1.13
+//! to 1.25 times the CPU time that it costs with one. It cost 1.06 to 1.25 times as much when the other worker was
+//! called after a single batch, and stayed for long, if two threads of clients connected. There are two other ways:
+//! SO_REUSEPORT gives each worker a backlog of its own, which is lost with its socket, and Tokio does not offer
+//! EPOLLEXCLUSIVE.
 
 use super::Peer;
 use super::socket::set_connection_options;
 use crate::sockets::{Later, LentSocket, Origin};
+use futures::FutureExt;
 use socket2::{SockAddr, SockAddrStorage, Socket};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -35,6 +38,12 @@ impl Listener {
     /// Calls one more worker, if there is one.
     pub(super) fn call_help(&self) {
         self.help.notify_one();
+    }
+
+    /// Forgets a call that came while all workers were accepting already. Otherwise the first one that stops would
+    /// answer it.
+    pub(super) fn forget_call(&self) {
+        let _ = self.help.notified().now_or_never();
     }
 
     /// Waits until this worker is called.

@@ -2,7 +2,7 @@
 
 use super::Protocol;
 use super::accept::{AcceptState, accept_loop};
-use super::alarm::Alarm;
+use super::alarm::Alarms;
 use super::burst::Burst;
 use super::connection_counters::ConnectionCounters;
 use super::deliver::Terms;
@@ -50,7 +50,7 @@ impl Serving {
         let shared = Arc::new(shared(cx, options, protocol, draining));
         let workers = cx.workers().len();
         let next_home = cx.workers().shared::<NextHome>();
-        let alarms = (0..workers).map(|worker| Alarm::of(cx.workers(), worker));
+        let alarms = (0..workers).map(|worker| Alarms::of(cx.workers(), worker));
         let alarms = alarms.collect::<io::Result<Vec<_>>>()?;
         let mut loops = Vec::new();
         for listener in listeners {
@@ -60,10 +60,10 @@ impl Serving {
             });
             let home = next_home.0.fetch_add(1, Ordering::Relaxed) % workers;
             let listener = Arc::new(Listener::new(listener, home));
-            for (worker, alarm) in alarms.iter().enumerate() {
-                let (shared, listener, alarm) = (shared.clone(), listener.clone(), alarm.clone());
+            for (worker, alarms) in alarms.iter().enumerate() {
+                let (shared, listener, alarms) = (shared.clone(), listener.clone(), alarms.clone());
                 let count = counters.count();
-                let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarm, count);
+                let accept_loop = accept_loop(cx.clone(), shared, listener, worker, alarms, count);
                 loops.push(cx.spawn_on(worker, accept_loop));
             }
         }

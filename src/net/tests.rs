@@ -325,6 +325,34 @@ async fn whoever_was_waiting_when_it_was_closed_right_after_the_start_is_served(
     assert_served_though_closed(running).await;
 }
 
+#[tokio::test]
+async fn a_crowd_is_served_and_whoever_comes_while_the_loop_rests_or_closes() {
+    for max_connections in [None, Some(4)] {
+        let options = ServerOptions { max_connections, ..ServerOptions::default() };
+        let mut crowd = Vec::new();
+        let running = Running::start_on(Workers::current(), Orator, options, |address| {
+            crowd.extend((0..12).map(|_| std::net::TcpStream::connect(address).unwrap()));
+        })
+        .await;
+        for client in crowd {
+            client.set_nonblocking(true).unwrap();
+            let mut client = TcpStream::from_std(client).unwrap();
+            assert_eq!(read_all(&mut client).await.unwrap(), b"words");
+        }
+        assert_eq!(read_all(&mut running.connect().await).await.unwrap(), b"words");
+        assert_served_though_closed(running).await;
+    }
+}
+
+/// Says the same to everybody.
+struct Orator;
+
+impl Protocol for Orator {
+    fn monologue(&self, _: &Peer) -> Option<Payload> {
+        Some("words".into())
+    }
+}
+
 fn addresses(name: &str) -> Vec<SocketAddr> {
     Interface::resolve(name).unwrap().addresses(7).collect()
 }

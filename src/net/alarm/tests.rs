@@ -8,7 +8,7 @@ use tokio::time::timeout;
 const HANG_LIMIT: Duration = Duration::from_secs(30);
 
 fn alarm() -> Arc<Alarm> {
-    Alarm::of(&Workers::current(), 0).unwrap()
+    Alarms::of(&Workers::current(), 0).unwrap().sweeps
 }
 
 async fn goes_off_at(alarm: &Alarm, time: Instant) {
@@ -45,10 +45,10 @@ fn each_worker_has_one_as_long_as_it_runs() {
     let runtime = || runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (one, other) = (runtime(), runtime());
     let workers = Workers::new([one.handle().clone(), other.handle().clone()]);
-    let of_one = Arc::downgrade(&Alarm::of(&workers, 0).unwrap());
-    let again = Alarm::of(&workers, 0).unwrap();
-    assert!(Arc::ptr_eq(&of_one.upgrade().unwrap(), &again));
-    assert!(!Arc::ptr_eq(&Alarm::of(&workers, 1).unwrap(), &again));
+    let of_one = Arc::downgrade(&Alarms::of(&workers, 0).unwrap().sweeps);
+    let again = Alarms::of(&workers, 0).unwrap();
+    assert!(Arc::ptr_eq(&of_one.upgrade().unwrap(), &again.sweeps));
+    assert!(!Arc::ptr_eq(&Alarms::of(&workers, 1).unwrap().sweeps, &again.sweeps));
     drop((one, again));
     assert!(of_one.upgrade().is_none());
 }

@@ -1,6 +1,7 @@
 //! Which of two workers takes the clients of one listener.
 
 use super::super::accept::BATCH;
+use super::super::duty::MAX_FULL_BATCHES;
 use super::*;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::future::pending;
@@ -94,15 +95,16 @@ async fn another_worker_is_called_when_one_does_not_keep_up() {
     // The clients are descriptors of this process, and so are the connections that it accepts.
     let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, limit, limit).unwrap();
-    if limit < 4 * BATCH as u64 {
+    let patience = MAX_FULL_BATCHES * BATCH;
+    if limit < 3 * patience as u64 {
         return println!("not tested: a process may have only {limit} descriptors here");
     }
-    // More clients wait than one batch takes; after that, the first worker stands still.
-    let witness = Witness::new(false, BATCH);
+    // More clients wait than these batches take; after that, the first worker stands still.
+    let witness = Witness::new(false, patience);
     let mut clients = Vec::new();
     let running = serve(&witness, |address| {
         let connect = |_| std::net::TcpStream::connect(address).unwrap();
-        clients.extend((0..BATCH + 32).map(connect));
+        clients.extend((0..patience + 32).map(connect));
     })
     .await;
     for client in clients {
