@@ -44,7 +44,7 @@ impl OnDuty {
 }
 
 #[tokio::test]
-async fn a_on_dutywaits_for_a_client_after_a_few_and_rests_after_more() {
+async fn a_loop_waits_for_a_client_after_a_few_and_rests_after_more() {
     let mut on_duty = OnDuty::begin();
     assert!(on_duty.waits().await);
     on_duty.duty.batch_ended(BUSY - 1, Batch::Emptied).unwrap();
@@ -56,7 +56,7 @@ async fn a_on_dutywaits_for_a_client_after_a_few_and_rests_after_more() {
 }
 
 #[tokio::test]
-async fn a_client_that_came_during_a_rest_wakes_a_on_dutythat_waits_again() {
+async fn a_client_that_came_during_a_rest_wakes_a_loop_that_waits_again() {
     for batch in [Batch::Emptied, Batch::NoRoom] {
         let mut on_duty = OnDuty::begin();
         on_duty.duty.batch_ended(BUSY, Batch::Emptied).unwrap();
