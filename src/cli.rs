@@ -1,13 +1,15 @@
 //! The command line.
 
 use crate::daemon::{Asked, Described, Options};
+#[cfg(any(feature = "control", feature = "generate"))]
+use clap::ValueEnum;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "control")]
-use {crate::service::ServicePath, clap::ValueEnum, std::str::FromStr, tracing::Level};
+use {crate::service::ServicePath, std::str::FromStr, tracing::Level};
 
 /// A parsed command line.
 #[derive(Debug)]
@@ -25,9 +27,56 @@ pub enum Action {
     /// Run an application.
     Run(Named),
     /// Check an application.
-    Check(Named),
+    Check {
+        /// The application.
+        named: Named,
+        /// Whether to print JSON.
+        json: bool,
+    },
     /// Do something with a running daemon, or ask about it.
     Ask(Named, Ask),
+    /// Print something that is made from the descriptions of the options and keys.
+    #[cfg(feature = "generate")]
+    Generate(Generate),
+}
+
+/// What can be generated.
+#[cfg(feature = "generate")]
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+#[non_exhaustive]
+pub enum Generate {
+    /// A manual page: of the program itself, or PAGE
+    Man {
+        /// The page, without its section
+        page: Option<String>,
+    },
+    /// A script that a shell reads for completions
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// A JSON Schema of application files, for editors
+    Schema,
+    /// An application file with comments, for services of these kinds
+    Config {
+        /// Kinds of service
+        #[arg(value_name = "KIND")]
+        kinds: Vec<String>,
+    },
+}
+
+/// The shells for which there are completions.
+#[cfg(feature = "generate")]
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+#[non_exhaustive]
+pub enum Shell {
+    /// GNU Bash, 4.4 or later
+    Bash,
+    /// Zsh
+    Zsh,
+    /// Fish
+    Fish,
 }
 
 /// What is asked of a running daemon.
@@ -83,10 +132,12 @@ pub enum ServiceChange {
 }
 
 impl Action {
-    /// The application that the command line names.
-    pub(crate) fn named(&self) -> &Named {
+    /// The application that the command line names. `None`: it has nothing to do with one.
+    pub(crate) fn named(&self) -> Option<&Named> {
         match self {
-            Action::Run(named) | Action::Check(named) | Action::Ask(named, _) => named,
+            Action::Run(named) | Action::Check { named, .. } | Action::Ask(named, _) => Some(named),
+            #[cfg(feature = "generate")]
+            Action::Generate(_) => None,
         }
     }
 
@@ -94,7 +145,7 @@ impl Action {
     pub(crate) fn command(&self) -> Option<&'static str> {
         match self {
             Action::Run(_) => None,
-            Action::Check(_) => Some("check"),
+            Action::Check { .. } => Some("check"),
             Action::Ask(_, Ask::Status { .. }) => Some("status"),
             Action::Ask(_, Ask::Stop { .. }) => Some("stop"),
             #[cfg(feature = "control")]
@@ -105,6 +156,8 @@ impl Action {
             Action::Ask(_, Ask::LogLevel(_)) => Some("log-level"),
             #[cfg(feature = "control")]
             Action::Ask(_, Ask::Rotate) => Some("rotate"),
+            #[cfg(feature = "generate")]
+            Action::Generate(_) => Some("generate"),
         }
     }
 }
@@ -198,7 +251,13 @@ Exit status: 0 success; 1 failed; 2 wrong command line or configuration; 3 not r
 #[derive(Subcommand)]
 enum Word {
     /// Check an application and the files that it needs, and say what it would run
-    Check(Words),
+    Check {
+        #[command(flatten)]
+        named: Words,
+        /// Print JSON, which the guide describes
+        #[arg(long)]
+        json: bool,
+    },
     /// Report whether the daemon is running, and how its services are
     Status {
         #[command(flatten)]
@@ -254,6 +313,12 @@ enum Word {
     /// Rotate the log file
     #[cfg(feature = "control")]
     Rotate(Words),
+    /// Print manual pages, completions for a shell, or a schema or an example of application files
+    #[cfg(feature = "generate")]
+    Generate {
+        #[command(subcommand)]
+        what: Generate,
+    },
     #[command(external_subcommand)]
     Target(Vec<OsString>),
 }
@@ -277,7 +342,7 @@ impl Word {
     fn action(self) -> Action {
         let ask = |named: Words, ask| Action::Ask(named.words.into(), ask);
         match self {
-            Word::Check(named) => Action::Check(named.words.into()),
+            Word::Check { named, json } => Action::Check { named: named.words.into(), json },
             #[cfg(feature = "control")]
             Word::Status { named, json, follow } => ask(named, Ask::Status { json, follow }),
             #[cfg(not(feature = "control"))]
@@ -298,9 +363,19 @@ impl Word {
             Word::LogLevel { level, named } => ask(named, Ask::LogLevel(level)),
             #[cfg(feature = "control")]
             Word::Rotate(named) => ask(named, Ask::Rotate),
+            #[cfg(feature = "generate")]
+            Word::Generate { what } => Action::Generate(what),
             Word::Target(words) => Action::Run(words.into()),
         }
     }
+}
+
+/// The options of the runner among words that are not all there yet.
+#[cfg(feature = "generate")]
+pub(crate) fn options_in(command: Command, words: &[OsString]) -> Options {
+    let command = command.disable_help_flag(true).disable_version_flag(true).ignore_errors(true);
+    let matches = command.try_get_matches_from(words).ok();
+    matches.map(|matches| Options::ask(&mut Typed(&matches))).unwrap_or_default()
 }
 
 /// The words that are commands where otherwise a plugin or a file is expected.

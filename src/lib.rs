@@ -197,6 +197,8 @@
 //! - `control`: the control socket, and the commands that need it. Without it, `status` says only whether the daemon is
 //!   running, and there are no `reload`, `service`, `log-level` and `rotate`.
 //! - `web`: the kind `status`: metrics, health, and a page.
+//! - `generate`: the command with that name: manual pages, completions for shells, and a schema and examples of application
+//!   files.
 
 #![deny(missing_docs)]
 

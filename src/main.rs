@@ -1,5 +1,10 @@
 //! The poetryd program.
 
+#[cfg(all(feature = "client", feature = "generate"))]
+#[path = "bin/get-poetry/options.rs"]
+#[allow(dead_code)] // it is not run here
+mod get_poetry;
+
 use poetryd::config::Registry;
 use poetryd::daemon::Environment;
 use poetryd::{Program, poetry};
@@ -13,15 +18,17 @@ fn main() -> ExitCode {
     poetry::register(&mut registry);
     #[cfg(feature = "web")]
     poetryd::web::register(&mut registry);
-    Program::new(
+    let program = Program::new(
         "poetryd",
         env!("CARGO_PKG_VERSION"),
         "Runs a tree of services as a well-behaved Unix daemon, and serves poetry out of the box",
     )
     .registry(registry)
     .plugins(poetry::plugins())
-    .built_in(|| Ok(poetry::built_in_application()?))
-    .run(environment, std::env::args_os())
+    .built_in(|| Ok(poetry::built_in_application()?));
+    #[cfg(all(feature = "client", feature = "generate"))]
+    let program = program.manual_of(<get_poetry::CommandLine as clap::CommandFactory>::command());
+    program.run(environment, std::env::args_os())
 }
 
 /// Lets all threads take their memory from one pool. The GNU C library would give each worker one of its own, which

@@ -1,22 +1,19 @@
 //! Mistakes in a file, shown with their lines.
 
-use super::page::Page;
+use super::page::{Diagnostic, Page};
 use crate::value::{nearest, quoted};
 use std::io;
 use std::ops::Range;
 use std::string::FromUtf8Error;
 
-/// One mistake.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Diagnostic {
+/// One mistake, before it is known how its line looks.
+struct Mistake {
     /// Where it is, in bytes from the start of the file.
-    pub span: Range<usize>,
-    /// What is wrong, and what would be right.
-    pub message: String,
+    span: Range<usize>,
+    message: String,
     /// Whether something is missing, not wrong. In a file with syntax errors it may be in a part that could not
     /// be read.
-    pub absence: bool,
+    absence: bool,
 }
 
 /// Why an application file can't be used.
@@ -32,24 +29,29 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The file has mistakes.
-    #[error("{report}")]
+    #[error("{}", report(mistakes))]
     Mistakes {
-        /// The mistakes in the order of the file, as shown to the user.
-        report: String,
-        /// The number of mistakes.
-        count: usize,
+        /// The name of the file, as it is shown to a person.
+        file: String,
+        /// The mistakes, in the order of the file.
+        mistakes: Vec<Diagnostic>,
     },
+}
+
+/// All mistakes, as they are shown to the user.
+fn report(mistakes: &[Diagnostic]) -> String {
+    mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
 }
 
 /// The mistakes found so far.
 pub(super) struct Diagnostics {
-    syntax: Vec<Diagnostic>,
-    list: Vec<Diagnostic>,
+    syntax: Vec<Mistake>,
+    list: Vec<Mistake>,
 }
 
 impl Diagnostics {
     pub(super) fn new(syntax: Vec<toml::de::Error>) -> Self {
-        let syntax = syntax.into_iter().map(|error| Diagnostic {
+        let syntax = syntax.into_iter().map(|error| Mistake {
             span: error.span().unwrap_or(0..0),
             message: error.message().replace('\n', ", "),
             absence: false,
@@ -58,11 +60,11 @@ impl Diagnostics {
     }
 
     pub(super) fn wrong(&mut self, span: Range<usize>, message: String) {
-        self.list.push(Diagnostic { span, message, absence: false });
+        self.list.push(Mistake { span, message, absence: false });
     }
 
     pub(super) fn missing(&mut self, span: Range<usize>, message: String) {
-        self.list.push(Diagnostic { span, message, absence: true });
+        self.list.push(Mistake { span, message, absence: true });
     }
 
     pub(super) fn count(&self) -> usize {
@@ -84,8 +86,8 @@ impl Diagnostics {
             return None;
         }
         list.sort_by_key(|mistake| mistake.span.start);
-        let report: Vec<String> = list.iter().map(|m| page.show(&m.span, &m.message)).collect();
-        Some(ConfigError::Mistakes { report: report.join("\n\n"), count: list.len() })
+        let mistakes = list.into_iter().map(|m| page.diagnostic(m.span, &m.message)).collect();
+        Some(ConfigError::Mistakes { file: file.to_owned(), mistakes })
     }
 }
 
@@ -94,7 +96,8 @@ pub(super) fn not_utf8(file: &str, error: &FromUtf8Error) -> ConfigError {
     let at = error.utf8_error().valid_up_to();
     let text = String::from_utf8_lossy(error.as_bytes());
     let message = format!("byte {:#04x} is not UTF-8; TOML files are UTF-8", error.as_bytes()[at]);
-    ConfigError::Mistakes { report: Page::new(file, &text).show(&(at..at), &message), count: 1 }
+    let mistakes = vec![Page::new(file, &text).diagnostic(at..at, &message)];
+    ConfigError::Mistakes { file: file.to_owned(), mistakes }
 }
 
 /// What to add to "unknown": the most similar word, or all of them.

@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub trait Kind: PartialEq + Debug + Send + Sync + Sized + 'static {
     /// Reads the settings. `None` if they are wrong; the mistakes have been recorded in the section. Read every
     /// key before returning `None`, so that all mistakes are found at once and the documentation lists all keys:
-    /// [`Registry::keys_of_kind`](super::Registry::keys_of_kind) calls this with an empty table.
+    /// [`Registry::keys_of_kind`](super::Registry::keys_of_kind) calls this with an empty table. The schema of the command
+    /// `generate` knows no other keys.
     fn read(section: &mut Section<'_>) -> Option<Self>;
 
     /// Makes the service. This has no other effect yet.

@@ -75,7 +75,7 @@ const LONGEST_PATH: usize = 107;
 impl Kind for Unix {
     fn read(section: &mut Section<'_>) -> Option<Self> {
         let path = section
-            .about("The socket's file; a name that begins with @ is abstract, not a file")
+            .about("The socket's file; a name that begins with @ is abstract, not a file [example: clients.sock]")
             .required("path", read::path);
         let mode = section
             .about(

@@ -63,11 +63,14 @@ pub use crate::value::{Value, nearest, read};
 pub(crate) use crate::value::{file_name, plain, quoted};
 pub use any_protocol::AnyProtocol;
 pub use circles::leads_to;
-pub use diagnostic::{ConfigError, Diagnostic};
+pub use diagnostic::ConfigError;
 pub use kind::{Kind, ProtocolKind, add};
 pub use listeners::TcpSettings;
 pub use listing::KeyInfo;
-pub(crate) use listing::help_of;
+#[cfg(feature = "generate")]
+pub(crate) use listing::Names;
+pub(crate) use listing::{Help, help_of};
+pub use page::{Diagnostic, Position};
 pub use registry::Registry;
 pub use section::Section;
 pub use template::{Literal, Literals};

@@ -1,7 +1,7 @@
 //! The lines of a file. The line with a mistake is shown with carets below it.
 
 use crate::value::{columns, fitting, plain, push};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 /// A byte order mark, which some editors put at the start of a file.
@@ -15,6 +15,38 @@ const WIDTH_AFTER: usize = 60;
 
 /// How much of a message is shown, in columns. What it quotes is limited separately.
 const LONGEST_MESSAGE: usize = 2000;
+
+/// One mistake in a file. It is displayed with its line, as programs show it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Diagnostic {
+    /// Where it is, in bytes from the start of the file.
+    pub span: Range<usize>,
+    /// The place of its first character.
+    pub start: Position,
+    /// The place after its last character. Where something is missing, this can be the same.
+    pub end: Position,
+    /// What is wrong, and what would be right.
+    pub message: String,
+    shown: String,
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Position {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The character in that line, counted from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Diagnostic {
+    /// `FILE:LINE:COLUMN: message`, and the line with carets below the mistake.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
 
 /// The lines of a file.
 pub(super) struct Page<'a> {
@@ -47,14 +79,34 @@ impl<'a> Page<'a> {
         self.lines[line - 1]..end.copied().unwrap_or(usize::MAX)
     }
 
-    /// `FILE:LINE:COLUMN: message`, and the line, or as much of it as fits, with carets below the mistake.
-    pub(super) fn show(&self, span: &Range<usize>, message: &str) -> String {
-        let start = self.text.floor_char_boundary(span.start);
-        let number = self.line_of(start);
-        let mut line_start = self.lines[number - 1];
-        if number == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
-            line_start = BYTE_ORDER_MARK.len_utf8().min(start); // it is invisible
+    /// A mistake in this file.
+    pub(super) fn diagnostic(&self, span: Range<usize>, message: &str) -> Diagnostic {
+        let message = plain(message, LONGEST_MESSAGE);
+        let (start, end) = (self.position(span.start), self.position(span.end.max(span.start)));
+        let shown = self.show(&span, start, &message);
+        Diagnostic { span, start, end, message, shown }
+    }
+
+    fn position(&self, place: usize) -> Position {
+        let place = self.text.floor_char_boundary(place);
+        let line = self.line_of(place);
+        let column = self.text[self.start_of(line, place)..place].chars().count() + 1;
+        Position { line, column }
+    }
+
+    /// Where a line starts that has this position in it.
+    fn start_of(&self, line: usize, place: usize) -> usize {
+        match line == 1 && self.text.starts_with(BYTE_ORDER_MARK) {
+            true => BYTE_ORDER_MARK.len_utf8().min(place), // it is invisible
+            false => self.lines[line - 1],
         }
+    }
+
+    /// `FILE:LINE:COLUMN: message`, and the line, or as much of it as fits, with carets below the mistake.
+    fn show(&self, span: &Range<usize>, place: Position, message: &str) -> String {
+        let start = self.text.floor_char_boundary(span.start);
+        let Position { line: number, column } = place;
+        let line_start = self.start_of(number, start);
         let line_end = self.lines.get(number).map_or(self.text.len(), |next| next - 1);
         let line = self.text[line_start..line_end].trim_end();
         let before = &self.text[line_start..start];
@@ -63,8 +115,7 @@ impl<'a> Page<'a> {
 
         let Excerpt { line, blank, carets } = Excerpt::around(before, rest, marked - start);
         let gutter = " ".repeat(number.to_string().len());
-        let (file, column) = (self.file, before.chars().count() + 1);
-        let message = plain(message, LONGEST_MESSAGE);
+        let file = self.file;
         let mut shown = format!("{file}:{number}:{column}: {message}\n");
         let _ = write!(shown, "{gutter} |\n{number} | {line}\n{gutter} | {blank}{carets}");
         shown

@@ -98,6 +98,12 @@ impl Registry {
         Section::keys_of(reserved::read)
     }
 
+    /// A kind whose services offer a handle of this type.
+    #[cfg(feature = "generate")]
+    pub(crate) fn kind_with_handle(&self, handle: TypeId) -> Option<&'static str> {
+        self.kinds.iter().find(|(_, kind)| kind.handle == Some(handle)).map(|(name, _)| *name)
+    }
+
     pub(super) fn kind_named(&self, name: &str) -> Option<ReadKind> {
         self.kinds.get(name).map(|kind| kind.read)
     }

@@ -31,7 +31,7 @@ pub(super) fn read_restart(section: &mut Section<'_>) -> Restart {
         .about("The longest delay, in seconds [default: 30]")
         .optional("restart-max-delay", delay);
     let window = section.about("How long it has to run, in seconds, until its next delay is restart-delay again [default: 60]").optional("restart-window", read::seconds_above_0);
-    let limit = section.about("How often it may be restarted within restart-window; after that, its group fails [default: no limit]").optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
+    let limit = section.about("How often it may be restarted within restart-window; after that, its group fails [default: no limit] [example: 5]").optional("restart-limit", read::integer(1..=HIGHEST_LIMIT));
     let when_is_known = when.is_some() || !section.has("restart");
     let mut restart = Restart::never();
     restart.when = when.unwrap_or_default();

@@ -13,7 +13,7 @@ pub struct ServerOptions {
     /// How many clients may wait to be accepted; the kernel limits this, too (net.core.somaxconn)
     #[arg(long, value_name = "NUMBER", default_value_t = Self::BACKLOG, value_parser = value_parser!(u32).range(1..=Self::LONGEST_BACKLOG))]
     pub backlog: u32,
-    /// How many connections there may be at the same time [default: what the limit of open files allows]
+    /// How many connections there may be at the same time [default: what the limit of open files allows] [example: 1000]
     #[arg(long, value_name = "NUMBER", value_parser = parse_max_connections)]
     pub max_connections: Option<usize>,
     /// How long a client may read nothing before it is dropped

@@ -23,7 +23,7 @@ const QUIET_AT_STOP: Duration = Duration::from_secs(5);
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ForwardSettings {
-    /// The server to connect clients to
+    /// The server to connect clients to [example: example.org:10000]
     #[arg(long, value_name = "HOST:PORT")]
     pub to: Address,
     /// How long connecting to it may take.

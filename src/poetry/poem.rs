@@ -34,7 +34,9 @@ impl PoemSettings {
 
 impl Kind for PoemSettings {
     fn read(section: &mut Section<'_>) -> Option<Self> {
-        let file = section.about("The file with the poem").required("file", read::path);
+        let file = section
+            .about("The file with the poem [example: poetry/ecstasy.txt]")
+            .required("file", read::path);
         Some(Self { file: Some(file?) })
     }
 

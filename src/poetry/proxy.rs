@@ -22,7 +22,7 @@ use tracing::{info, warn};
 #[derive(Args, Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
-    /// The server whose poem is served
+    /// The server whose poem is served [example: example.org:10000]
     #[arg(value_name = "[HOST:]PORT")]
     pub upstream: Address,
     /// How long a fetched poem is kept [default: for ever]

@@ -34,7 +34,6 @@ pub(super) fn say(line: &str) -> Result<(), Failure> {
 }
 
 /// Prints a text that is harmless already to standard output.
-#[cfg(feature = "control")]
 pub(super) fn say_bytes(text: &[u8]) -> Result<(), Failure> {
     io::stdout().write_all(text).map_err(|e| unwritten(&e))
 }
@@ -65,19 +64,33 @@ impl From<RunError> for Failure {
 }
 
 impl Failure {
-    /// What has failed, for a command that goes on nevertheless.
-    #[cfg(feature = "control")]
+    /// What has failed, for a command that goes on nevertheless, or says it in another form.
     pub(super) fn message(&self) -> String {
         match self {
             Failure::Options(e) => e.to_string(),
             Failure::Config(e) => chain(e),
             Failure::Run(e) => e.to_string(),
-            Failure::Mistakes(text) | Failure::Other(text, _) => text.clone(),
+            #[cfg(feature = "control")]
+            Failure::Mistakes(text) => text.clone(),
+            Failure::Other(text, _) => text.clone(),
+        }
+    }
+
+    /// The exit status.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Options(e) => ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2)),
+            #[cfg(feature = "control")]
+            Failure::Mistakes(_) => ExitCode::from(2),
+            Failure::Config(_) => ExitCode::from(2),
+            Failure::Run(e) => e.exit_code(),
+            Failure::Other(_, status) => ExitCode::from(*status),
         }
     }
 
     /// Prints what has failed to standard error, and returns the exit status.
     pub(super) fn report(self, program: &str) -> ExitCode {
+        let status = self.exit_code();
         match self {
             Failure::Options(e) => {
                 match e.print() {
@@ -87,31 +100,18 @@ impl Failure {
                     }
                     _ => {}
                 }
-                ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2))
             }
             // No prefix before the first FILE:LINE:COLUMN, so that editors recognize it.
             Failure::Config(e @ ConfigError::Mistakes { .. }) => {
                 let _ = writeln!(io::stderr(), "{e}"); // already escaped, except for tabs
-                ExitCode::from(2)
             }
             #[cfg(feature = "control")]
-            Failure::Mistakes(text) => {
-                complain(&text);
-                ExitCode::from(2)
-            }
-            Failure::Config(e) => {
-                complain(&format!("{program}: {}", chain(&e)));
-                ExitCode::from(2)
-            }
-            Failure::Run(e @ RunError::Said(_)) => e.exit_code(),
-            Failure::Run(e) => {
-                complain(&format!("{program}: {e}"));
-                e.exit_code()
-            }
-            Failure::Other(message, status) => {
-                complain(&format!("{program}: {message}"));
-                ExitCode::from(status)
-            }
+            Failure::Mistakes(text) => complain(&text),
+            Failure::Config(e) => complain(&format!("{program}: {}", chain(&e))),
+            Failure::Run(RunError::Said(_)) => {}
+            Failure::Run(e) => complain(&format!("{program}: {e}")),
+            Failure::Other(message, _) => complain(&format!("{program}: {message}")),
         }
+        status
     }
 }

@@ -12,6 +12,8 @@ mod daemon_files;
 mod failure;
 #[cfg(feature = "control")]
 mod follow;
+#[cfg(feature = "generate")]
+mod generate;
 mod pid_file;
 mod plugins;
 #[cfg(feature = "control")]
@@ -47,6 +49,9 @@ use std::sync::Arc;
 use tracing_subscriber::Layer;
 
 /// The whole program of a daemon. Its default files are named after it: `NAME.toml`, `NAME.pid`, `NAME.log`.
+///
+/// With the feature `generate`, its command with that name prints manual pages, completions for shells, and a JSON Schema and
+/// examples of application files, from the descriptions of its options, plugins, kinds and protocols.
 pub struct Program {
     name: &'static str,
     version: &'static str,
@@ -56,6 +61,9 @@ pub struct Program {
     built_in: Option<BuiltIn>,
     /// What the daemon has to know about the program.
     info: ProgramInfo,
+    /// Other programs that have manual pages.
+    #[cfg(feature = "generate")]
+    others: Vec<clap::Command>,
 }
 
 impl Program {
@@ -69,6 +77,8 @@ impl Program {
             plugins: Plugins::new(),
             built_in: None,
             info: ProgramInfo::new(name).version(version),
+            #[cfg(feature = "generate")]
+            others: Vec::new(),
         }
     }
 
@@ -120,6 +130,13 @@ impl Program {
         self
     }
 
+    /// Adds the manual page of another program, which belongs to this one: `generate man` prints it.
+    #[cfg(feature = "generate")]
+    pub fn manual_of(mut self, other: clap::Command) -> Self {
+        self.others.push(other);
+        self
+    }
+
     /// Leaves out the control socket; see [`ProgramInfo::without_control`].
     pub fn without_control(mut self) -> Self {
         self.info = self.info.without_control();
@@ -154,6 +171,11 @@ impl Program {
         args: impl IntoIterator<Item = OsString>,
     ) -> ExitCode {
         let args: Vec<OsString> = args.into_iter().collect();
+        #[cfg(feature = "generate")]
+        if let Some(shell) = self.asking_shell(&args) {
+            environment.release();
+            return self.complete(shell, args).unwrap_or_else(|failure| failure.report(self.name));
+        }
         let done = match self.parse(args.clone()) {
             Ok(Invocation { options, action: Action::Run(named) }) => {
                 self.run_application(environment, options, named)
@@ -201,17 +223,23 @@ impl Program {
         action: Action,
         args: Vec<OsString>,
     ) -> Result<ExitCode, Failure> {
-        let (command, named) = (action.command().unwrap_or_default(), action.named());
-        let plugin = self.plugin(named, &options, Some(command))?;
-        if let (None, Some(target), [_, ..]) = (&plugin, &named.target, &named.arguments[..]) {
-            let Invocation { options, action } = self.parse_anew(command, target, named, args)?;
-            return self.talk_about(options, action, Vec::new());
+        let command = action.command().unwrap_or_default();
+        let mut plugin = None;
+        if let Some(named) = action.named() {
+            plugin = self.plugin(named, &options, Some(command))?;
+            if let (None, Some(target), [_, ..]) = (&plugin, &named.target, &named.arguments[..]) {
+                let Invocation { options, action } =
+                    self.parse_anew(command, target, named, args)?;
+                return self.talk_about(options, action, Vec::new());
+            }
         }
         match action {
-            Action::Check(named) => self.check(options, named, plugin),
+            Action::Check { named, json } => self.check(options, named, plugin, json),
             Action::Ask(named, ask) => {
                 control::ask(&self.find_daemon(named, plugin, options, command)?, ask)
             }
+            #[cfg(feature = "generate")]
+            Action::Generate(what) => self.generate(what),
             Action::Run(_) => unreachable!("handled by run_application"),
         }
     }
@@ -233,7 +261,7 @@ impl Program {
         args.push(target.clone());
         let invocation = self.parse(args)?;
         match &invocation.action {
-            Action::Check(again) | Action::Ask(again, _)
+            Action::Check { named: again, .. } | Action::Ask(again, _)
                 if again.target.as_ref() == Some(&target) && again.arguments.is_empty() =>
             {
                 Ok(invocation)
@@ -247,12 +275,13 @@ impl Program {
         options: Options,
         named: Named,
         plugin: Option<Arc<dyn Maker>>,
+        json: bool,
     ) -> Result<ExitCode, Failure> {
         if let Some(maker) = plugin {
             let source = self.plugin_source(maker, &named.arguments, &options, Some("check"))?;
-            return check::check(self.name, source, typed_here(options)?);
+            return check::check(self.name, source, typed_here(options)?, json);
         }
-        check::check(self.name, self.source(named.target, &options), typed_here(options)?)
+        check::check(self.name, self.source(named.target, &options), typed_here(options)?, json)
     }
 
     /// The application file that was given, or else the default file in the rundir if it exists.

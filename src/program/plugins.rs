@@ -127,11 +127,11 @@ impl Program {
         list.trim_end().to_owned()
     }
 
-    fn search_path(&self, rundir: Option<&Path>) -> SearchPath {
+    pub(super) fn search_path(&self, rundir: Option<&Path>) -> SearchPath {
         SearchPath::of(self.name, rundir.unwrap_or(Path::new("")))
     }
 
-    fn is_taken(&self, name: &str) -> bool {
+    pub(super) fn is_taken(&self, name: &str) -> bool {
         cli::words().iter().any(|word| word == name) || self.plugins.find(name).is_some()
     }
 
@@ -225,8 +225,8 @@ fn summary(e: &ConfigError) -> String {
     let text = e.to_string();
     let first = text.lines().next().unwrap_or_default().to_owned();
     match e {
-        ConfigError::Mistakes { count, .. } if *count > 1 => {
-            format!("{first} (and {} more)", count - 1)
+        ConfigError::Mistakes { mistakes, .. } if mistakes.len() > 1 => {
+            format!("{first} (and {} more)", mistakes.len() - 1)
         }
         _ => first,
     }

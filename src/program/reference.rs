@@ -3,7 +3,7 @@
 
 use super::{Program, tables};
 use crate::cli;
-use crate::config::{KeyInfo, help_of};
+use crate::config::{Help, KeyInfo, help_of};
 use crate::daemon::{Applies, OptionInfo};
 use clap::{Arg, Command};
 
@@ -52,7 +52,7 @@ impl Program {
         command.build();
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let row = |arg: &Arg| {
-            let (help, default) = help_of(arg);
+            let Help { text: help, default, .. } = help_of(arg);
             let default = default.map(|default| self.named(&default));
             let meaning = text(&self.named(&help)) + &possible_words(arg);
             [usage(arg), meaning, default_cell(default, arg.is_required_set())]
@@ -96,7 +96,7 @@ impl Program {
     }
 
     /// A text in which the placeholder `NAME.` is replaced by the program's name and a dot.
-    fn named(&self, text: &str) -> String {
+    pub(super) fn named(&self, text: &str) -> String {
         text.replace("NAME.", &format!("{}.", self.name))
     }
 }

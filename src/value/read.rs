@@ -3,8 +3,8 @@
 //!
 //! A reader returns the value, or says what it expected instead. Any closure with this signature is a reader.
 
-use super::Value;
 use super::near::nearest;
+use super::{Value, shape};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub fn string(value: &Value<'_>) -> Result<String, String> {
 
 /// A string that is not empty.
 pub fn word(value: &Value<'_>) -> Result<String, String> {
-    match value.as_str() {
+    match value.expect(shape::word).as_str() {
         Some("") | None => Err("expected a string that is not empty".into()),
         Some(text) => Ok(text.into()),
     }
@@ -28,13 +28,16 @@ pub fn word(value: &Value<'_>) -> Result<String, String> {
 /// Strings that are not empty, at least one: `["a", "b"]`.
 pub fn words(value: &Value<'_>) -> Result<Vec<String>, String> {
     let expected = || "expected a list of strings that are not empty".to_owned();
-    let list = value.0.as_array().filter(|list| !list.is_empty()).ok_or_else(expected)?;
-    list.iter().map(|each| word(&Value(each.get_ref())).map_err(|_| expected())).collect()
+    let value = value.expect(shape::words);
+    let list = value.as_array().ok_or_else(expected)?;
+    let words: Vec<String> =
+        list.map(|each| word(&each)).collect::<Result<_, _>>().map_err(|_| expected())?;
+    if words.is_empty() { Err(expected()) } else { Ok(words) }
 }
 
 /// The name of a file or directory.
 pub fn path(value: &Value<'_>) -> Result<PathBuf, String> {
-    match value.as_str() {
+    match value.expect(shape::path).as_str() {
         Some("") | None => Err("expected a file name in quotes".into()),
         Some(text) if text.contains('\0') => {
             Err("expected a file name, which has no NUL byte".into())
@@ -50,7 +53,7 @@ pub fn boolean(value: &Value<'_>) -> Result<bool, String> {
 
 /// A TCP or UDP port; 0 means any free one.
 pub fn port(value: &Value<'_>) -> Result<u16, String> {
-    let port = value.as_integer().and_then(|n| u16::try_from(n).ok());
+    let port = value.expect(shape::port).as_integer().and_then(|n| u16::try_from(n).ok());
     port.ok_or_else(|| "expected a port, a number from 0 to 65535".into())
 }
 
@@ -60,6 +63,7 @@ where
     T: TryFrom<i64> + PartialOrd + std::fmt::Display,
 {
     move |value| {
+        let value = value.expect(|| shape::integer(range.start(), range.end()));
         let number = value.as_integer().and_then(|n| T::try_from(n).ok());
         number.filter(|n| range.contains(n)).ok_or_else(|| {
             format!("expected a whole number from {} to {}", range.start(), range.end())
@@ -69,6 +73,7 @@ where
 
 /// A time in seconds, fractions allowed.
 pub fn seconds(value: &Value<'_>) -> Result<Duration, String> {
+    let value = value.expect(|| shape::seconds(0.0, MAX_SECONDS));
     let seconds = value.as_float().and_then(duration);
     seconds.ok_or_else(|| "expected a number of seconds, such as 30 or 0.5".into())
 }
@@ -76,6 +81,7 @@ pub fn seconds(value: &Value<'_>) -> Result<Duration, String> {
 /// A size in bytes: a number, or a string with a unit. `kB`, `MB` and `GB` are powers of 1000,
 /// `KiB`, `MiB` and `GiB` powers of 1024.
 pub fn size(value: &Value<'_>) -> Result<u64, String> {
+    let value = value.expect(shape::size);
     let bytes = match value.as_str() {
         Some(text) => parse_size(text),
         None => value.as_integer().and_then(|n| u64::try_from(n).ok()),
@@ -92,7 +98,7 @@ pub fn length(value: &Value<'_>) -> Result<usize, String> {
 /// File permission bits in octal, as a string: `"077"`.
 pub fn octal(value: &Value<'_>) -> Result<u32, String> {
     let expected = || "expected octal digits in quotes, from \"000\" to \"777\"".to_owned();
-    value.as_str().and_then(parse_octal).ok_or_else(expected)
+    value.expect(shape::octal).as_str().and_then(parse_octal).ok_or_else(expected)
 }
 
 /// One of `words`.
@@ -100,6 +106,7 @@ pub fn one_of<T: Copy>(
     words: &'static [(&'static str, T)],
 ) -> impl Fn(&Value<'_>) -> Result<T, String> {
     move |value| {
+        let value = value.expect(|| shape::one_of(words.iter().map(|(word, _)| *word)));
         let found = words.iter().find(|(word, _)| value.as_str() == Some(word));
         found.map(|(_, meaning)| *meaning).ok_or_else(|| {
             let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
@@ -113,7 +120,8 @@ pub fn one_of<T: Copy>(
 /// A time in seconds, greater than 0, where 0 could never succeed.
 pub fn seconds_above_0(value: &Value<'_>) -> Result<Duration, String> {
     let expected = || "expected a number of seconds above 0, such as 30 or 0.5".to_owned();
-    seconds(value).ok().filter(|time| !time.is_zero()).ok_or_else(expected)
+    let value = value.expect(|| shape::seconds_above_0(MAX_SECONDS));
+    seconds(&value).ok().filter(|time| !time.is_zero()).ok_or_else(expected)
 }
 
 /// A number of seconds as a duration, if possible.

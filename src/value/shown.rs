@@ -27,6 +27,22 @@ pub(crate) fn plain(text: &str, room: usize) -> String {
     shown
 }
 
+/// A JSON document, on one line. Nothing in it can send control sequences to a terminal.
+pub(crate) fn escaped_json(document: &serde_json::Value) -> String {
+    let mut escaped = String::new();
+    // Outside of its strings, JSON is ASCII.
+    for c in document.to_string().chars() {
+        match is_shown(c) {
+            true => escaped.push(c),
+            false => c
+                .encode_utf16(&mut [0; 2])
+                .iter()
+                .for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}"))),
+        }
+    }
+    escaped
+}
+
 /// A number with commas: `81,204`.
 #[cfg(any(feature = "control", feature = "web"))]
 pub(crate) fn thousands(number: u64) -> String {

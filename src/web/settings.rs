@@ -42,13 +42,13 @@ impl Kind for StatusSettings {
             .about("The interface of that port: a name, an address, or '*' for all [default: localhost]")
             .optional("interface", read::word);
         let path = section
-            .about("The file of a Unix socket instead; a name that begins with @ is abstract, not a file")
+            .about("The file of a Unix socket instead; a name that begins with @ is abstract, not a file [example: status.sock]")
             .optional("path", read::path);
         let mode = section
             .about("The permissions of that file; those who may write to it may connect [default: 666]")
             .optional("mode", read::octal);
         let hosts = section
-            .about("Names by which clients ask for it, besides addresses, localhost and the name of this machine")
+            .about("Names by which clients ask for it, besides addresses, localhost and the name of this machine [example: status.example]")
             .optional("hosts", hosts);
         let place = match (section.has("port"), section.has("path")) {
             (true, false) => tcp(section, port, interface),

@@ -4,6 +4,7 @@
 mod support;
 
 mod input;
+mod json;
 mod words;
 
 use std::path::Path;

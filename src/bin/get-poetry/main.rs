@@ -3,6 +3,7 @@
 mod command_line;
 mod deadline;
 mod files;
+mod options;
 mod output;
 mod progress;
 mod request;

@@ -1,7 +1,9 @@
 //! Reads settings with the options that `clap` derives for their type.
 
 use super::Section;
+use crate::config::listing::Expected;
 use crate::net::Interface;
+use crate::value::shape::{self, Shape};
 use crate::value::{Value, describe, nearest};
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -93,16 +95,47 @@ impl Section<'_> {
         let words: Vec<String> =
             arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
         let name = arg.get_value_names().and_then(|names| names.first());
-        let value = match (words.is_empty(), is_flag(arg), name) {
+        let words = match (words.is_empty(), is_flag(arg), name) {
             (_, true, _) => "true or false".into(),
             (false, ..) => format!("one of {}", words.join(", ")),
             (true, _, Some(name)) => name.to_string(),
             (true, _, None) => String::new(),
         };
         if let Some(listing) = &mut self.listing {
-            listing.add_option(arg, key_of(arg), value);
+            let expected = Expected { words, shape: shape_of(arg) };
+            listing.add_option(arg, key_of(arg), expected);
         }
     }
+}
+
+/// The values that [`words`] accepts, or more.
+fn shape_of(arg: &Arg) -> Option<Shape> {
+    if is_flag(arg) {
+        return Some(shape::boolean());
+    }
+    if matches!(arg.get_action(), ArgAction::Count) {
+        return Some(shape::integer(&0, &u8::MAX));
+    }
+    let parser = arg.get_value_parser();
+    let is = |types: &[TypeId]| types.iter().any(|one| parser.type_id() == *one);
+    let possible = arg.get_possible_values();
+    let names = || possible.iter().flat_map(|word| word.get_name_and_aliases());
+    let one = if is(&[TypeId::of::<bool>()]) {
+        shape::boolean()
+    } else if !possible.is_empty()
+        && !arg.is_ignore_case_set()
+        && arg.get_value_delimiter().is_none()
+        && names().all(|name| name.parse::<f64>().is_err())
+    {
+        shape::one_of(names())
+    } else if is(&texts()) {
+        shape::string()
+    } else if is(&numbers()) {
+        shape::number_or_string(1)
+    } else {
+        shape::any_of(vec![shape::string(), shape::number()])?
+    };
+    Some(if matches!(arg.get_action(), ArgAction::Append) { shape::array_of(one) } else { one })
 }
 
 /// Where a [`Listen`](crate::net::Listen) among the settings listens. None: there is no such thing among them.
@@ -131,7 +164,7 @@ fn words(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<OsString>, String> {
         return Ok(if given { vec![format!("--{key}").into()] } else { Vec::new() });
     }
     if matches!(arg.get_action(), ArgAction::Count) {
-        let times = Value(value).as_integer().and_then(|times| u8::try_from(times).ok());
+        let times = Value::new(value).as_integer().and_then(|times| u8::try_from(times).ok());
         let times = times.ok_or("expected a whole number from 0 to 255")?;
         return Ok((0..times).map(|_| format!("--{key}").into()).collect());
     }
@@ -150,7 +183,7 @@ fn words(arg: &Arg, value: &DeValue<'_>) -> Result<Vec<OsString>, String> {
 /// One value as it would be typed.
 fn text(parser: &ValueParser, value: &DeValue<'_>) -> Result<String, String> {
     let is = |types: &[TypeId]| types.iter().any(|one| parser.type_id() == *one);
-    let value = Value(value);
+    let value = Value::new(value);
     let number = value.as_integer().map(|number| number.to_string());
     let number = number.or_else(|| value.as_float().map(|number| number.to_string()));
     let string = value.as_str().map(str::to_owned);
@@ -158,7 +191,7 @@ fn text(parser: &ValueParser, value: &DeValue<'_>) -> Result<String, String> {
         let given = value.as_bool().ok_or("expected true or false")?;
         return Ok(given.to_string());
     }
-    if is(&[TypeId::of::<String>(), TypeId::of::<OsString>(), TypeId::of::<PathBuf>()]) {
+    if is(&texts()) {
         let fits = string.filter(|text| !text.contains('\0'));
         return fits.ok_or_else(|| "expected a string".into());
     }
@@ -167,6 +200,11 @@ fn text(parser: &ValueParser, value: &DeValue<'_>) -> Result<String, String> {
         return number.or(with_unit).ok_or_else(|| "expected a number".into());
     }
     string.or(number).ok_or_else(|| "expected a string or a number".into())
+}
+
+/// The types whose values are strings.
+fn texts() -> [TypeId; 3] {
+    [TypeId::of::<String>(), TypeId::of::<OsString>(), TypeId::of::<PathBuf>()]
 }
 
 /// The types whose values are written without quotes.

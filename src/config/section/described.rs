@@ -11,7 +11,8 @@ use toml::de::DeTable;
 
 impl Section<'_> {
     /// Describes the next key that is read, for the documentation: in one line without a full stop. The default
-    /// comes last: `"How many clients may wait [default: 4096]"`.
+    /// comes last: `"How many clients may wait [default: 4096]"`. If there is none, there can be a value for
+    /// examples of files: `"The server to ask [example: time.example.org]"`.
     pub fn about(&mut self, help: &'static str) -> &mut Self {
         if let Some(listing) = &mut self.listing {
             listing.about = Some(help);

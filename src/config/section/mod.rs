@@ -8,9 +8,9 @@ use super::any_protocol::AnyProtocol;
 use super::circles::Outgoing;
 use super::diagnostic::suggestion;
 use super::file_checks::{FileChecks, Offer, Reference};
-use super::listing::Listing;
+use super::listing::{Expected, Listing, Names};
 use crate::service::ServicePath;
-use crate::value::{Value, describe, plain, quoted, read};
+use crate::value::{Value, describe, plain, quoted, read, shape};
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ impl<'a> Section<'a> {
         }
         self.known.push(key.into());
         let value = self.table.get(key)?;
-        match read(&Value(value.get_ref())) {
+        match read(&Value::new(value.get_ref())) {
             Ok(value) => Some(value),
             Err(expected) => {
                 let found = describe(value.get_ref());
@@ -139,7 +139,8 @@ impl<'a> Section<'a> {
     /// `what` is how messages name such a service: `"poem"`.
     pub fn service<T: 'static>(&mut self, key: &'static str, what: &'static str) -> Option<String> {
         if let Some(listing) = &mut self.listing {
-            listing.add_expecting(key, true, format!("the name of a {what} service"));
+            let names = Names::Service(TypeId::of::<T>());
+            listing.add_naming(key, names, format!("the name of a {what} service"));
             return None;
         }
         let name = self.required(key, read::word)?;
@@ -158,7 +159,7 @@ impl<'a> Section<'a> {
     /// The settings of a protocol, which a required key names. The protocol's own keys are in the same table.
     pub fn protocol(&mut self, key: &'static str) -> Option<AnyProtocol> {
         if let Some(listing) = &mut self.listing {
-            listing.add_expecting(key, true, "the name of a protocol".into());
+            listing.add_naming(key, Names::Protocol, "the name of a protocol".into());
             return None;
         }
         let name = self.required(key, read::word);
@@ -261,7 +262,8 @@ impl<'a> Section<'a> {
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> Option<T> {
         if let Some(listing) = &mut self.listing {
-            listing.add_expecting(key, false, "a table".into());
+            let (words, shape) = ("a table".into(), Some(shape::table()));
+            listing.add_expecting(key, false, Expected { words, shape });
             return None;
         }
         self.known.push(key.into());
@@ -283,7 +285,8 @@ impl<'a> Section<'a> {
         mut read: impl FnMut(&mut Section<'_>) -> T,
     ) -> Vec<T> {
         if let Some(listing) = &mut self.listing {
-            listing.add_expecting(key, false, format!("tables [[{key}]]"));
+            let (words, shape) = (format!("tables [[{key}]]"), Some(shape::tables()));
+            listing.add_expecting(key, false, Expected { words, shape });
             return Vec::new();
         }
         self.known.push(key.into());

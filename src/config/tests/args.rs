@@ -193,7 +193,7 @@ fn what_options_demand_of_each_other_is_checked() {
 fn the_keys_are_described_as_the_options_are() {
     let keys = registry().keys_of_kind("all").unwrap();
     let row = |key: &KeyInfo| {
-        let KeyInfo { key, value, help, default, required } = key.clone();
+        let KeyInfo { key, value, help, default, required, .. } = key.clone();
         (key, value, help, default, required)
     };
     let rows: Vec<_> = keys.iter().map(row).collect();

@@ -279,7 +279,7 @@ fn a_directory_is_no_application_file() {
 #[test]
 fn mistakes_are_counted() {
     match application("nmae = 1\nport = 2\nservices = 3\n") {
-        Err(ConfigError::Mistakes { count, .. }) => assert_eq!(count, 3),
+        Err(ConfigError::Mistakes { mistakes, .. }) => assert_eq!(mistakes.len(), 3),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("no mistake was found"),
     }

@@ -36,7 +36,21 @@ fn right(text: &str) -> Application {
 /// What a user sees of a file that has mistakes.
 fn wrong(text: &str) -> String {
     match application(text) {
-        Err(e) => e.to_string(),
+        Err(e) => {
+            places_are_those_shown(&e);
+            e.to_string()
+        }
         Ok(_) => panic!("no mistake was found in\n{text}"),
+    }
+}
+
+/// What other programs get is what a person sees.
+fn places_are_those_shown(error: &ConfigError) {
+    let ConfigError::Mistakes { file, mistakes } = error else { panic!("{error}") };
+    for mistake in mistakes {
+        let (start, end) = (mistake.start, mistake.end);
+        let head = format!("{file}:{}:{}: {}\n", start.line, start.column, mistake.message);
+        assert!(mistake.to_string().starts_with(&head), "{mistake}");
+        assert!((start.line, start.column) <= (end.line, end.column), "{mistake:?}");
     }
 }
