@@ -38,7 +38,5 @@ fn the_memory_of_a_crowd_is_returned_when_it_has_gone() {
     let (during, open) = (memory(pid), open_descriptors(pid));
     drop(clients);
     until("the end of all connections", || open_descriptors(pid) + room.clients <= open);
-    until("the return of most of the memory", || {
-        memory(pid) < usize::midpoint(before, during)
-    });
+    until("the return of most of the memory", || memory(pid) < usize::midpoint(before, during));
 }
