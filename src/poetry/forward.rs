@@ -1,7 +1,9 @@
 //! `protocol = "forward"`: a connection to another server, forwarded byte for byte.
 
 use super::address::{Address, address};
+use super::buffers::Buffers;
 use super::connect::Connector;
+use super::copy::copy_both_ways;
 use super::traffic::Traffic;
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
@@ -12,7 +14,6 @@ use socket2::SockRef;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 use tracing::info;
 
@@ -80,6 +81,7 @@ pub struct PortForward {
     settings: ForwardSettings,
     connector: Connector,
     counters: ForwardCounters,
+    buffers: Buffers,
 }
 
 /// What a listener counts itself includes a connection's bytes only when it has ended, which may take days. These
@@ -93,7 +95,8 @@ struct ForwardCounters {
 impl PortForward {
     /// A forwarder that counts for the service with this context.
     pub fn new(settings: ForwardSettings, cx: &Context) -> Self {
-        Self { settings, connector: Connector::default(), counters: ForwardCounters::of(cx) }
+        let (connector, buffers) = Default::default();
+        Self { settings, connector, counters: ForwardCounters::of(cx), buffers }
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
@@ -142,7 +145,7 @@ impl Protocol for PortForward {
         let mut far = traffic.watch(&mut other, to_target);
         let (up, down) = tokio::select! {
             biased;
-            copied = copy_bidirectional(&mut near, &mut far) => copied?,
+            copied = copy_both_ways(&mut near, &mut far, &self.buffers) => copied?,
             () = quiet_at_stop => return Err(nothing_passed_for(QUIET_AT_STOP, " at the stop")),
             () = traffic.none_for(*idle_timeout) => return Err(nothing_passed_for(*idle_timeout, "")),
         };

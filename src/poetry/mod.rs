@@ -1,8 +1,10 @@
 //! Poetry: the poem service, the protocols that serve it, and plugins that make applications of them.
 
 mod address;
+mod buffers;
 mod built_in;
 mod connect;
+mod copy;
 mod fast;
 pub mod fetch;
 mod forward;

@@ -1,0 +1,173 @@
+//! Copies what each of two streams sends to the other one.
+
+use super::buffers::{Buffer, Buffers, SMALL};
+use std::future::poll_fn;
+use std::io;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A direction that has passed on so much lets the other tasks of its worker continue.
+const MOST_AT_ONCE: u64 = 512 * 1024;
+
+/// Copies in both directions until both streams have ended. Where one ends, the other is shut down when everything has been
+/// written. Returns how many bytes went from `near` to `far` and back. The streams must have no buffers that need to be
+/// flushed.
+///
+/// # Errors
+/// The first one that reading, writing or shutting down returns. What has been read and not been written is lost
+/// then.
+pub(super) async fn copy_both_ways<N, F>(
+    near: &mut N,
+    far: &mut F,
+    buffers: &Buffers,
+) -> io::Result<(u64, u64)>
+where
+    N: AsyncRead + AsyncWrite + Unpin,
+    F: AsyncRead + AsyncWrite + Unpin,
+{
+    let (mut up, mut down) = (Direction::new(buffers), Direction::new(buffers));
+    poll_fn(|cx| {
+        let up = up.poll(cx, near, far)?;
+        let down = down.poll(cx, far, near)?;
+        Poll::Ready(Ok((ready!(up), ready!(down))))
+    })
+    .await
+}
+
+/// What goes from one stream to the other.
+struct Direction<'a> {
+    buffers: &'a Buffers,
+    /// What has been read and not been written.
+    held: Option<Held<'a>>,
+    state: State,
+    written: u64,
+}
+
+enum State {
+    Open,
+    /// Nothing more can be read.
+    Ended,
+    /// And everything has been written, and the other stream has been shut down.
+    Closed,
+}
+
+struct Held<'a> {
+    buffer: Buffer<'a>,
+    range: Range<usize>,
+}
+
+impl<'a> Direction<'a> {
+    fn new(buffers: &'a Buffers) -> Self {
+        Self { buffers, held: None, state: State::Open, written: 0 }
+    }
+
+    /// Returns how many bytes were written, when all have been.
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<u64>> {
+        let before = self.written;
+        loop {
+            if self.poll_write_held(cx, to)?.is_pending() {
+                self.read_more(cx, from)?;
+                return Poll::Pending;
+            }
+            match self.state {
+                State::Open if self.written - before >= MOST_AT_ONCE => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                State::Open => {
+                    let mut buffer = self.buffers.lend();
+                    match ready!(poll_read(cx, from, &mut buffer))? {
+                        0 => self.state = State::Ended,
+                        read => self.held = Some(Held { buffer, range: 0..read }),
+                    }
+                }
+                State::Ended => {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx))?;
+                    self.state = State::Closed;
+                }
+                State::Closed => return Poll::Ready(Ok(self.written)),
+            }
+        }
+    }
+
+    /// Writes all that is held, and gives the buffer back.
+    fn poll_write_held(
+        &mut self,
+        cx: &mut Context<'_>,
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> Poll<io::Result<()>> {
+        while let Some(held) = &mut self.held {
+            if held.range.is_empty() {
+                self.held = None;
+                break;
+            }
+            let written = ready!(poll_write(cx, to, &held.buffer[held.range.clone()]))?;
+            held.range.start += written;
+            self.written += written as u64;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// While writing has to wait: if little is held, does so in a small buffer, and fills that. So a stream that
+    /// fails is noticed even if the other one accepts nothing.
+    fn read_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut (impl AsyncRead + Unpin),
+    ) -> io::Result<()> {
+        let Some(held) = &mut self.held else { return Ok(()) };
+        let length = held.range.len();
+        if length >= SMALL || !matches!(self.state, State::Open) {
+            return Ok(());
+        }
+        if held.buffer.len() > SMALL {
+            let mut buffer = self.buffers.lend_small();
+            buffer[..length].copy_from_slice(&held.buffer[held.range.clone()]);
+            held.buffer = buffer;
+        } else {
+            held.buffer.copy_within(held.range.clone(), 0);
+        }
+        held.range = 0..length;
+        while let Poll::Ready(read) = poll_read(cx, from, &mut held.buffer[held.range.end..])? {
+            held.range.end += read;
+            if read == 0 {
+                self.state = State::Ended;
+            }
+            if read == 0 || held.range.end == SMALL {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn poll_read(
+    cx: &mut Context<'_>,
+    from: &mut (impl AsyncRead + Unpin),
+    bytes: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut read = ReadBuf::new(bytes);
+    ready!(Pin::new(from).poll_read(cx, &mut read))?;
+    Poll::Ready(Ok(read.filled().len()))
+}
+
+fn poll_write(
+    cx: &mut Context<'_>,
+    to: &mut (impl AsyncWrite + Unpin),
+    bytes: &[u8],
+) -> Poll<io::Result<usize>> {
+    match ready!(Pin::new(to).poll_write(cx, bytes))? {
+        0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+        written => Poll::Ready(Ok(written)),
+    }
+}
+
+#[cfg(test)]
+mod tests;
