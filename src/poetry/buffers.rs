@@ -7,7 +7,7 @@
 use crate::sync::Mutex;
 use std::ops::{Deref, DerefMut};
 
-/// So much is read at once. With more, nothing gets faster.
+/// So much is read at once.
 const LARGE: usize = 256 * 1024;
 
 /// So much is read at once where too many large buffers are in use.
