@@ -2,12 +2,13 @@
 
 use crate::support::circumstances::room_for;
 use crate::support::{
-    ECSTASY, Foreground, Sandbox, connect, fetch, open_descriptors, receive, until,
+    ECSTASY, Foreground, LIMIT, Sandbox, connect, fetch, open_descriptors, receive, until,
 };
 use crate::upstream::{Down, Upstream, reset};
 use crate::{Served, gets};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
+use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -83,6 +84,82 @@ fn much_is_passed_on_whole_both_ways_at_once() {
     assert!(heard_by_client.join().unwrap() == (down, None));
     assert!(heard_by_other.join().unwrap() == (up, None));
     speaking.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Lengths of pieces, from a byte to more than any buffer holds.
+fn lengths(seed: u64) -> impl Iterator<Item = usize> {
+    let next = |state: &u64| Some(state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+    let states = std::iter::successors(Some(seed), next);
+    states.map(|state| 1 + (state >> 40) as usize % (1 << (4 + (state >> 33) % 17)))
+}
+
+#[test]
+fn pieces_of_any_length_are_passed_on_in_order_both_ways() {
+    let (_forward, client, other) = connected(&[]);
+    let sandbox = Sandbox::new();
+    let (up, down) = (sandbox.write_poem("up", 3_000_000), sandbox.write_poem("down", 9_000_001));
+    let speak = |mut stream: &TcpStream, mut rest: &[u8], seed| {
+        for length in lengths(seed) {
+            if rest.is_empty() {
+                break;
+            }
+            let (piece, later) = rest.split_at(length.min(rest.len()));
+            stream.write_all(piece).unwrap();
+            rest = later;
+        }
+        stream.shutdown(Shutdown::Write).unwrap();
+    };
+    let hear = |mut stream: &TcpStream, expected: &[u8], seed| {
+        let (mut at, mut buffer) = (0, vec![0; 1 << 20]);
+        for length in lengths(seed) {
+            let read = stream.read(&mut buffer[..length]).unwrap();
+            assert!(expected[at..].starts_with(&buffer[..read]), "{read} bytes after {at}");
+            at += read;
+            if read == 0 {
+                break;
+            }
+        }
+        assert_eq!(at, expected.len());
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| speak(&client, &up, 1));
+        scope.spawn(|| speak(&other, &down, 2));
+        scope.spawn(|| hear(&client, &down, 3));
+        scope.spawn(|| hear(&other, &up, 4));
+    });
+}
+
+/// A client that takes little at a time: the kernel holds little for it, so that the forwarder has to.
+fn narrow(address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_tcp_mss(1400).unwrap();
+    socket.set_recv_buffer_size(16 * 1024).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_read_timeout(Some(LIMIT)).unwrap();
+    socket.into()
+}
+
+/// So many that not all can have a large buffer.
+#[test]
+fn many_clients_that_begin_to_read_late_all_get_everything() {
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), &[]);
+    let poem = Sandbox::new().write_poem("big", 600_000);
+    let pairs: Vec<_> = (0..100).map(|_| (narrow(forward.address), upstream.accept())).collect();
+    thread::scope(|scope| {
+        let mut clients = Vec::new();
+        for (client, mut other) in pairs {
+            let poem = &poem;
+            scope.spawn(move || other.write_all(poem).unwrap());
+            clients.push(client);
+        }
+        for client in &mut clients {
+            client.read_exact(&mut [0; 100]).unwrap();
+        }
+        for client in &mut clients {
+            gets(client, &poem[100..]);
+        }
+    });
 }
 
 #[test]
