@@ -11,9 +11,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A direction that has passed on so much lets the other tasks of its worker continue.
 const MOST_AT_ONCE: u64 = 512 * 1024;
 
-/// Copies in both directions until both streams have ended. Where one ends, the other is shut down when everything has been
-/// written. Returns how many bytes went from `near` to `far` and back. The streams must have no buffers that need to be
-/// flushed.
+/// Copies in both directions until both streams have ended. Where one ends, the other is shut down when everything
+/// has been written. Returns how many bytes went from `near` to `far` and back. The streams must have no buffers
+/// that need to be flushed.
 ///
 /// # Errors
 /// The first one that reading, writing or shutting down returns. What has been read and not been written is lost
@@ -115,36 +115,46 @@ impl<'a> Direction<'a> {
         Poll::Ready(Ok(()))
     }
 
-    /// While writing has to wait: if little is held, does so in a small buffer, and fills that. So a stream that
-    /// fails is noticed even if the other one accepts nothing.
+    /// While writing has to wait: reads as much as fits behind what is held, so that a stream that fails is noticed
+    /// even if the other one accepts nothing. If little is held, it moves to a small buffer before.
     fn read_more(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut (impl AsyncRead + Unpin),
     ) -> io::Result<()> {
         let Some(held) = &mut self.held else { return Ok(()) };
-        let length = held.range.len();
-        if length >= SMALL || !matches!(self.state, State::Open) {
+        if !matches!(self.state, State::Open) {
             return Ok(());
         }
-        if held.buffer.len() > SMALL {
-            let mut buffer = self.buffers.lend_small();
-            buffer[..length].copy_from_slice(&held.buffer[held.range.clone()]);
-            held.buffer = buffer;
-        } else {
-            held.buffer.copy_within(held.range.clone(), 0);
+        if held.range.len() < SMALL {
+            held.move_to_small(self.buffers);
         }
-        held.range = 0..length;
-        while let Poll::Ready(read) = poll_read(cx, from, &mut held.buffer[held.range.end..])? {
-            held.range.end += read;
-            if read == 0 {
-                self.state = State::Ended;
-            }
-            if read == 0 || held.range.end == SMALL {
-                break;
+        while held.range.end < held.buffer.len() {
+            match poll_read(cx, from, &mut held.buffer[held.range.end..])? {
+                Poll::Ready(0) => {
+                    self.state = State::Ended;
+                    break;
+                }
+                Poll::Ready(read) => held.range.end += read,
+                Poll::Pending => break,
             }
         }
         Ok(())
+    }
+}
+
+impl<'a> Held<'a> {
+    /// Moves what is held, which must fit, to the beginning of a small buffer.
+    fn move_to_small(&mut self, buffers: &'a Buffers) {
+        let length = self.range.len();
+        if self.buffer.len() > SMALL {
+            let mut buffer = buffers.lend_small();
+            buffer[..length].copy_from_slice(&self.buffer[self.range.clone()]);
+            self.buffer = buffer;
+        } else {
+            self.buffer.copy_within(self.range.clone(), 0);
+        }
+        self.range = 0..length;
     }
 }
 

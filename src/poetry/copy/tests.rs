@@ -16,8 +16,8 @@ fn numbered(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n % 251) as u8).collect()
 }
 
-/// Sends all bytes in pieces of these lengths, ends, and returns what comes from the other side, which is read in pieces of
-/// these lengths, too.
+/// Sends all bytes in pieces of these lengths, ends, and returns what comes from the other side, which is read in
+/// pieces of these lengths, too.
 async fn talk(stream: DuplexStream, bytes: Vec<u8>, pieces: Vec<usize>) -> Vec<u8> {
     let (mut reader, mut writer) = split(stream);
     let lengths = pieces.clone();
@@ -167,16 +167,20 @@ async fn streams_that_are_always_ready_leave_time_to_others() {
 
 #[tokio::test]
 async fn a_stream_that_fails_is_noticed_while_the_other_accepts_nothing() {
-    let mut near = resets();
-    let (mut far, _right) = duplex(100);
-    let buffers = Buffers::default();
-    let copied = copy_both_ways(&mut near, &mut far, &buffers).await;
-    assert_eq!(copied.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    for length in [500, 20_000] {
+        let said = numbered(length);
+        let mut near = resets_after(&said);
+        let (mut far, _right) = duplex(100);
+        let buffers = Buffers::default();
+        let copied = poll(pin!(copy_both_ways(&mut near, &mut far, &buffers)));
+        let Poll::Ready(Err(e)) = copied else { panic!("not noticed with {length} bytes") };
+        assert_eq!(e.kind(), io::ErrorKind::ConnectionReset);
+    }
 }
 
-/// Says a little, and fails.
-fn resets() -> impl AsyncRead + AsyncWrite + Unpin {
-    tokio::io::join((&[1; 500][..]).chain(Fails), tokio::io::sink())
+/// Says this, and fails.
+fn resets_after(bytes: &[u8]) -> impl AsyncRead + AsyncWrite + Unpin {
+    tokio::io::join(bytes.chain(Fails), tokio::io::sink())
 }
 
 struct Fails;
