@@ -12,6 +12,7 @@ mod applications;
 #[path = "../arena/mod.rs"]
 mod arena;
 mod connections;
+mod datagrams;
 mod forwarding;
 mod held;
 mod large_poems;
@@ -34,12 +35,13 @@ fn main() {
     let _children = Children::adopt();
     println!("{}", machine());
     println!();
-    let parts: [(&str, fn()); 5] = [
+    let parts: [(&str, fn()); 6] = [
         ("large_poems", large_poems::throughput),
         ("applications", applications::growth),
         ("connections", connections::growth),
         ("memory_after", memory_after::measure),
         ("forwarding", forwarding::forwarding),
+        ("datagrams", datagrams::cost),
     ];
     let named: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     for name in &named {

@@ -1,5 +1,6 @@
 //! The loop that answers datagrams: one per socket.
 
+use super::batch::{BATCH, Batch, LARGEST_DATAGRAM};
 use super::burst::Burst;
 use super::datagram_counters::{DatagramCount, Unanswered};
 use super::rate::{RateLimit, Verdict};
@@ -16,19 +17,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-/// How many datagrams are received before other tasks of the worker continue.
-const BATCH: usize = 64;
+/// How many batches are received, after one datagram alone, before other tasks of the worker continue.
+const BATCHES: usize = 4;
 
 /// How long a loop waits when receiving fails for a reason that may last.
 const RECEIVE_RETRY_DELAY: Duration = Duration::from_millis(100);
-
-/// Larger than any datagram.
-const LARGEST_DATAGRAM: usize = 65_536;
 
 /// What all loops of one service share.
 pub(super) struct AnswerState {
@@ -65,12 +65,38 @@ impl AnswerState {
     /// Answers a datagram. Returns the length of the answer in bytes.
     fn take(
         &self,
-        socket: &tokio::net::UdpSocket,
+        socket: &UdpSocket,
         peer: SocketAddr,
         datagram: &[u8],
     ) -> Result<usize, Unanswered> {
-        let source = peer.ip();
-        let verdict = { self.limit.lock().ask(source, Instant::now()) };
+        let answer = self.answer(peer, datagram)?;
+        // Without the reactor: an answer that can't be sent now would only come too late.
+        self.note_sent(peer, SockRef::from(socket).send_to(&answer, &peer.into()))
+    }
+
+    /// Answers the datagrams of a batch, in their order.
+    fn take_all(&self, socket: &UdpSocket, batch: &Batch, count: &mut DatagramCount) {
+        let mut refused = [None; BATCH];
+        let mut answers = Vec::with_capacity(BATCH);
+        for (n, (peer, datagram)) in batch.iter().enumerate() {
+            match self.answer(peer, datagram) {
+                Ok(answer) => answers.push((n, answer)),
+                Err(why) => refused[n] = Some(why),
+            }
+        }
+        let mut sent = batch.answer(socket, &answers).into_iter();
+        for ((peer, datagram), refused) in batch.iter().zip(refused) {
+            let answer = match refused {
+                Some(why) => Err(why),
+                None => self.note_sent(peer, sent.next().unwrap_or(Ok(0))),
+            };
+            count.datagram(datagram.len(), answer);
+        }
+    }
+
+    /// The answer to a datagram.
+    fn answer(&self, peer: SocketAddr, datagram: &[u8]) -> Result<Bytes, Unanswered> {
+        let verdict = { self.limit.lock().ask(peer.ip(), Instant::now()) };
         match verdict {
             Verdict::Answer => {}
             Verdict::TooOften => {
@@ -89,9 +115,12 @@ impl AnswerState {
             error!("the responder panicked; {peer} got no answer");
             return Err(Unanswered::Responder);
         };
-        let answer = cut(answer.ok_or(Unanswered::Refused)?, self.options.max_reply);
-        // Without the reactor: an answer that can't be sent now would only come too late.
-        match SockRef::from(socket).send_to(&answer, &peer.into()) {
+        Ok(cut(answer.ok_or(Unanswered::Refused)?, self.options.max_reply))
+    }
+
+    /// Logs whether an answer was sent. Returns its length in bytes.
+    fn note_sent(&self, peer: SocketAddr, sent: io::Result<usize>) -> Result<usize, Unanswered> {
+        match sent {
             Ok(bytes) => {
                 self.responder.answered(peer, bytes);
                 Ok(bytes)
@@ -150,7 +179,7 @@ pub(super) async fn answer_loop(
     lent: LentSocket,
     mut count: DatagramCount,
 ) -> Result<(), BoxError> {
-    let socket = tokio::net::UdpSocket::from_std(lent.udp_socket()?)?;
+    let socket = UdpSocket::from_std(lent.udp_socket()?)?;
     let answering = async {
         cx.all_started().await;
         answer_all(&shared, &socket, &mut count).await
@@ -167,17 +196,25 @@ pub(super) async fn answer_loop(
 
 async fn answer_all(
     shared: &AnswerState,
-    socket: &tokio::net::UdpSocket,
+    socket: &UdpSocket,
     count: &mut DatagramCount,
 ) -> Result<(), BoxError> {
     let mut buffer = vec![0; LARGEST_DATAGRAM];
+    let mut batch = Batch::new();
     loop {
         socket.readable().await?;
-        for _ in 0..BATCH {
-            match socket.try_recv_from(&mut buffer) {
-                Ok((bytes, peer)) => {
+        for turn in 0..=BATCHES {
+            // A batch costs more than a datagram alone, so it is only asked for when there was one.
+            let received = if turn == 0 {
+                socket.try_recv_from(&mut buffer).map(|(bytes, peer)| {
                     count.datagram(bytes, shared.take(socket, peer, &buffer[..bytes]));
-                }
+                })
+            } else {
+                let received = socket.try_io(Interest::READABLE, || batch.receive(socket));
+                received.map(|()| shared.take_all(socket, &batch, count))
+            };
+            match received {
+                Ok(()) => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if shared.failed(&e) => {}

@@ -112,7 +112,8 @@
 // 3. `connection.rs`: a protocol that also listens gets a task and a `Connection`; `lines.rs` reads lines from it.
 // 4. `closing.rs`: the end of every connection. `draining.rs`: how many a closed server still has.
 //
-// `answer.rs` is the loop of UDP, and `rate.rs` how often it answers whom. `listen_fn.rs` leaves accepting to others.
+// `answer.rs` is the loop of UDP, `batch.rs` its system calls, and `rate.rs` how often it answers whom. `listen_fn.rs`
+// leaves accepting to others.
 //
 // `connection_counters.rs` and `datagram_counters.rs`: what is counted. Counting costs a load and a store: each accept loop
 // has its own numbers (`cells.rs`), which are added up when they are read. If a connection runs in a task on another
@@ -123,6 +124,7 @@
 mod accept;
 mod alarm;
 mod answer;
+mod batch;
 mod burst;
 mod cells;
 mod closing;

@@ -1,5 +1,6 @@
 //! Which datagrams are answered, and how.
 
+use super::Peer;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use tracing::info;
@@ -14,6 +15,7 @@ pub trait Responder: Send + Sync + 'static {
 
     /// Logs that an answer was sent, of `bytes` bytes after the cut.
     fn answered(&self, peer: SocketAddr, bytes: usize) {
+        let peer = Peer::from(peer);
         info!(bytes, %peer, "sending {bytes} bytes to {peer}");
     }
 }

@@ -4,7 +4,7 @@
 
 use super::PoemHandle;
 use crate::config::{Kind, Section, Value, read};
-use crate::net::{Interface, Listen, Responder, UdpOptions, UdpServer};
+use crate::net::{Interface, Listen, Peer, Responder, UdpOptions, UdpServer};
 use crate::service::Service;
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -106,6 +106,7 @@ impl Responder for Quote {
     }
 
     fn answered(&self, peer: SocketAddr, bytes: usize) {
+        let peer = Peer::from(peer);
         info!(bytes, %peer, "sending {bytes} bytes of poetry to {peer}");
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::net::datagram_counters::DatagramCounters;
+use crate::service::Counters;
 
 fn cut_text(text: &'static str, max: usize) -> String {
     String::from_utf8(cut(Bytes::from(text), max).to_vec()).unwrap()
@@ -12,8 +14,8 @@ impl Responder for Echo {
     }
 }
 
-#[tokio::test]
-async fn who_comes_when_too_many_others_ask_is_one_of_the_crowd() {
+#[test]
+fn who_comes_when_too_many_others_ask_is_one_of_the_crowd() {
     let shared = AnswerState::new(
         Arc::new(Echo),
         UdpOptions { replies_per_second: 1, ..Default::default() },
@@ -22,9 +24,8 @@ async fn who_comes_when_too_many_others_ask_is_one_of_the_crowd() {
     for other in 0..100_000u32 {
         shared.limit.lock().ask(other.to_be_bytes().into(), now);
     }
-    let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let stranger = "127.0.0.1:9".parse().unwrap();
-    assert_eq!(shared.take(&socket, stranger, b"hello"), Err(Unanswered::Crowd));
+    assert_eq!(shared.answer(stranger, b"hello"), Err(Unanswered::Crowd));
 }
 
 #[test]
@@ -56,4 +57,46 @@ fn what_is_no_text_is_cut_exactly() {
 fn cutting_copies_nothing() {
     let poem = Bytes::from_static(b"a poem of some length");
     assert_eq!(cut(poem.clone(), 6).as_ptr(), poem.as_ptr());
+}
+
+/// Answers as the datagram says.
+struct Moody;
+
+impl Responder for Moody {
+    fn answer(&self, _: SocketAddr, datagram: &[u8]) -> Option<Bytes> {
+        match datagram {
+            b"refuse" => None,
+            b"panic" => panic!("as it was told"),
+            b"too long" => Some(Bytes::from(vec![0; 65_508])),
+            _ => Some(Bytes::copy_from_slice(datagram)),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_datagram_of_a_batch_gets_its_own_answer_or_none() {
+    let options = UdpOptions { max_reply: 100_000, replies_per_second: 1000, ..Default::default() };
+    let shared = AnswerState::new(Arc::new(Moody), options);
+    let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let client = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    client.connect(server.local_addr().unwrap()).unwrap();
+    let said = ["one", "refuse", "two", "panic", "too long", "three", "", "four"];
+    for datagram in said {
+        client.send(datagram.as_bytes()).unwrap();
+    }
+    let counters = DatagramCounters::new("here".to_owned());
+    let mut batch = Batch::new();
+    batch.receive(&server).unwrap();
+    shared.take_all(&server, &batch, &mut counters.count());
+    let mut answer = [0; 10];
+    for expected in ["one", "two", "three", "", "four"] {
+        let length = client.recv(&mut answer).unwrap();
+        assert_eq!(&answer[..length], expected.as_bytes());
+    }
+    let samples = counters.read();
+    let counted: Vec<u64> = samples.iter().map(|sample| sample.value).collect();
+    let received = said.iter().map(|it| it.len() as u64).sum();
+    // received, answered, then rate, crowd, refused, responder, system, then bytes
+    assert_eq!(counted, [8, 5, 0, 0, 1, 1, 1, 15, received]);
+    assert_eq!(shared.unanswered(), 1);
 }
