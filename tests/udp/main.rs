@@ -4,6 +4,7 @@
 mod support;
 
 mod activation;
+mod bursts;
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Instant;
