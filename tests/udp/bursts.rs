@@ -36,7 +36,7 @@ fn each_of_ten_thousand_datagrams_is_answered_once_and_logged_once() {
     let (daemon, address, _sandbox) = quick();
     let clients: Vec<_> = (0..CLIENTS).map(|_| client("127.0.0.1", address)).collect();
     for _ in 0..REQUESTS {
-        clients.iter().for_each(|client| drop(client.send(b"?").unwrap()));
+        clients.iter().for_each(|client| assert_eq!(client.send(b"?").unwrap(), 1));
         clients.iter().for_each(|client| assert_eq!(receive(client), ECSTASY[..512]));
     }
     let log = daemon.stop();
@@ -51,7 +51,9 @@ fn each_of_ten_thousand_datagrams_is_answered_once_and_logged_once() {
 fn a_burst_is_answered_in_its_order() {
     let (daemon, address, _sandbox) = quick();
     let clients: Vec<_> = (0..100).map(|_| client("127.0.0.1", address)).collect();
-    at_once(&daemon, || clients.iter().for_each(|client| drop(client.send(b"?").unwrap())));
+    at_once(&daemon, || {
+        clients.iter().for_each(|client| assert_eq!(client.send(b"?").unwrap(), 1))
+    });
     clients.iter().for_each(|client| assert_eq!(receive(client), ECSTASY[..512]));
     let log = daemon.stop();
     let answered = log.iter().filter_map(|line| line.split_once(" bytes of poetry to "));
