@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     use_one_pool_of_memory();
-    return_large_pieces_of_memory();
     let environment = Environment::claim();
     let mut registry = Registry::new();
     poetry::register(&mut registry);
@@ -39,16 +38,5 @@ fn use_one_pool_of_memory() {
     // SAFETY: there is one thread, and the call takes two numbers. If it fails, everything is as it was.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
-    }
-}
-
-/// Lets pieces of 256 KiB and more have memory of their own, which is returned to the system when they are freed: the
-/// requests and answers of the protocol `transform`, for example. The GNU C library would take pieces of up to 32 MiB
-/// from the pool when one of them has been freed, and keep the memory as long as anything behind it is in use.
-fn return_large_pieces_of_memory() {
-    #[cfg(target_env = "gnu")]
-    // SAFETY: there is one thread, and the call takes two numbers. If it fails, everything is as it was.
-    unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 256 * 1024);
     }
 }
