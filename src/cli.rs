@@ -1,15 +1,18 @@
 //! The command line.
 
+#[cfg(feature = "generate")]
+mod generate;
+
 use crate::daemon::{Asked, Described, Options};
-#[cfg(any(feature = "control", feature = "generate"))]
-use clap::ValueEnum;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
+#[cfg(feature = "generate")]
+pub use generate::{Generate, Shell};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 #[cfg(feature = "control")]
-use {crate::service::ServicePath, std::str::FromStr, tracing::Level};
+use {crate::service::ServicePath, clap::ValueEnum, std::str::FromStr, tracing::Level};
 
 /// A parsed command line.
 #[derive(Debug)]
@@ -38,45 +41,6 @@ pub enum Action {
     /// Print something that is made from the descriptions of the options and keys.
     #[cfg(feature = "generate")]
     Generate(Generate),
-}
-
-/// What can be generated.
-#[cfg(feature = "generate")]
-#[derive(Clone, Debug, PartialEq, Subcommand)]
-#[non_exhaustive]
-pub enum Generate {
-    /// A manual page: of the program itself, or PAGE
-    Man {
-        /// The page, without its section
-        page: Option<String>,
-    },
-    /// A script that a shell reads for completions
-    Completions {
-        /// The shell
-        #[arg(value_enum)]
-        shell: Shell,
-    },
-    /// A JSON Schema of application files, for editors
-    Schema,
-    /// An application file with comments, for services of these kinds
-    Config {
-        /// Kinds of service
-        #[arg(value_name = "KIND")]
-        kinds: Vec<String>,
-    },
-}
-
-/// The shells for which there are completions.
-#[cfg(feature = "generate")]
-#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
-#[non_exhaustive]
-pub enum Shell {
-    /// GNU Bash, 4.4 or later
-    Bash,
-    /// Zsh
-    Zsh,
-    /// Fish
-    Fish,
 }
 
 /// What is asked of a running daemon.
