@@ -10,8 +10,9 @@ use std::time::Duration;
 /// The tables that all applications begin with.
 pub const TABLES: &str = "[daemon]\nstop-timeout = 60\n[log]\nlevel = \"warn\"\n";
 
-/// If the number of descriptors is the same for so long, no connection is being closed.
-const AT_REST: Duration = Duration::from_millis(200);
+/// If the number of descriptors is the same for so long, no connection is being closed: those whose clients take their
+/// time are looked at four times a second.
+const AT_REST: Duration = Duration::from_millis(600);
 
 pub struct Daemon {
     pub sandbox: Sandbox,
