@@ -28,6 +28,9 @@ fn memory(pid: Pid) -> usize {
 #[cfg(target_env = "gnu")]
 fn the_memory_of_a_crowd_is_returned_when_it_has_gone() {
     let room = room_for(3_000);
+    if room.clients < 2_000 {
+        return println!("not tested: there may be only {} clients here", room.clients);
+    }
     let sandbox = Sandbox::new();
     sandbox.write_poem("poetry/ecstasy.txt", 4 << 20);
     sandbox.write("fast.toml", &fast_toml("write-timeout = 600"));
