@@ -105,8 +105,8 @@
 // The path of a connection (`serving.rs` starts and stops it all):
 //
 // 1. `listener.rs`: the listening socket, and which of the workers takes its clients. `accept.rs`: one loop per
-//    listening socket and worker takes clients in batches; `duty.rs` says when. A protocol that only speaks is sent right there, before the
-//    socket is registered with any reactor.
+//    listening socket and worker takes clients in batches; `duty.rs` says when. A protocol that only speaks is sent
+//    right there, before the socket is registered with any reactor.
 // 2. `deliver.rs`: what did not fit the socket's buffer becomes a task that sends the rest. `queue.rs`: how much the kernel
 //    queues meanwhile.
 // 3. `connection.rs`: a protocol that also listens gets a task and a `Connection`; `lines.rs` reads lines from it.
