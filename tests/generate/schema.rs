@@ -1,6 +1,7 @@
 //! `generate schema`.
 
 use crate::band::band;
+use crate::support::python::python_with;
 use crate::support::{Sandbox, command, fast_toml, run, stdout};
 use crate::{generated, registry};
 use poetryd::config;
@@ -9,39 +10,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-
-/// A Python that has `jsonschema`. It is kept under target/ for the next run; `$POETRYD_TEST_VENV` names another one.
-fn python() -> PathBuf {
-    if let Some(given) = std::env::var_os("POETRYD_TEST_VENV") {
-        return Path::new(&given).join("bin/python");
-    }
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("jsonschema-venv");
-    let python = environment.join("bin/python");
-    if !command(&python)
-        .args(["-c", "import jsonschema"])
-        .output()
-        .is_ok_and(|o| o.status.success())
-    {
-        finishes(command("python3").args(["-m", "venv", "--clear"]).arg(&environment));
-        let install =
-            ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "jsonschema"];
-        finishes(command(&python).args(install));
-    }
-    python
-}
-
-/// Not bounded by a deadline: pip has its own, and PyPI may be slow.
-fn finishes(command: &mut Command) {
-    let output = command.output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
-}
+use std::process::Stdio;
 
 /// What the validator says of each text. `None`: it accepts it.
 fn verdicts(schema: &Path, texts: &[String]) -> Vec<Option<String>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/generate/validate.py");
-    let mut validator = command(python());
+    let mut validator = command(python_with("jsonschema"));
     validator.arg(script).arg(schema).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut validator = validator.spawn().unwrap();
     let texts = serde_json::to_vec(texts).unwrap();

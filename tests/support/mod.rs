@@ -6,6 +6,7 @@
 pub mod circumstances;
 pub mod manager;
 pub mod network;
+pub mod python;
 pub mod terminal;
 
 pub use circumstances::command;

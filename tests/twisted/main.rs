@@ -19,35 +19,15 @@ mod session;
 mod shell;
 mod their_clients;
 
-use std::env;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
+use support::python::python_with;
 use support::{ECSTASY, Foreground, Sandbox, command};
 
 /// A Python that has Twisted.
-static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
-    if let Some(given) = env::var_os("POETRYD_TEST_VENV") {
-        return Path::new(&given).join("bin/python");
-    }
-    let environment = Path::new(env!("CARGO_TARGET_TMPDIR")).join("twisted-venv");
-    let python = environment.join("bin/python");
-    // Missing, or left unfinished by a run that was interrupted.
-    if !command(&python).args(["-c", "import twisted"]).output().is_ok_and(|o| o.status.success()) {
-        finishes(command("python3").args(["-m", "venv", "--clear"]).arg(&environment));
-        let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "twisted"];
-        finishes(command(&python).args(install));
-    }
-    python
-});
-
-/// Not bounded by a deadline: pip has its own, and PyPI may be slow.
-fn finishes(command: &mut Command) {
-    let output = command.output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{error}", output.status);
-}
+static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| python_with("twisted"));
 
 /// One of the programs in this directory.
 fn twisted(program: &str, args: &[&str]) -> Command {
