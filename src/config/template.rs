@@ -32,7 +32,6 @@ pub type Literals = BTreeMap<String, Literal>;
 ///
 /// A string that is exactly `"{name}"` becomes the value, with its type. Within a longer string, `{name}` is
 /// replaced by the value's text. `{{` and `}}` are literal braces.
-/// replaced by the value's text, and `{{` and `}}` stand for braces.
 pub(super) fn fill_in<'a>(
     table: &mut DeTable<'a>,
     literals: &'a Literals,

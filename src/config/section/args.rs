@@ -25,7 +25,6 @@ impl Section<'_> {
     /// and `PathBuf`; and an array for a `Vec`. A string is also accepted if the option's own parser reads more
     /// than numbers, such as `"64kB"`. For any other type, that parser gets what is in the file, whether it is a
     /// string or a number.
-    /// other type that parser gets what is in the file, be it a string or a number.
     ///
     /// Where the type has a [`Listen`](crate::net::Listen), its addresses are noted, as by
     /// [`listens_on`](Self::listens_on).
