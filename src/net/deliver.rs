@@ -1,6 +1,7 @@
 //! Sends the rest of an answer that did not fit into the socket's buffer.
 
 use super::connection_counters::{Failure, Traffic};
+use super::pages::MOST_AT_ONCE;
 use super::queue::{BYTES_BEFORE_SHARE, Budget, Share, is_queue_short, limit_queue};
 use super::socket::{Input, discard_input, register, unacknowledged};
 use super::{Payload, Peer};
@@ -15,12 +16,11 @@ use tokio::task::yield_now;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-/// How much is sent before other tasks of the worker continue, in bytes. (To a client that reads as fast as it is
-/// sent, sendfile(2) would go on to the end of a poem.)
+/// How much is sent before other tasks of the worker continue, in bytes.
 pub(super) const MAX_SEND: usize = 256 * 1024;
 
 /// The same for a client with a deep queue.
-const MAX_SEND_DEEP: usize = 1 << 20;
+const MAX_SEND_DEEP: usize = MOST_AT_ONCE;
 
 /// What holds for all deliveries of a server.
 pub(super) struct Terms {

@@ -143,6 +143,7 @@ mod listen_tcp;
 mod listener;
 mod memory;
 mod options;
+mod pages;
 mod payload;
 mod peer;
 mod protocol;

@@ -1,0 +1,146 @@
+//! Large content in memory of its own, and the way in which the kernel sends it without copying it.
+//!
+//! vmsplice(2) puts references to pages into a pipe, and splice(2) moves them from there into a socket. The kernel
+//! refers to a page until the client has acknowledged what it contains, even if the memory has been unmapped by then. So
+//! nobody may ever change it: it is anonymous memory, whose only mapping is read-only.
+
+use memmap2::{Advice, Mmap, MmapOptions};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, vmsplice};
+use nix::unistd::pipe2;
+use socket2::Socket;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, IoSlice, Read};
+use std::os::fd::OwnedFd;
+
+/// The size of a huge page, in bytes. Where the system has other ones, nothing is lost but speed.
+const HUGE: usize = 2 << 20;
+
+/// The capacity of a pipe, in bytes. Everybody may have so much: see /proc/sys/fs/pipe-max-size in proc(5).
+const CAPACITY: usize = 1 << 20;
+
+/// How much a pipe can take, wherever in a page it begins: a page of 4096 bytes takes a place even if only a part of it
+/// is sent.
+pub(super) const MOST_AT_ONCE: usize = CAPACITY - 4096;
+
+/// The content of a file in huge pages, where the system has them: the kernel then sends few large pieces.
+pub(super) struct Pages {
+    memory: Mmap,
+    start: usize,
+    length: usize,
+}
+
+impl Pages {
+    /// Reads the rest of `file`, at most `length` bytes.
+    ///
+    /// # Errors
+    /// If the file can't be read, if there is more of it, or if there is no memory.
+    pub(super) fn read(file: &mut File, length: usize) -> io::Result<Self> {
+        let mut memory = MmapOptions::new().len(length.saturating_add(HUGE)).map_anon()?;
+        let start = memory.as_ptr().align_offset(HUGE);
+        // Not the last part, which would then take a whole one. An error means that there are none.
+        let _ = memory.advise_range(Advice::HugePage, start, length - length % HUGE);
+        let content = &mut memory[start..start + length];
+        let mut read = 0;
+        while read < length {
+            match file.read(&mut content[read..])? {
+                0 => break,
+                more => read += more,
+            }
+        }
+        if file.read(&mut [0])? > 0 {
+            return Err(io::Error::other("the file has grown while it was read"));
+        }
+        Ok(Self { memory: memory.make_read_only()?, start, length: read })
+    }
+}
+
+impl AsRef<[u8]> for Pages {
+    fn as_ref(&self) -> &[u8] {
+        &self.memory[self.start..self.start + self.length]
+    }
+}
+
+thread_local! {
+    /// This thread's pipe, once it has needed one. It is empty between two calls.
+    static PIPE: RefCell<Option<Pipe>> = const { RefCell::new(None) };
+}
+
+/// Sends as much of `content`, which belongs to a [`Pages`], as the kernel accepts now. `None`: the system does not
+/// allow it here, or there are too many open files; nothing has been sent.
+pub(super) fn send_pages(stream: &Socket, content: &[u8]) -> Option<io::Result<usize>> {
+    PIPE.with_borrow_mut(|kept| {
+        let pipe = match kept.take() {
+            Some(pipe) => pipe,
+            None => Pipe::new().ok()?,
+        };
+        let mut sent = 0;
+        while sent < content.len() {
+            let Ok(queued) = pipe.fill(&content[sent..]) else { break };
+            let (passed, end) = pipe.empty_into(stream, queued);
+            sent += passed;
+            if passed < queued {
+                // If it can't be emptied, it is closed here, and the next call makes another one.
+                *kept = pipe.discard(queued - passed).then_some(pipe);
+                return Some(if sent > 0 { Ok(sent) } else { end.map(|()| 0) });
+            }
+        }
+        *kept = Some(pipe);
+        (sent > 0).then_some(Ok(sent))
+    })
+}
+
+struct Pipe {
+    into: OwnedFd,
+    out: OwnedFd,
+    /// /dev/null, to discard what a socket does not accept.
+    null: Option<File>,
+}
+
+impl Pipe {
+    fn new() -> io::Result<Self> {
+        let (out, into) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+        // If the user's pipes take too much already, it has 64 KiB or less, and more calls are made.
+        let _ = fcntl(&into, FcntlArg::F_SETPIPE_SZ(CAPACITY as i32));
+        let null = File::options().write(true).open("/dev/null").ok();
+        Ok(Self { into, out, null })
+    }
+
+    /// Puts as much of `content` into the pipe as it can take.
+    fn fill(&self, content: &[u8]) -> nix::Result<usize> {
+        vmsplice(&self.into, &[IoSlice::new(content)], SpliceFFlags::SPLICE_F_NONBLOCK)
+    }
+
+    /// Passes on so many bytes, or as many as the socket accepts, and says how many and why no more.
+    ///
+    /// As with MSG_MORE, the last segment waits for what comes next: the FIN.
+    fn empty_into(&self, stream: &Socket, queued: usize) -> (usize, io::Result<()>) {
+        let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MORE;
+        let mut passed = 0;
+        while passed < queued {
+            match splice(&self.out, None, stream, None, queued - passed, flags) {
+                Ok(0) => return (passed, Err(io::ErrorKind::WouldBlock.into())),
+                Ok(more) => passed += more,
+                Err(Errno::EINTR) => {}
+                Err(e) => return (passed, Err(e.into())),
+            }
+        }
+        (passed, Ok(()))
+    }
+
+    /// Discards so many bytes, which are all that the pipe contains, and returns whether it is empty now.
+    fn discard(&self, mut left: usize) -> bool {
+        let Some(null) = &self.null else { return false };
+        while left > 0 {
+            match splice(&self.out, None, null, None, left, SpliceFFlags::SPLICE_F_NONBLOCK) {
+                Ok(0) | Err(_) => return false,
+                Ok(gone) => left -= gone,
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests;
