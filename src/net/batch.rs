@@ -44,7 +44,8 @@ impl Batch {
             header(&raw mut vectors[n], source, length)
         });
         let (fd, most) = (socket.as_raw_fd(), BATCH as libc::c_uint);
-        let (flags, no_timeout) = (libc::MSG_DONTWAIT, ptr::null_mut());
+        // (For musl, flags are unsigned.)
+        let (flags, no_timeout) = (libc::MSG_DONTWAIT as _, ptr::null_mut());
         // SAFETY: there are `most` headers. Each points to its own vector and source, and the vector to its own part
         // of `bytes`. All of them outlive the call, and nothing else uses them meanwhile.
         let received = unsafe { libc::recvmmsg(fd, headers.as_mut_ptr(), most, flags, no_timeout) };
@@ -92,9 +93,10 @@ impl Batch {
         while done.len() < headers.len() {
             let rest = &mut headers[done.len()..];
             let (fd, number) = (socket.as_raw_fd(), rest.len() as libc::c_uint);
+            let flags = libc::MSG_DONTWAIT as _;
             // SAFETY: there are `number` headers. Each points to its own vector and to an address in `self`, and the
             // vector to an answer. The system only writes to the headers.
-            let sent = unsafe { libc::sendmmsg(fd, rest.as_mut_ptr(), number, libc::MSG_DONTWAIT) };
+            let sent = unsafe { libc::sendmmsg(fd, rest.as_mut_ptr(), number, flags) };
             match usize::try_from(sent) {
                 Ok(sent) if sent > 0 => {
                     done.extend(rest[..sent].iter().map(|sent| Ok(sent.msg_len as usize)));
