@@ -30,7 +30,7 @@ impl Crowd {
 }
 
 /// The GNU C library by itself returns only what is free at the end of its memory, and something that is in use is
-/// always near the end after a crowd.
+/// always near the end after a crowd. musl returns whatever is free.
 fn return_memory() {
     #[cfg(target_env = "gnu")]
     // SAFETY: the call takes a number, and may be made at any time on any thread.

@@ -23,9 +23,7 @@ fn memory(pid: Pid) -> usize {
     status_of(pid, "RssAnon").strip_suffix(" kB").unwrap().parse::<usize>().unwrap() * 1024
 }
 
-/// Only with the GNU C library is it known how memory is returned.
 #[test]
-#[cfg(target_env = "gnu")]
 fn the_memory_of_a_crowd_is_returned_when_it_has_gone() {
     let room = room_for(3_000);
     if room.clients < 2_000 {
