@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::Path;
 
 /// A name, an IPv4 or IPv6 address, or `*` for all interfaces, together with its addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,7 @@ impl Interface {
         let addresses = if name == "*" {
             vec![(Ipv6Addr::UNSPECIFIED, 0).into(), (Ipv4Addr::UNSPECIFIED, 0).into()]
         } else {
-            let found = (name, 0).to_socket_addrs();
-            found.map_err(|source| ResolveError { name: name.into(), source })?.collect()
+            addresses_of(name, 0).map_err(|source| ResolveError { name: name.into(), source })?
         };
         let mut distinct: Vec<SocketAddr> = Vec::new();
         for address in addresses {
@@ -62,6 +62,17 @@ impl Interface {
     pub fn is_literal(&self) -> bool {
         self.literal
     }
+}
+
+/// The addresses of a host, as the system's resolver finds them.
+///
+/// It knows `localhost` from a file. Where that is missing, as in a root directory with nothing but the program, it
+/// would ask a name server, in vain: a name server need not know this name; see RFC 6761, section 6.3.
+pub(crate) fn addresses_of(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    if host.eq_ignore_ascii_case("localhost") && !Path::new("/etc/hosts").exists() {
+        return Ok(vec![(Ipv6Addr::LOCALHOST, port).into(), (Ipv4Addr::LOCALHOST, port).into()]);
+    }
+    Ok((host, port).to_socket_addrs()?.collect())
 }
 
 impl fmt::Display for Interface {

@@ -159,6 +159,8 @@ mod udp_server;
 mod unix_server;
 
 pub use connection::Connection;
+#[cfg(feature = "poetry")]
+pub(crate) use interface::addresses_of;
 pub use interface::{Interface, ResolveError};
 pub use lines::Lines;
 #[cfg(feature = "web")]

@@ -5,11 +5,12 @@
 //! first connection that is made is used.
 
 use super::address::Address;
+use crate::net::addresses_of;
 use futures::stream::{FuturesUnordered, StreamExt};
 use std::ffi::CStr;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -101,7 +102,7 @@ impl Connector {
         if let Ok(literal) = host.parse::<IpAddr>() {
             return Ok(vec![(literal, port).into()]);
         }
-        let resolve = move || Ok((&*host, port).to_socket_addrs()?.collect());
+        let resolve = move || addresses_of(&host, port);
         self.look_up(resolve).await.map_err(|e| reason_of_the_resolver(&e))
     }
 
