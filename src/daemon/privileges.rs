@@ -10,6 +10,7 @@ use nix::unistd::{
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
+use std::path::Path;
 
 /// "Leave this id as it is" in setresuid(2) and setresgid(2).
 const UNCHANGED: u32 = u32::MAX;
@@ -36,10 +37,10 @@ struct UserIds {
 #[non_exhaustive]
 pub enum IdentityError {
     /// No such user.
-    #[error("there is no user named {0:?} on this machine")]
+    #[error("there is no user named {0:?} on this machine{advice}", advice = without("/etc/passwd"))]
     NoUser(String),
     /// No such group.
-    #[error("there is no group named {0:?} on this machine")]
+    #[error("there is no group named {0:?} on this machine{advice}", advice = without("/etc/group"))]
     NoGroup(String),
     /// A number without a passwd entry, so its group is unknown.
     #[error(
@@ -83,6 +84,14 @@ pub enum PrivilegeError {
         /// What should be gone.
         what: &'static str,
     },
+}
+
+/// What to do where no name is known at all, as in a container with nothing else.
+fn without(database: &str) -> String {
+    if Path::new(database).exists() {
+        return String::new();
+    }
+    format!(", which has no {database}: set a number")
 }
 
 fn advice(error: &io::Error) -> &'static str {
