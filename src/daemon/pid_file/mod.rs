@@ -160,6 +160,7 @@ fn take(path: &Path) -> Result<Option<File>, PidFileError> {
 fn unusable(path: &Path, error: &io::Error) -> PidFileError {
     let reason = match error.raw_os_error() {
         Some(libc::ELOOP) => "it is a symbolic link; name the file itself".into(),
+        Some(libc::EROFS) => format!("{error}; --pidfile names another file, '' means none"),
         _ => error.to_string(),
     };
     let permission = error.kind() == io::ErrorKind::PermissionDenied;
