@@ -13,6 +13,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     use_one_pool_of_memory();
     let environment = Environment::claim();
+    reap_orphans_as_process_1();
     let mut registry = Registry::new();
     poetry::register(&mut registry);
     #[cfg(feature = "web")]
@@ -38,5 +39,14 @@ fn use_one_pool_of_memory() {
     // SAFETY: there is one thread, and the call takes two numbers. If it fails, everything is as it was.
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Process 1 of a container gets the children of processes that have ended there, such as those that `podman exec` starts.
+/// Since this program has no children of its own, the kernel may remove them when they end; see wait(2).
+fn reap_orphans_as_process_1() {
+    if std::process::id() == 1 {
+        // SAFETY: ignoring a signal runs no code of ours.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     }
 }
