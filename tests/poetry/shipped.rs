@@ -12,7 +12,8 @@ const FASCINATION: &[u8] = include_bytes!("../../poetry/fascination.txt");
 const SCIENCE: &[u8] = include_bytes!("../../poetry/science.txt");
 const SERA: &[u8] = include_bytes!("../../poetry/alla_sera.txt");
 
-const SHIPPED: [&str; 8] = [
+const SHIPPED: [&str; 9] = [
+    "container.toml",
     "fast.toml",
     "proxy.toml",
     "quote.toml",
@@ -93,6 +94,15 @@ fn fast_serves_the_ecstasy() {
     let sandbox = with_free_ports();
     let daemon = start(&sandbox, "fast.toml");
     assert_eq!(fetch(daemon.address("fast")).unwrap(), ECSTASY);
+}
+
+#[test]
+fn container_serves_the_ecstasy_on_all_interfaces() {
+    let sandbox = with_free_ports();
+    let daemon = start(&sandbox, "container.toml");
+    let address = daemon.address("fast");
+    assert!(address.ip().is_unspecified(), "{address}");
+    assert_eq!(fetch((Ipv4Addr::LOCALHOST, address.port()).into()).unwrap(), ECSTASY);
 }
 
 #[test]
