@@ -86,11 +86,44 @@ impl Connection {
         done
     }
 
-    fn try_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    /// Calls this function when there is something to read. It returns how many bytes it has read, if it has tried.
+    pub(crate) fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut read: impl FnMut(&Socket) -> io::Result<Option<usize>>,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let read = loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            if let Ok(read) = ready.try_io(|socket| read(socket.get_ref())) {
+                break read;
+            }
+        };
+        let read = self.note_error(read)?;
+        if let Some(read @ 1..) = read {
+            self.traffic.received += read as u64;
+            self.stall = None; // a client that sends is alive
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    /// Calls this function when there is room to write. It returns how many bytes it has written.
+    pub(crate) fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnMut(&Socket) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let written = self.try_write(cx, write);
+        self.check_stall(cx, written)
+    }
+
+    fn try_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&Socket) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
         loop {
             let mut ready = ready!(self.socket.poll_write_ready(cx))?;
-            let send = |socket: &Socket| socket.send_with_flags(bytes, libc::MSG_NOSIGNAL);
-            if let Ok(written) = ready.try_io(|socket| send(socket.get_ref())) {
+            if let Ok(written) = ready.try_io(|socket| write(socket.get_ref())) {
                 let written = self.note_error(written)?;
                 self.traffic.sent += written as u64;
                 return Poll::Ready(Ok(written));
@@ -131,22 +164,13 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let read = loop {
-            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
-            // SAFETY: only bytes are written to it.
-            let unfilled = unsafe { buffer.unfilled_mut() };
-            if let Ok(read) = ready.try_io(|socket| socket.get_ref().recv(unfilled)) {
-                break read;
-            }
-        };
-        let read = self.note_error(read)?;
-        self.traffic.received += read as u64;
+        // SAFETY: only bytes are written to it.
+        let unfilled = unsafe { buffer.unfilled_mut() };
+        let read = ready!(self.poll_read_with(cx, |socket| socket.recv(unfilled).map(Some)))?;
+        let read = read.unwrap_or_default();
         // SAFETY: recv has written this many bytes at the beginning of the unfilled part.
         unsafe { buffer.assume_init(read) };
         buffer.advance(read);
-        if read > 0 {
-            self.stall = None; // a client that sends is alive
-        }
         Poll::Ready(Ok(()))
     }
 }
@@ -157,8 +181,7 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = self.try_write(cx, bytes);
-        self.check_stall(cx, written)
+        self.poll_write_with(cx, |socket| socket.send_with_flags(bytes, libc::MSG_NOSIGNAL))
     }
 
     /// There is no buffer besides the kernel's.

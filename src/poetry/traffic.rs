@@ -1,7 +1,9 @@
 //! The traffic between two streams, and how long there has been none.
 
+use super::splice::OnSocket;
 use crate::service::Counter;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
@@ -70,6 +72,17 @@ impl Traffic {
         self.start + Duration::from_millis(self.last.load(Ordering::Relaxed))
     }
 
+    /// Something has been read, or the end.
+    fn read(&self, read: usize) {
+        match read {
+            0 => self.ended.store(true, Ordering::Relaxed),
+            read => {
+                self.held.fetch_add(read, Ordering::Relaxed);
+                self.passes();
+            }
+        }
+    }
+
     fn passes(&self) {
         let now = self.start.elapsed().as_millis();
         self.last.store(u64::try_from(now).unwrap_or(u64::MAX), Ordering::Relaxed);
@@ -84,14 +97,40 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<'_, S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
-        match buffer.filled().len() - before {
-            0 => self.traffic.ended.store(true, Ordering::Relaxed),
-            read => {
-                self.traffic.held.fetch_add(read, Ordering::Relaxed);
-                self.traffic.passes();
-            }
-        }
+        self.traffic.read(buffer.filled().len() - before);
         Poll::Ready(Ok(()))
+    }
+}
+
+impl<S> Watched<'_, S> {
+    fn wrote(&self, written: usize) {
+        self.written.add(written as u64);
+        self.traffic.held.fetch_sub(written, Ordering::Relaxed);
+        self.traffic.passes();
+    }
+}
+
+impl<S: OnSocket> OnSocket for Watched<'_, S> {
+    fn poll_read_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        read: impl FnMut(BorrowedFd<'_>) -> io::Result<Option<usize>>,
+    ) -> Poll<io::Result<Option<usize>>> {
+        let read = ready!(self.stream.poll_read_with(cx, read))?;
+        if let Some(read) = read {
+            self.traffic.read(read);
+        }
+        Poll::Ready(Ok(read))
+    }
+
+    fn poll_write_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnMut(BorrowedFd<'_>) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        let written = ready!(self.stream.poll_write_with(cx, write))?;
+        self.wrote(written);
+        Poll::Ready(Ok(written))
     }
 }
 
@@ -102,9 +141,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<'_, S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, bytes))?;
-        self.written.add(written as u64);
-        self.traffic.held.fetch_sub(written, Ordering::Relaxed);
-        self.traffic.passes();
+        self.wrote(written);
         Poll::Ready(Ok(written))
     }
 

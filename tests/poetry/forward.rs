@@ -162,6 +162,41 @@ fn many_clients_that_begin_to_read_late_all_get_everything() {
     });
 }
 
+/// Fast connections pass through pipes, of which a process has at most 16.
+#[test]
+fn there_are_few_pipes_and_none_is_kept() {
+    const CONNECTIONS: usize = 20;
+    let upstream = Upstream::new();
+    let forward = forward(upstream.address(), &[]);
+    let pid = forward.daemon.pid();
+    let poem = Sandbox::new().write_poem("big", 12_000_000);
+    pass(&mut forward.connect(), &mut upstream.accept(), b"warm");
+    forward.wait_for_connections(0);
+    let before = open_descriptors(pid);
+    let pairs: Vec<_> =
+        (0..CONNECTIONS).map(|_| (narrow(forward.address), upstream.accept())).collect();
+    thread::scope(|scope| {
+        let mut clients = Vec::new();
+        for (client, mut other) in pairs {
+            let poem = &poem;
+            scope.spawn(move || other.write_all(poem).unwrap());
+            clients.push(client);
+        }
+        for client in &mut clients {
+            client.read_exact(&mut vec![0; 5_000_000]).unwrap();
+        }
+        let most = before + 2 * CONNECTIONS + 2 * 16;
+        until("all pipes", || open_descriptors(pid) == most);
+        for client in &mut clients {
+            gets(client, &poem[5_000_000..]);
+        }
+    });
+    until("no pipe", || open_descriptors(pid) == before);
+    for _ in 0..CONNECTIONS {
+        forward.daemon.wait_for(", and 12000000 back");
+    }
+}
+
 #[test]
 fn a_client_that_has_closed_its_side_gets_its_answer() {
     let (forward, mut client, mut other) = connected(&[]);

@@ -1,10 +1,25 @@
 use super::*;
+use crate::poetry::pipes::Pipes;
+use crate::sockets::Descriptors;
 use proptest::prelude::*;
 use std::future::Future;
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::Waker;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, Join, duplex, split};
 use tokio::task::yield_now;
+
+static PIPES: Pipes = Pipes::new();
+static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(Descriptors::new);
+
+/// These streams have no sockets, so that none is used.
+fn pipes() -> PipesFor<'static> {
+    PipesFor { pipes: &PIPES, descriptors: &DESCRIPTORS }
+}
+
+impl OnSocket for DuplexStream {}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> OnSocket for Join<R, W> {}
 
 /// Polls once.
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -46,7 +61,7 @@ async fn talk(stream: DuplexStream, bytes: Vec<u8>, pieces: Vec<usize>) -> Vec<u
     tokio::join!(speak, hear).1
 }
 
-fn pieces() -> impl Strategy<Value = Vec<usize>> {
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
     proptest::collection::vec(prop_oneof![1..100_usize, 1000..10_000_usize, 1..600_000_usize], 1..6)
 }
 
@@ -55,8 +70,8 @@ proptest! {
 
     #[test]
     fn everything_comes_whatever_the_pieces(
-        near_pieces in pieces(),
-        far_pieces in pieces(),
+        near_pieces in lengths(),
+        far_pieces in lengths(),
         up in 0..100_000_usize,
         down in 0..2_000_000_usize,
         rooms in [1000..10_000_usize, 1000..1_000_000_usize],
@@ -66,7 +81,7 @@ proptest! {
             let ((left, mut near), (mut far, right)) = (duplex(rooms[0]), duplex(rooms[1]));
             let buffers = Buffers::default();
             let (copied, heard, heard_there) = tokio::join!(
-                copy_both_ways(&mut near, &mut far, &buffers),
+                copy_both_ways(&mut near, &mut far, &buffers, pipes()),
                 talk(left, numbered(up), near_pieces),
                 talk(right, numbered(down), far_pieces),
             );
@@ -81,7 +96,7 @@ proptest! {
 async fn on_a_connection_where_nothing_passes_no_buffer_is_held() {
     let ((mut left, mut near), (mut far, mut right)) = (duplex(1 << 20), duplex(1 << 20));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
     assert!(poll(copying.as_mut()).is_pending());
     assert_eq!(buffers.large(), (0, 1));
     left.write_all(&numbered(100_000)).await.unwrap();
@@ -96,7 +111,7 @@ async fn on_a_connection_where_nothing_passes_no_buffer_is_held() {
 async fn what_can_not_be_written_is_held_in_a_buffer_of_fitting_size() {
     let ((mut left, mut near), (mut far, mut right)) = (duplex(1 << 20), duplex(1000));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
     left.write_all(&numbered(20_000)).await.unwrap();
     assert!(poll(copying.as_mut()).is_pending());
     assert_eq!(buffers.large(), (1, 1), "19,000 bytes are held");
@@ -114,7 +129,7 @@ async fn a_reader_that_stops_stops_the_other_side() {
     const ROOM: usize = 1000;
     let ((mut left, mut near), (mut far, _right)) = (duplex(ROOM), duplex(ROOM));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
     let mut accepted = 0;
     for _ in 0..1000 {
         let mut cx = Context::from_waker(Waker::noop());
@@ -140,6 +155,8 @@ impl AsyncRead for Endless {
     }
 }
 
+impl OnSocket for Endless {}
+
 impl AsyncWrite for Endless {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, b: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(Ok(b.len()))
@@ -160,7 +177,7 @@ async fn streams_that_are_always_ready_leave_time_to_others() {
     let (mut near, mut far) = (Endless, Endless);
     tokio::select! {
         biased;
-        _ = copy_both_ways(&mut near, &mut far, &buffers) => unreachable!(),
+        _ = copy_both_ways(&mut near, &mut far, &buffers, pipes()) => unreachable!(),
         () = async { for _ in 0..100 { yield_now().await } } => {}
     }
 }
@@ -172,14 +189,14 @@ async fn a_stream_that_fails_is_noticed_while_the_other_accepts_nothing() {
         let mut near = resets_after(&said);
         let (mut far, _right) = duplex(100);
         let buffers = Buffers::default();
-        let copied = poll(pin!(copy_both_ways(&mut near, &mut far, &buffers)));
+        let copied = poll(pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes())));
         let Poll::Ready(Err(e)) = copied else { panic!("not noticed with {length} bytes") };
         assert_eq!(e.kind(), io::ErrorKind::ConnectionReset);
     }
 }
 
 /// Says this, and fails.
-fn resets_after(bytes: &[u8]) -> impl AsyncRead + AsyncWrite + Unpin {
+fn resets_after(bytes: &[u8]) -> impl OnSocket {
     tokio::io::join(bytes.chain(Fails), tokio::io::sink())
 }
 
