@@ -171,7 +171,7 @@
 //! | [`net`] | ready-made services that listen on sockets, from accept to close | sockets, service |
 //! | [`config`] | reads an application file: from TOML to checked settings to a tree of services, with the kinds and protocols of a [`Registry`](config::Registry) | net, service |
 //! | [`plugin`] | plugins, which make an application from options of their own: compiled in, or declared by manifests | config, service |
-//! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service |
+//! | `poetry` | the poem service, its protocols, its plugins, and a client | plugin, config, net, service, sockets |
 //! | [`logging`] | the format of log lines, and where they go: rotating file, syslog, journal | nothing |
 //! | [`daemon`] | the life of a process: detaching, pid file, privileges, signals, readiness | service, sockets, logging, control |
 //! | `control` | the control socket, and its clients | document, http, service |
