@@ -1,7 +1,7 @@
 //! Copies what each of two streams sends to the other one.
 
 use super::buffers::{Buffer, Buffers, SMALL};
-use super::pipes::{Pipe, PipesFor};
+use super::pipes::{Pipe, Pipes};
 use super::splice::{OnSocket, check, poll_drain, poll_fill};
 use std::future::poll_fn;
 use std::io;
@@ -30,7 +30,7 @@ pub(super) async fn copy_both_ways<N, F>(
     near: &mut N,
     far: &mut F,
     buffers: &Buffers,
-    pipes: PipesFor<'_>,
+    pipes: &Pipes,
 ) -> io::Result<(u64, u64)>
 where
     N: OnSocket,
@@ -48,7 +48,7 @@ where
 /// What goes from one stream to the other.
 struct Direction<'a> {
     buffers: &'a Buffers,
-    pipes: PipesFor<'a>,
+    pipes: &'a Pipes,
     /// Whether so much comes at once that it is not worth copying.
     is_fast: bool,
     /// How many reads in a row said that this should change.
@@ -73,7 +73,7 @@ enum Held<'a> {
 }
 
 impl<'a> Direction<'a> {
-    fn new(buffers: &'a Buffers, pipes: PipesFor<'a>) -> Self {
+    fn new(buffers: &'a Buffers, pipes: &'a Pipes) -> Self {
         let state = State::Open;
         Self { buffers, pipes, is_fast: false, contrary: 0, held: None, state, written: 0 }
     }

@@ -4,12 +4,11 @@ use super::address::{Address, address};
 use super::buffers::Buffers;
 use super::connect::Connector;
 use super::copy::copy_both_ways;
-use super::pipes::{Pipes, PipesFor};
+use super::pipes::Pipes;
 use super::traffic::Traffic;
 use crate::config::{ProtocolKind, Section, read};
 use crate::net::{Connection, Protocol};
 use crate::service::{BoxError, Context, Counter};
-use crate::sockets::{Descriptors, Sockets};
 use async_trait::async_trait;
 use clap::Args;
 use socket2::SockRef;
@@ -21,9 +20,6 @@ use tracing::info;
 
 /// How long a connection may be quiet at a stop before it is reset, if the deadline has not come by then.
 const QUIET_AT_STOP: Duration = Duration::from_secs(5);
-
-/// Of the process.
-static PIPES: Pipes = Pipes::new();
 
 /// The settings of the forward protocol.
 #[derive(Args, Clone, Debug, PartialEq)]
@@ -87,7 +83,7 @@ pub struct PortForward {
     connector: Connector,
     counters: ForwardCounters,
     buffers: Buffers,
-    descriptors: Descriptors,
+    pipes: Pipes,
 }
 
 /// What a listener counts itself includes a connection's bytes only when it has ended, which may take days. These
@@ -102,9 +98,8 @@ impl PortForward {
     /// A forwarder that counts for the service with this context.
     pub fn new(settings: ForwardSettings, cx: &Context) -> Self {
         let (connector, buffers) = Default::default();
-        let sockets = cx.resource::<Sockets>();
-        let descriptors = sockets.map(|all| all.descriptors().clone()).unwrap_or_default();
-        Self { settings, connector, counters: ForwardCounters::of(cx), buffers, descriptors }
+        let (counters, pipes) = (ForwardCounters::of(cx), Pipes::of(cx));
+        Self { settings, connector, counters, buffers, pipes }
     }
 
     async fn connect(&self) -> io::Result<TcpStream> {
@@ -149,12 +144,11 @@ impl Protocol for PortForward {
             traffic.none_expected_for(QUIET_AT_STOP).await;
         };
         let ForwardCounters { to_target, to_client, .. } = &self.counters;
-        let pipes = PipesFor { pipes: &PIPES, descriptors: &self.descriptors };
         let mut near = traffic.watch(connection, to_client);
         let mut far = traffic.watch(&mut other, to_target);
         let (up, down) = tokio::select! {
             biased;
-            copied = copy_both_ways(&mut near, &mut far, &self.buffers, pipes) => copied?,
+            copied = copy_both_ways(&mut near, &mut far, &self.buffers, &self.pipes) => copied?,
             () = quiet_at_stop => return Err(nothing_passed_for(QUIET_AT_STOP, " at the stop")),
             () = traffic.none_for(*idle_timeout) => return Err(nothing_passed_for(*idle_timeout, "")),
         };

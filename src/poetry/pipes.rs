@@ -1,12 +1,14 @@
 //! The pipes through which bytes pass from socket to socket without being copied, which fast connections share.
 
-use crate::sockets::{Descriptors, TakenDescriptors};
+use crate::service::Context;
+use crate::sockets::{Descriptors, Sockets, TakenDescriptors};
 use crate::sync::Mutex;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice};
 use nix::unistd::pipe2;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
@@ -20,17 +22,17 @@ const MOST: usize = 16;
 /// Pipes of which none has been used for so long are closed.
 const UNUSED: Duration = Duration::from_secs(1);
 
-/// The pool of pipes.
-pub(super) struct Pipes(Mutex<Pool>);
-
-/// The pool, for connections of a process with these descriptors.
-#[derive(Clone, Copy)]
-pub(super) struct PipesFor<'a> {
-    pub(super) pipes: &'static Pipes,
-    pub(super) descriptors: &'a Descriptors,
+/// The pipes of a process with these descriptors.
+pub(super) struct Pipes {
+    pool: Arc<Pool>,
+    descriptors: Descriptors,
 }
 
-struct Pool {
+#[derive(Default)]
+struct Pool(Mutex<State>);
+
+#[derive(Default)]
+struct State {
     lent: usize,
     spare: Vec<Ends>,
     /// Whether one has come back since [`UnusedPipes`] last looked. `None`: nothing looks.
@@ -48,48 +50,56 @@ struct Ends {
 /// A pipe that goes back when it is dropped. If something is left in it, it is closed.
 pub(super) struct Pipe {
     ends: Option<Ends>,
-    of: &'static Pipes,
+    of: Arc<Pool>,
     length: usize,
 }
 
 /// Closes the spare pipes when they are not used any more, or when this is dropped.
-struct UnusedPipes(&'static Pipes);
+struct UnusedPipes(Arc<Pool>);
 
 impl Pipes {
-    /// None are open yet.
-    pub(super) const fn new() -> Self {
-        Self(Mutex::new(Pool { lent: 0, spare: Vec::new(), used: None, refused: false }))
+    /// Those that all services of the process share.
+    pub(super) fn of(cx: &Context) -> Self {
+        let sockets = cx.resource::<Sockets>();
+        let descriptors = sockets.map(|all| all.descriptors().clone()).unwrap_or_default();
+        Self { pool: cx.workers().shared(), descriptors }
+    }
+
+    /// An empty pipe, unless too many are in use or the system refuses one.
+    pub(super) fn lend(&self) -> Option<Pipe> {
+        let mut pool = self.pool.0.lock();
+        if pool.refused || pool.lent == MOST {
+            return None;
+        }
+        let ends = pool.spare.pop().or_else(|| Ends::open(&self.descriptors))?;
+        pool.lent += 1;
+        Some(Pipe { ends: Some(ends), of: self.pool.clone(), length: 0 })
+    }
+
+    /// A pool of its own.
+    #[cfg(test)]
+    pub(super) fn new(descriptors: &Descriptors) -> Self {
+        Self { pool: Arc::default(), descriptors: descriptors.clone() }
     }
 
     /// How many are in use, and how many are kept.
     #[cfg(test)]
     pub(super) fn open(&self) -> (usize, usize) {
-        let pool = self.0.lock();
+        let pool = self.pool.0.lock();
         (pool.lent, pool.spare.len())
     }
+}
 
-    fn give_back(&'static self, ends: Option<Ends>) {
+impl Pool {
+    fn give_back(self: &Arc<Self>, ends: Option<Ends>) {
         let mut pool = self.0.lock();
         pool.lent -= 1;
         let (Some(ends), Ok(runtime)) = (ends, Handle::try_current()) else { return };
         pool.spare.push(ends);
         if pool.used.replace(true).is_none() {
             drop(pool);
-            runtime.spawn(UnusedPipes(self).close());
+            runtime.spawn(UnusedPipes(self.clone()).close());
         }
-    }
-}
-
-impl PipesFor<'_> {
-    /// An empty pipe, unless too many are in use or the system refuses one.
-    pub(super) fn lend(self) -> Option<Pipe> {
-        let mut pool = self.pipes.0.lock();
-        if pool.refused || pool.lent == MOST {
-            return None;
-        }
-        let ends = pool.spare.pop().or_else(|| Ends::open(self.descriptors))?;
-        pool.lent += 1;
-        Some(Pipe { ends: Some(ends), of: self.pipes, length: 0 })
     }
 }
 

@@ -9,13 +9,8 @@ use std::task::Waker;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, Join, duplex, split};
 use tokio::task::yield_now;
 
-static PIPES: Pipes = Pipes::new();
-static DESCRIPTORS: LazyLock<Descriptors> = LazyLock::new(Descriptors::new);
-
 /// These streams have no sockets, so that none is used.
-fn pipes() -> PipesFor<'static> {
-    PipesFor { pipes: &PIPES, descriptors: &DESCRIPTORS }
-}
+static PIPES: LazyLock<Pipes> = LazyLock::new(|| Pipes::new(&Descriptors::new()));
 
 impl OnSocket for DuplexStream {}
 
@@ -81,7 +76,7 @@ proptest! {
             let ((left, mut near), (mut far, right)) = (duplex(rooms[0]), duplex(rooms[1]));
             let buffers = Buffers::default();
             let (copied, heard, heard_there) = tokio::join!(
-                copy_both_ways(&mut near, &mut far, &buffers, pipes()),
+                copy_both_ways(&mut near, &mut far, &buffers, &PIPES),
                 talk(left, numbered(up), near_pieces),
                 talk(right, numbered(down), far_pieces),
             );
@@ -96,7 +91,7 @@ proptest! {
 async fn on_a_connection_where_nothing_passes_no_buffer_is_held() {
     let ((mut left, mut near), (mut far, mut right)) = (duplex(1 << 20), duplex(1 << 20));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, &PIPES));
     assert!(poll(copying.as_mut()).is_pending());
     assert_eq!(buffers.large(), (0, 1));
     left.write_all(&numbered(100_000)).await.unwrap();
@@ -111,7 +106,7 @@ async fn on_a_connection_where_nothing_passes_no_buffer_is_held() {
 async fn what_can_not_be_written_is_held_in_a_buffer_of_fitting_size() {
     let ((mut left, mut near), (mut far, mut right)) = (duplex(1 << 20), duplex(1000));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, &PIPES));
     left.write_all(&numbered(20_000)).await.unwrap();
     assert!(poll(copying.as_mut()).is_pending());
     assert_eq!(buffers.large(), (1, 1), "19,000 bytes are held");
@@ -129,7 +124,7 @@ async fn a_reader_that_stops_stops_the_other_side() {
     const ROOM: usize = 1000;
     let ((mut left, mut near), (mut far, _right)) = (duplex(ROOM), duplex(ROOM));
     let buffers = Buffers::default();
-    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes()));
+    let mut copying = pin!(copy_both_ways(&mut near, &mut far, &buffers, &PIPES));
     let mut accepted = 0;
     for _ in 0..1000 {
         let mut cx = Context::from_waker(Waker::noop());
@@ -177,7 +172,7 @@ async fn streams_that_are_always_ready_leave_time_to_others() {
     let (mut near, mut far) = (Endless, Endless);
     tokio::select! {
         biased;
-        _ = copy_both_ways(&mut near, &mut far, &buffers, pipes()) => unreachable!(),
+        _ = copy_both_ways(&mut near, &mut far, &buffers, &PIPES) => unreachable!(),
         () = async { for _ in 0..100 { yield_now().await } } => {}
     }
 }
@@ -189,7 +184,7 @@ async fn a_stream_that_fails_is_noticed_while_the_other_accepts_nothing() {
         let mut near = resets_after(&said);
         let (mut far, _right) = duplex(100);
         let buffers = Buffers::default();
-        let copied = poll(pin!(copy_both_ways(&mut near, &mut far, &buffers, pipes())));
+        let copied = poll(pin!(copy_both_ways(&mut near, &mut far, &buffers, &PIPES)));
         let Poll::Ready(Err(e)) = copied else { panic!("not noticed with {length} bytes") };
         assert_eq!(e.kind(), io::ErrorKind::ConnectionReset);
     }

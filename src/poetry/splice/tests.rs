@@ -1,6 +1,6 @@
 use crate::poetry::buffers::Buffers;
 use crate::poetry::copy::copy_both_ways;
-use crate::poetry::pipes::{Pipes, PipesFor};
+use crate::poetry::pipes::Pipes;
 use crate::sockets::Descriptors;
 use socket2::SockRef;
 use std::io;
@@ -21,23 +21,17 @@ async fn connection() -> (TcpStream, TcpStream) {
 
 /// What connections that are copied share.
 struct Copier {
-    pipes: &'static Pipes,
-    descriptors: Descriptors,
+    pipes: Pipes,
     buffers: Buffers,
 }
 
 impl Copier {
     fn new() -> Self {
-        let (descriptors, buffers) = Default::default();
-        Self { pipes: Box::leak(Box::new(Pipes::new())), descriptors, buffers }
-    }
-
-    fn pipes(&self) -> PipesFor<'_> {
-        PipesFor { pipes: self.pipes, descriptors: &self.descriptors }
+        Self { pipes: Pipes::new(&Descriptors::new()), buffers: Buffers::default() }
     }
 
     async fn copy(&self, mut near: TcpStream, mut far: TcpStream) -> io::Result<(u64, u64)> {
-        copy_both_ways(&mut &mut near, &mut &mut far, &self.buffers, self.pipes()).await
+        copy_both_ways(&mut &mut near, &mut &mut far, &self.buffers, &self.pipes).await
     }
 }
 
@@ -87,7 +81,7 @@ async fn everything_comes_both_ways_whatever_the_pieces() {
 #[tokio::test]
 async fn everything_comes_without_a_pipe() {
     let copier = Copier::new();
-    let lent: Vec<_> = std::iter::from_fn(|| copier.pipes().lend()).collect();
+    let lent: Vec<_> = std::iter::from_fn(|| copier.pipes.lend()).collect();
     everything_comes(&copier, 8_000_000, 9_000_001, 300_001).await;
     assert_eq!(copier.pipes.open(), (lent.len(), 0));
 }
