@@ -4,6 +4,8 @@
 //! refers to a page until the client has acknowledged what it contains, even if the memory has been unmapped by then. So
 //! nobody may ever change it: it is anonymous memory, whose only mapping is read-only.
 
+use crate::service::Workers;
+use crate::sockets::{Descriptors, ReservedDescriptors};
 use memmap2::{Advice, Mmap, MmapOptions};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, vmsplice};
@@ -13,6 +15,7 @@ use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::os::fd::OwnedFd;
+use std::sync::OnceLock;
 
 /// The size of a huge page, in bytes. Where the system has other ones, nothing is lost but speed.
 const HUGE: usize = 2 << 20;
@@ -23,6 +26,9 @@ const CAPACITY: usize = 1 << 20;
 /// How much a pipe can take, wherever in a page it begins: a page of 4096 bytes takes a place even if only a part of it
 /// is sent.
 pub(super) const MOST_AT_ONCE: usize = CAPACITY - 4096;
+
+/// Those of a pipe and of /dev/null.
+const DESCRIPTORS: usize = 3;
 
 /// The content of a file in huge pages, where the system has them: the kernel then sends few large pieces.
 pub(super) struct Pages {
@@ -65,6 +71,16 @@ impl AsRef<[u8]> for Pages {
 thread_local! {
     /// This thread's pipe, once it has needed one. It is empty between two calls.
     static PIPE: RefCell<Option<Pipe>> = const { RefCell::new(None) };
+}
+
+/// The descriptors that the pipes of all workers may use.
+#[derive(Default)]
+struct PipeDescriptors(OnceLock<ReservedDescriptors>);
+
+/// Keeps what the pipes of these workers may use from connections, once for all servers.
+pub(super) fn reserve_descriptors(workers: &Workers, descriptors: &Descriptors) {
+    let reserved = workers.shared::<PipeDescriptors>();
+    reserved.0.get_or_init(|| descriptors.reserve(workers.len() * DESCRIPTORS));
 }
 
 /// Sends as much of `content`, which belongs to a [`Pages`], as the kernel accepts now. `None`: the system does not

@@ -11,6 +11,7 @@ use super::limit::Permits;
 use super::listen::ListenedOn;
 use super::listener::Listener;
 use super::options::ServerOptions;
+use super::pages::reserve_descriptors;
 use super::queue::{Budget, SLOW};
 use crate::service::{BoxError, Context};
 use crate::sockets::{LentSocket, Sockets};
@@ -112,6 +113,7 @@ fn shared(
 ) -> AcceptState {
     let sockets = Sockets::lent_by(cx.privileged().resources());
     let descriptors = sockets.descriptors().clone();
+    reserve_descriptors(cx.workers(), &descriptors);
     let budget = Budget::of(cx.workers());
     AcceptState {
         permits: Permits::new(options.max_connections, descriptors, protocol.descriptors()),
