@@ -1,7 +1,7 @@
 //! The log in the journal: entries with fields, none of which is lost.
 
+use crate::load::{CLIENTS, under_load};
 use crate::machine::Machine;
-use crate::restarts::{CLIENTS, under_load};
 use crate::support::{LIMIT, stdout, until};
 use crate::{PORT, UNIT};
 use poetryd::logging::{EarlyLog, Facility, Format, LogOptions, Outside, Rotation, Target};

@@ -2,6 +2,7 @@
 
 mod control;
 mod journal;
+mod load;
 mod machine;
 #[path = "../readme/output.rs"]
 mod output;

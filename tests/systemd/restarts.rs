@@ -1,86 +1,14 @@
 //! Restarts under load: who connects meanwhile waits, and is served whole.
 
+use crate::load::{CLIENTS, Tally, under_load};
 use crate::machine::{Machine, application};
 use crate::support::network::in_network_of;
-use crate::support::{ECSTASY, LIMIT, stdout, until};
+use crate::support::{ECSTASY, stdout, until};
 use crate::{PORT, UNIT};
-use std::io::{self, Read};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::thread;
+use std::net::SocketAddr;
 
-pub const CLIENTS: usize = 64;
 const RESTARTS: usize = 20;
 const KILLS: usize = 3;
-
-/// What became of the fetches of many clients.
-#[derive(Default, Debug)]
-pub struct Tally {
-    whole: AtomicUsize,
-    refused: AtomicUsize,
-    reset: AtomicUsize,
-    short: AtomicUsize,
-    timed_out: AtomicUsize,
-    failed: AtomicUsize,
-}
-
-impl Tally {
-    fn add(&self, fetched: io::Result<Vec<u8>>) {
-        let count = match fetched {
-            Ok(poem) if poem == ECSTASY => &self.whole,
-            Ok(_) => &self.short,
-            Err(e) => match e.kind() {
-                io::ErrorKind::ConnectionRefused => &self.refused,
-                io::ErrorKind::ConnectionReset => &self.reset,
-                io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => &self.timed_out,
-                _ => &self.failed,
-            },
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub fn whole(&self) -> usize {
-        self.whole.load(Ordering::Relaxed)
-    }
-
-    pub fn assert_nothing_lost(&self) {
-        let lost = [&self.refused, &self.reset, &self.short, &self.timed_out, &self.failed];
-        let lost: usize = lost.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-        assert_eq!(lost, 0, "{self:?}");
-    }
-}
-
-fn fetch(address: SocketAddr) -> io::Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
-    let mut poem = Vec::new();
-    stream.read_to_end(&mut poem)?;
-    Ok(poem)
-}
-
-/// Does `work` while clients fetch the poem from a port of the machine's, one fetch after the other.
-pub fn under_load(machine: &Machine, port: u16, work: impl FnOnce(&Tally)) -> Tally {
-    let (tally, done) = (Tally::default(), AtomicBool::new(false));
-    let fetch_until_done = || {
-        while !done.load(Ordering::Relaxed) {
-            tally.add(fetch(SocketAddr::from(([127, 0, 0, 1], port))));
-        }
-    };
-    thread::scope(|scope| {
-        let clients = scope.spawn(|| {
-            in_network_of(machine.init(), || {
-                thread::scope(|scope| {
-                    (0..CLIENTS).for_each(|_| _ = scope.spawn(fetch_until_done));
-                });
-            });
-        });
-        let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&tally)));
-        done.store(true, Ordering::Relaxed);
-        clients.join().unwrap();
-        worked.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    });
-    tally
-}
 
 /// Restarts the unit again and again, each time when clients have been served since the last.
 fn restart_under_load(machine: &Machine, port: u16) {
@@ -171,10 +99,8 @@ fn a_daemon_that_is_killed_under_load_loses_only_who_was_being_served() {
         let served = tally.whole();
         until("clients after the last kill", || tally.whole() > served + CLIENTS);
     });
-    let never = [&tally.refused, &tally.short, &tally.timed_out, &tally.failed];
-    let never: usize = never.iter().map(|count| count.load(Ordering::Relaxed)).sum();
-    let reset = tally.reset.load(Ordering::Relaxed);
-    assert!(never == 0 && reset <= KILLS * CLIENTS, "{tally:?}");
+    let reset = tally.reset();
+    assert!(tally.lost() == reset && reset <= KILLS * CLIENTS, "{tally:?}");
 }
 
 #[test]
