@@ -3,7 +3,7 @@
 //! For those who run it: the [command line](command_line), [application files](application_files),
 //! [every kind and protocol](services), [plugins], [get-poetry](get_poetry), [the log](mod@log), [control], [monitoring],
 //! [signals and exit statuses](signals), [users and privileges](privileges), the [security model](security),
-//! [systemd], [running for years](running_for_years), [containers], and [how fast it is](how_fast).
+//! [systemd], [Debian](debian), [running for years](running_for_years), [containers], and [how fast it is](how_fast).
 //!
 //! For those who write services: [writing services](writing_services), [a key-value daemon](key_value), [testing
 //! services](testing_services), [coming from twistd](coming_from_twistd), [the tutorial's exercises](exercises), and
@@ -36,6 +36,7 @@ pages! {
     privileges,
     security,
     systemd,
+    debian,
     running_for_years,
     containers,
     how_fast,

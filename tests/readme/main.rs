@@ -61,8 +61,8 @@ typed! {
     writing_services,
 }
 
-/// The pages that are typed on a machine with a systemd of its own, by tests/systemd.
-const ON_A_MACHINE: [&str; 1] = ["systemd"];
+/// The pages that are typed on a machine with a systemd of its own, by tests/package and tests/systemd.
+const ON_A_MACHINE: [&str; 2] = ["debian", "systemd"];
 
 #[test]
 fn every_page_with_commands_is_typed() {
