@@ -15,7 +15,7 @@ use std::os::unix::process::CommandExt;
 use std::thread;
 use std::time::Duration;
 
-fn forward(to: SocketAddr, options: &[&str]) -> Served {
+pub fn forward(to: SocketAddr, options: &[&str]) -> Served {
     Served::start(Sandbox::new(), "forward", &format!("to = \"{to}\""), options)
 }
 
@@ -41,7 +41,7 @@ fn are_reset((client, other): &mut (TcpStream, TcpStream)) {
 }
 
 /// Says something at one end and waits until it has come out at the other.
-fn pass(from: &mut TcpStream, to: &mut TcpStream, what: &[u8]) {
+pub fn pass(from: &mut TcpStream, to: &mut TcpStream, what: &[u8]) {
     from.write_all(what).unwrap();
     let mut came = vec![0; what.len()];
     to.read_exact(&mut came).unwrap();
@@ -130,7 +130,7 @@ fn pieces_of_any_length_are_passed_on_in_order_both_ways() {
 }
 
 /// A client that takes little at a time: the kernel holds little for it, so that the forwarder has to.
-fn narrow(address: SocketAddr) -> TcpStream {
+pub fn narrow(address: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_tcp_mss(1400).unwrap();
     socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -160,41 +160,6 @@ fn many_clients_that_begin_to_read_late_all_get_everything() {
             gets(client, &poem[100..]);
         }
     });
-}
-
-/// Fast connections pass through pipes, of which a process has at most 16.
-#[test]
-fn there_are_few_pipes_and_none_is_kept() {
-    const CONNECTIONS: usize = 20;
-    let upstream = Upstream::new();
-    let forward = forward(upstream.address(), &[]);
-    let pid = forward.daemon.pid();
-    let poem = Sandbox::new().write_poem("big", 12_000_000);
-    pass(&mut forward.connect(), &mut upstream.accept(), b"warm");
-    forward.wait_for_connections(0);
-    let before = open_descriptors(pid);
-    let pairs: Vec<_> =
-        (0..CONNECTIONS).map(|_| (narrow(forward.address), upstream.accept())).collect();
-    thread::scope(|scope| {
-        let mut clients = Vec::new();
-        for (client, mut other) in pairs {
-            let poem = &poem;
-            scope.spawn(move || other.write_all(poem).unwrap());
-            clients.push(client);
-        }
-        for client in &mut clients {
-            client.read_exact(&mut vec![0; 5_000_000]).unwrap();
-        }
-        let most = before + 2 * CONNECTIONS + 2 * 16;
-        until("all pipes", || open_descriptors(pid) == most);
-        for client in &mut clients {
-            gets(client, &poem[5_000_000..]);
-        }
-    });
-    until("no pipe", || open_descriptors(pid) == before);
-    for _ in 0..CONNECTIONS {
-        forward.daemon.wait_for(", and 12000000 back");
-    }
 }
 
 #[test]
@@ -406,7 +371,7 @@ const DESCRIPTORS: u64 = 100;
 const CLIENTS: usize = 300;
 
 /// Starts an application with few descriptors.
-fn start_with_few_descriptors(application: &str) -> (Sandbox, Foreground) {
+pub fn start_with_few_descriptors(application: &str) -> (Sandbox, Foreground) {
     let sandbox = Sandbox::new();
     sandbox.write("few.toml", application);
     let mut command = sandbox.poetryd(&["--nodaemon", "few.toml"]);

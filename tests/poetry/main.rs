@@ -7,6 +7,7 @@ mod support;
 
 mod empty;
 mod forward;
+mod forward_pipes;
 mod large;
 mod named;
 mod proxy;
