@@ -4,12 +4,14 @@ use super::endpoint::{is_abstract, unix_address};
 use super::mode::bind_with_mode;
 use crate::file_id::FileId;
 use crate::service::Files;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use tracing::warn;
 #[cfg(feature = "control")]
@@ -204,8 +206,9 @@ impl SocketFile {
 
     /// Opens the path without following a link. The descriptor refers to one file from then on.
     fn refer_to(&self) -> io::Result<fs::File> {
-        let flags = libc::O_PATH | libc::O_NOFOLLOW;
-        fs::OpenOptions::new().read(true).custom_flags(flags).open(&self.path)
+        // Not with OpenOptions, which drop O_PATH where musl is the C library: there it is part of O_ACCMODE.
+        let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Ok(open(&self.path, flags, Mode::empty())?.into())
     }
 
     /// Removes the file, unless it has been replaced.

@@ -92,23 +92,28 @@ fn its_exit_status_says_why_it_did_not_start() {
 #[test]
 #[ignore = "root, musl"]
 fn with_a_control_socket_it_can_be_asked_and_reloaded() {
-    let mut image = Image::build().option(&["--control", "/run/poetryd.sock"]);
-    image.has_run = true;
-    let container = image.start();
-    let ask = |words: &[&str]| {
-        let output = container.exec(&[&["--control", "/run/poetryd.sock"], words].concat());
-        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-        stdout(&output)
-    };
-    let status = ask(&["status"]);
-    assert!(status.contains(" is running with pid 1 since "), "{status}");
-    assert!(status.contains("3003 bytes from poetry/ecstasy.txt"), "{status}");
-    fs::write(image.path("/etc/poetryd/poetry/ecstasy.txt"), "Another one.\n").unwrap();
-    let reloaded = ask(&["reload"]);
-    assert!(reloaded.contains("13 bytes"), "{reloaded}");
-    assert_eq!(container.fetch(), b"Another one.\n");
-    container.signal(Signal::SIGTERM);
-    assert_eq!(container.wait().0.code(), Some(0));
+    // By the user that the container has from the start, or that the daemon becomes.
+    for (user, options) in
+        [((65534, 65534), &[][..]), ((0, 0), &["--uid", "65534", "--gid", "65534"])]
+    {
+        let mut image = Image::build().option(&["--control", "/run/poetryd.sock"]).option(options);
+        (image.user, image.has_run) = (user, true);
+        let container = image.start();
+        let ask = |words: &[&str]| {
+            let output = container.exec(&[&["--control", "/run/poetryd.sock"], words].concat());
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            stdout(&output)
+        };
+        let status = ask(&["status"]);
+        assert!(status.contains(" is running with pid 1 since "), "{status}");
+        assert!(status.contains("3003 bytes from poetry/ecstasy.txt"), "{status}");
+        fs::write(image.path("/etc/poetryd/poetry/ecstasy.txt"), "Another one.\n").unwrap();
+        let reloaded = ask(&["reload"]);
+        assert!(reloaded.contains("13 bytes"), "{reloaded}");
+        assert_eq!(container.fetch(), b"Another one.\n");
+        container.signal(Signal::SIGTERM);
+        assert_eq!(container.wait().0.code(), Some(0));
+    }
 }
 
 /// As root, so that there is something to give up.

@@ -164,12 +164,12 @@ impl Container<'_> {
         self.outer.wait_for(text)
     }
 
-    /// Runs the program with these arguments in it, as `podman exec` does.
+    /// Runs the program with these arguments in it, as `podman exec` does, as the user that config/Containerfile names.
     pub fn exec(&self, args: &[&str]) -> Output {
         let mut nsenter = command("nsenter");
         nsenter.arg(format!("--target={}", self.init));
         nsenter.args(["--mount", "--net", "--pid", "--root", "--wd"]);
-        let (user, group) = self.image.user;
+        let (user, group) = self.image.file.user;
         nsenter.args([format!("--setuid={user}"), format!("--setgid={group}")]);
         nsenter.arg("--").arg(&self.image.file.entrypoint[0]).args(args);
         run(nsenter)
