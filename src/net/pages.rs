@@ -84,8 +84,11 @@ pub(super) fn reserve_descriptors(workers: &Workers, descriptors: &Descriptors) 
 }
 
 /// Sends as much of `content`, which belongs to a [`Pages`], as the kernel accepts now. `None`: the system does not
-/// allow it here, or there are too many open files; nothing has been sent.
-pub(super) fn send_pages(stream: &Socket, content: &[u8]) -> Option<io::Result<usize>> {
+/// allow it here, or there are too many open files; nothing has been sent. `more`: the last segment waits for what comes
+/// next.
+pub(super) fn send_pages(stream: &Socket, content: &[u8], more: bool) -> Option<io::Result<usize>> {
+    let mut flags = SpliceFFlags::SPLICE_F_NONBLOCK;
+    flags.set(SpliceFFlags::SPLICE_F_MORE, more);
     PIPE.with_borrow_mut(|kept| {
         let pipe = match kept.take() {
             Some(pipe) => pipe,
@@ -94,7 +97,7 @@ pub(super) fn send_pages(stream: &Socket, content: &[u8]) -> Option<io::Result<u
         let mut sent = 0;
         while sent < content.len() {
             let Ok(queued) = pipe.fill(&content[sent..]) else { break };
-            let (passed, end) = pipe.empty_into(stream, queued);
+            let (passed, end) = pipe.empty_into(stream, queued, flags);
             sent += passed;
             if passed < queued {
                 // If it can't be emptied, it is closed here, and the next call makes another one.
@@ -129,10 +132,12 @@ impl Pipe {
     }
 
     /// Passes on so many bytes, or as many as the socket accepts, and says how many and why no more.
-    ///
-    /// As with MSG_MORE, the last segment waits for what comes next: the FIN.
-    fn empty_into(&self, stream: &Socket, queued: usize) -> (usize, io::Result<()>) {
-        let flags = SpliceFFlags::SPLICE_F_NONBLOCK | SpliceFFlags::SPLICE_F_MORE;
+    fn empty_into(
+        &self,
+        stream: &Socket,
+        queued: usize,
+        flags: SpliceFFlags,
+    ) -> (usize, io::Result<()>) {
         let mut passed = 0;
         while passed < queued {
             match splice(&self.out, None, stream, None, queued - passed, flags) {

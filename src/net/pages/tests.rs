@@ -26,7 +26,7 @@ fn deliver(content: &[u8]) -> Vec<u8> {
     let mut sent = 0;
     while received.len() < content.len() {
         if sent < content.len() {
-            match send_pages(&sender, &content[sent..]).unwrap() {
+            match send_pages(&sender, &content[sent..], true).unwrap() {
                 Ok(more) => sent += more,
                 Err(e) => assert_eq!(e.kind(), io::ErrorKind::WouldBlock),
             }
@@ -66,7 +66,7 @@ fn what_has_been_sent_arrives_though_the_memory_is_gone() {
     let (mut file, bytes) = file_of(HUGE);
     let pages = Pages::read(&mut file, bytes.len()).unwrap();
     let (sender, mut receiver) = connection();
-    let sent = send_pages(&sender, pages.as_ref()).unwrap().unwrap();
+    let sent = send_pages(&sender, pages.as_ref(), false).unwrap().unwrap();
     drop((pages, sender));
     let mut received = Vec::new();
     receiver.read_to_end(&mut received).unwrap();
@@ -87,7 +87,7 @@ fn an_error_of_the_socket_is_reported() {
     let pages = Pages::read(&mut file, bytes.len()).unwrap();
     let (sender, receiver) = connection();
     drop(receiver);
-    let error = send_pages(&sender, pages.as_ref()).unwrap().unwrap_err();
+    let error = send_pages(&sender, pages.as_ref(), false).unwrap().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     assert!(deliver(pages.as_ref()) == bytes, "the pipe is empty again");
 }

@@ -1,5 +1,7 @@
 use super::*;
 use std::io::{Seek, SeekFrom, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
 
 /// A temporary file of so many bytes, to be read from its beginning.
 fn file_of(length: u64) -> (File, Vec<u8>) {
@@ -38,5 +40,30 @@ fn what_happens_to_the_file_later_does_not_matter() {
         file.write_all(b"changed").unwrap();
         file.set_len(10).unwrap();
         assert!(*payload == *bytes, "{length}");
+    }
+}
+
+/// What the kernel has not sent yet: SIOCOUTQNSD of linux/sockios.h.
+fn unsent(socket: &Socket) -> i32 {
+    let mut bytes = 0;
+    // SAFETY: it writes one int.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), 0x894B, &mut bytes) };
+    assert_eq!(done, 0, "{}", io::Error::last_os_error());
+    bytes
+}
+
+#[test]
+fn only_the_end_waits_for_what_comes_next() {
+    let (mut file, bytes) = file_of(LARGE);
+    for payload in [Payload::read(&mut file).unwrap(), bytes.into()] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let server = Socket::from(listener.accept().unwrap().0);
+        // Less than a segment over loopback, twice.
+        assert_eq!(payload.send(&server, 0, 40_000).unwrap(), 40_000);
+        assert_eq!(unsent(&server), 0);
+        let end = payload.len() - 30_000;
+        assert_eq!(payload.send(&server, end, 40_000).unwrap(), 30_000);
+        assert_eq!(unsent(&server), 30_000);
     }
 }
