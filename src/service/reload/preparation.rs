@@ -116,6 +116,10 @@ impl<'a> Preparation<'a> {
             self.start_again(|_| true).await;
         }
         (self.handed_over, self.kept) = (None, None);
+        // What only new services had asked for. While the daemon is stopping, what is stored is for the next one.
+        if let Some(belongings) = self.resources.belongings() {
+            self.tree.unless_stopping(|| belongings.let_go());
+        }
     }
 
     /// Starts some of the services that have been stopped. Returns the paths of those that were to be started.
