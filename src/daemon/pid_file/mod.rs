@@ -51,7 +51,7 @@ pub enum PidFileError {
         path: PathBuf,
     },
     /// It can't be opened, locked or written.
-    #[error("can't use the pid file {}: {reason}", path.display())]
+    #[error("can't use the pid file {}: {reason}; name another with --pidfile, or another directory with --rundir", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
