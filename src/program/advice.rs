@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use crate::cli;
-use crate::config::{plain, quoted};
+use crate::config::{ConfigError, plain, quoted};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
@@ -24,6 +24,9 @@ const OF_TWISTD: [&str; 13] = [
     "xmpp-router",
 ];
 
+/// Where to read how a tac file becomes an application file.
+const MOVING: &str = "for a tac file, see \"Coming from twistd\" in the guide of poetryd";
+
 /// How much of a word is shown, in columns.
 const LONGEST_WORD: usize = 200;
 
@@ -43,6 +46,37 @@ pub(super) fn instead_of(program: &str, word: &str, arguments: &[OsString]) -> O
         _ => return None,
     };
     Some(format!("there is no command {word:?}; {instead}"))
+}
+
+/// What to say about an option that only twistd has.
+pub(super) fn instead_of_twistds(program: &str, e: &clap::Error) -> Option<Failure> {
+    let option = unknown_option(e)?;
+    let instead = match option {
+        "-y" | "--python" | "--file" | "--source" => {
+            format!("an application file has none: {program} FILE.toml; {MOVING}")
+        }
+        "-o" | "--no_save" | "-r" | "--reactor" => "leave it out".to_owned(),
+        "--logger" => "the log has --logfile, --syslog and --log-format".to_owned(),
+        "-b" | "--debug" => "the log says more with --log-level debug".to_owned(),
+        "--profile" | "--profiler" | "--savestats" | "--spew" | "--help-reactors"
+        | "--encrypted" => format!("{program} has nothing like it"),
+        _ => return None,
+    };
+    Some(Failure::Other(format!("{option} is an option of twistd; {instead}"), 2))
+}
+
+/// What to say instead of the mistakes in a file that is a program for twistd.
+pub(super) fn instead_of_mistakes(program: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Config(ConfigError::Mistakes { file, .. })
+            if [".tac", ".py"].iter().any(|end| file.ends_with(end)) =>
+        {
+            let message =
+                format!("{file} is not an application file of {program}, which is TOML; {MOVING}");
+            Failure::Other(message, 2)
+        }
+        other => other,
+    }
 }
 
 /// What to say about words after an application file, which has no options.

@@ -186,13 +186,20 @@ impl Program {
             }
             Err(mistake) => Err(mistake),
         };
-        done.unwrap_or_else(|failure| failure.report(self.name))
+        done.unwrap_or_else(|failure| {
+            advice::instead_of_mistakes(self.name, failure).report(self.name)
+        })
     }
 
     fn parse(&self, args: Vec<OsString>) -> Result<Invocation, Failure> {
         let plugins = |rundir: Option<&Path>| self.describe_plugins(rundir);
-        cli::parse(self.name, self.version, self.about, plugins, args.iter().cloned())
-            .map_err(|e| self.option_of_a_plugin(&e, &args).unwrap_or(Failure::Options(e)))
+        cli::parse(self.name, self.version, self.about, plugins, args.iter().cloned()).map_err(
+            |e| {
+                let known = self.option_of_a_plugin(&e, &args);
+                let known = known.or_else(|| advice::instead_of_twistds(self.name, &e));
+                known.unwrap_or(Failure::Options(e))
+            },
+        )
     }
 
     fn run_application(

@@ -122,6 +122,44 @@ fn words_of_other_programs_are_answered_with_what_to_type() {
 }
 
 #[test]
+fn options_of_twistd_are_answered_with_what_to_type() {
+    let sandbox = Sandbox::new();
+    let moving = "for a tac file, see \"Coming from twistd\" in the guide of poetryd";
+    let file = format!("an application file has none: poetryd FILE.toml; {moving}");
+    for (arguments, option, expected) in [
+        (&["-y", "poetry.tac"][..], "-y", &*file),
+        (&["-ny", "poetry.tac"], "-y", &file),
+        (&["--python=poetry.tac"], "--python", &file),
+        (&["-noy", "poetry.tac"], "-o", "leave it out"),
+        (&["--reactor", "epoll", "fast.toml"], "--reactor", "leave it out"),
+        (&["-r", "epoll", "fastpoetry"], "-r", "leave it out"),
+        (&["--logger=a.b"], "--logger", "the log has --logfile, --syslog and --log-format"),
+        (&["-b", "fast.toml"], "-b", "the log says more with --log-level debug"),
+        (&["--spew"], "--spew", "poetryd has nothing like it"),
+    ] {
+        let said = refused(&sandbox, arguments);
+        assert_eq!(said, format!("poetryd: {option} is an option of twistd; {expected}\n"));
+    }
+}
+
+/// The mistakes of Python as TOML help nobody.
+#[test]
+fn a_tac_file_is_answered_with_the_page_about_it() {
+    let sandbox = Sandbox::new();
+    let tac = "from twisted.application import service\napplication = service.Application('a')\n";
+    sandbox.write("poetry.tac", tac);
+    for arguments in [&["poetry.tac"][..], &["--nodaemon", "poetry.tac"], &["check", "poetry.tac"]]
+    {
+        let said = refused(&sandbox, arguments);
+        let expected = "poetry.tac is not an application file of poetryd, which is TOML; for a tac file, \
+                        see \"Coming from twistd\" in the guide of poetryd\n";
+        assert!(said.starts_with("poetryd: ") && said.ends_with(expected), "{said}");
+    }
+    sandbox.write("right.tac", &sandbox.read("fast.toml"));
+    assert!(sandbox.run(&["check", "right.tac"]).status.success());
+}
+
+#[test]
 fn a_file_called_as_a_word_of_other_programs_is_run() {
     let sandbox = Sandbox::new();
     fs::copy(sandbox.path("fast.toml"), sandbox.path("help")).unwrap();
