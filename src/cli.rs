@@ -166,7 +166,7 @@ pub fn parse(
             let rundir = given.as_ref().and_then(|given| given.get_one::<PathBuf>("rundir"));
             let plugins = plugins(rundir.map(PathBuf::as_path));
             let after = format!("{plugins}\n\n{}", AFTER_HELP.replace("NAME", name));
-            command.after_help(after).try_get_matches_from(&args)
+            command.after_help(after.trim_start().to_owned()).try_get_matches_from(&args)
         }
         _ => Err(e),
     })?;

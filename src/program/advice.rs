@@ -37,7 +37,17 @@ pub(super) fn instead_of(program: &str, word: &str, arguments: &[OsString]) -> O
         "help" => format!("type: {program} --help"),
         "version" => format!("type: {program} --version"),
         "run" | "start" => format!("type just: {program}{rest}"),
-        "restart" | "reload" => format!("type: {program} stop{rest} && {program}{rest}"),
+        // (With the features, these are commands.)
+        "reload" | "service" | "log-level" | "rotate" => {
+            let instead = match word {
+                "reload" => format!("; to reload, type: kill -HUP $(cat {program}.pid)"),
+                "rotate" => format!("; to rotate the log, type: kill -USR1 $(cat {program}.pid)"),
+                _ => String::new(),
+            };
+            return Some(format!("{program} is built without the feature \"control\"{instead}"));
+        }
+        "generate" => return Some(format!("{program} is built without the feature \"generate\"")),
+        "restart" => format!("type: {program} stop{rest} && {program}{rest}"),
         _ if OF_TWISTD.contains(&word) => {
             return Some(format!(
                 "{word:?} is a service of twistd that {program} does not have; {program} --help lists those that it has"

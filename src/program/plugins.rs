@@ -121,10 +121,13 @@ impl Program {
                 Err(e) => drop(writeln!(troubles, "  {}", summary(&e))),
             }
         }
+        if list.lines().count() == 1 {
+            list.clear(); // there is none
+        }
         if !troubles.is_empty() {
             let _ = write!(list, "\nManifests that can't be used:\n{troubles}");
         }
-        list.trim_end().to_owned()
+        list.trim().to_owned()
     }
 
     pub(super) fn search_path(&self, rundir: Option<&Path>) -> SearchPath {

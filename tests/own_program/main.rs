@@ -3,6 +3,7 @@
 //! The program has to have one thread when it starts, so this test program starts itself: as `muse`, a daemon
 //! with one service, which does what `MUSE` names.
 
+mod commands;
 mod errors;
 #[path = "../support/functions.rs"]
 mod functions;
@@ -25,6 +26,8 @@ const TESTS: &[Test] = tests![
     listeners::a_program_with_a_subscriber_of_its_own_keeps_it,
     listeners::with_a_subscriber_of_its_own_a_program_refuses_options_about_the_log,
     listeners::a_subscriber_that_nobody_told_of_is_an_error,
+    commands::the_help_of_a_program_without_plugins_has_no_list_of_them,
+    commands::a_command_that_is_not_built_in_is_answered_with_the_feature_and_the_signal,
     words::an_event_while_the_application_is_made_comes_first_in_the_log,
     words::an_event_while_the_application_cant_be_made_is_at_the_terminal,
     words::records_of_the_log_crate_are_in_the_log_if_its_level_lets_them,
