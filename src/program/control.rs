@@ -17,7 +17,7 @@ pub(super) fn ask(daemon: &Daemon, ask: Ask) -> Result<ExitCode, Failure> {
         #[cfg(not(feature = "control"))]
         (Ask::Status { json: false }, Some(file)) => match pid_file::running(file)? {
             Some(pid) => pid_file::is_running(daemon, pid),
-            None => Err(pid_file::not_running(file)),
+            None => Err(pid_file::not_running(daemon, file)),
         },
         #[cfg(not(feature = "control"))]
         _ => Err(Failure::Other("this program is built without a control socket".into(), 2)),

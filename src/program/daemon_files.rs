@@ -14,21 +14,47 @@ pub(super) struct Daemon {
     /// Its control socket.
     #[cfg_attr(not(feature = "control"), allow(dead_code))]
     pub(super) socket: Option<PathBuf>,
-    /// Where to look if there is no such daemon: the control socket of the unit, for a command line that names none.
-    #[cfg_attr(not(feature = "control"), allow(dead_code))]
-    pub(super) unit_socket: Option<PathBuf>,
+    /// Where to look if there is no such daemon, for a command line that names none, or only the file of a unit.
+    pub(super) unit: Option<Unit>,
     pub(super) stop_timeout: Duration,
+}
+
+/// A unit of systemd, as those that come with poetryd: `poetryd`, or `poetryd@NAME` for each file in /etc/poetryd.
+pub(super) struct Unit {
+    /// Its name, without `.service`.
+    pub(super) name: String,
+    pub(super) socket: PathBuf,
+}
+
+impl Unit {
+    /// The one that runs this application file, or the program's own. `None`: no unit has a file there.
+    pub(super) fn of(program: &str, file: Option<&Path>) -> Option<Self> {
+        let name = match file {
+            Some(file) => {
+                let file = std::path::absolute(file).ok()?;
+                let is_there = file.parent() == Some(Path::new(&format!("/etc/{program}")));
+                let name = file.file_name()?.to_str()?.strip_suffix(".toml")?;
+                Some(name.to_owned()).filter(|_| is_there)?
+            }
+            None => program.to_owned(),
+        };
+        let (name, directory) = match name == program {
+            true => (name.clone(), name),
+            false => (format!("{program}@{name}"), format!("{program}-{name}")),
+        };
+        Some(Self { name, socket: format!("/run/{directory}/control.sock").into() })
+    }
 }
 
 impl Daemon {
     /// The daemon that runs with these options, of a program that may have no `control` socket. `control_is_typed`:
-    /// the command line has the socket. `is_unnamed`: it names neither an application nor a place.
+    /// the command line has the socket. `unit`: the one that it may mean.
     pub(super) fn found_by(
         program: &'static str,
         options: &Options,
         control: bool,
         control_is_typed: bool,
-        is_unnamed: bool,
+        unit: Option<Unit>,
     ) -> Result<Self, Failure> {
         let whole = |file: Option<PathBuf>| file.map(|file| absolute(options, &file)).transpose();
         let pid_file = options.pid_file(program);
@@ -39,12 +65,11 @@ impl Daemon {
             let message = "the daemon can't be found without a pid file or a control socket";
             return Err(Failure::Other(message.into(), 2));
         }
-        let unit_socket = format!("/run/{program}/control.sock").into();
         Ok(Self {
             program,
             pid_file: whole(pid_file)?,
             socket: whole(socket)?,
-            unit_socket: Some(unit_socket).filter(|_| control && is_unnamed && !control_is_typed),
+            unit: unit.filter(|_| control && !control_is_typed),
             stop_timeout: options.stop_timeout.unwrap_or(STOP_TIMEOUT),
         })
     }

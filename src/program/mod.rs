@@ -36,7 +36,7 @@ use crate::logging::BoxedLayer;
 use crate::plugin::{Maker, Plugins};
 use crate::service::{Application, BoxError};
 use clap::Args;
-use daemon_files::Daemon;
+use daemon_files::{Daemon, Unit};
 use failure::Failure;
 pub use reference::ReferenceTable;
 use source::{BuiltIn, Choice, FileSource};
@@ -322,8 +322,10 @@ impl Program {
         options: Options,
         command: &str,
     ) -> Result<Daemon, Failure> {
-        let is_unnamed =
-            named.target.is_none() && options.rundir.is_none() && options.pidfile.is_none();
+        let has_place = options.rundir.is_some() || options.pidfile.is_some();
+        let file = named.target.as_deref().map(Path::new);
+        let has_unit = plugin.is_none() && !has_place;
+        let unit = if has_unit { Unit::of(self.name, file) } else { None };
         let is_name = |name: &PathBuf| !name.as_os_str().is_empty();
         let control_is_typed = options.control.as_ref().is_some_and(is_name);
         let from_file = match plugin {
@@ -339,7 +341,7 @@ impl Program {
             },
         };
         let options = typed_here(options)?.or(from_file);
-        Daemon::found_by(self.name, &options, self.info.control, control_is_typed, is_unnamed)
+        Daemon::found_by(self.name, &options, self.info.control, control_is_typed, unit)
     }
 }
 

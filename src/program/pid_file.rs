@@ -1,6 +1,6 @@
 //! What a running daemon's pid file is good for: to know whether it is running, and to stop it.
 
-use super::daemon_files::Daemon;
+use super::daemon_files::{Daemon, Unit};
 use super::failure::{Failure, say};
 use crate::daemon::{self, ControlError};
 use std::path::Path;
@@ -37,13 +37,20 @@ pub(super) fn stop(daemon: &Daemon, pid_file: &Path, now: bool) -> Result<ExitCo
             say(&format!("{} with pid {pid} {how}", daemon.program))?;
             Ok(ExitCode::SUCCESS)
         }
-        (None, _) => Err(not_running(pid_file)),
+        (None, _) => Err(not_running(daemon, pid_file)),
     }
 }
 
-pub(super) fn not_running(pid_file: &Path) -> Failure {
+pub(super) fn not_running(daemon: &Daemon, pid_file: &Path) -> Failure {
     let pid_file = pid_file.display();
-    let advice = "to find a daemon that was started elsewhere, give its application file, --rundir or --pidfile";
+    let unit = daemon.unit.as_ref().filter(|unit| unit.socket.exists());
+    let advice = match unit {
+        Some(Unit { name, socket }) => format!(
+            "the daemon of the unit {name} is reached by systemctl, or with --control {}",
+            socket.display()
+        ),
+        None => "to find a daemon that was started elsewhere, give its application file, --rundir or --pidfile".into(),
+    };
     Failure::Other(
         format!("not running: no process holds the pid file {pid_file}; {advice}"),
         NOT_RUNNING,

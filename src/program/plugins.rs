@@ -161,7 +161,10 @@ impl Program {
         let words = plugins
             .chain(manifests.iter().map(String::as_str))
             .chain(commands.iter().map(String::as_str));
-        let near = config::nearest(word, words);
+        // The name of a unit such as poetryd@night.
+        let of_unit = format!("/etc/{}/{word}.toml", self.name);
+        let of_unit = Some(of_unit.as_str()).filter(|file| Path::new(file).is_file());
+        let near = of_unit.or_else(|| config::nearest(word, words));
         let near = near.map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
         let word = quoted(word);
         Failure::Other(format!("{word} is neither a plugin nor an application file{near}"), 2)

@@ -1,6 +1,6 @@
 //! Finds a running daemon and connects to its control socket.
 
-use super::daemon_files::Daemon;
+use super::daemon_files::{Daemon, Unit};
 use super::failure::Failure;
 use super::pid_file::{NO_PERMISSION, NOT_RUNNING, not_running, running};
 use crate::control::{AskError, Client, ConnectError, Request};
@@ -76,7 +76,7 @@ pub(super) fn reach(daemon: &Daemon) -> Result<Client, Unreached> {
     let pid = match &daemon.pid_file {
         Some(pid_file) => match running(pid_file).map_err(Unreached::NotRunning)? {
             Some(pid) => Some(pid),
-            None => return Err(Unreached::NotRunning(not_running(pid_file))),
+            None => return Err(Unreached::NotRunning(not_running(daemon, pid_file))),
         },
         None => None,
     };
@@ -123,7 +123,7 @@ pub(super) fn refused(daemon: &Daemon, error: AskError) -> Failure {
 
 /// The daemon of the unit, if the command line names no other, and it is running.
 pub(super) fn unit(daemon: &Daemon) -> Result<Option<Client>, Failure> {
-    let Some(socket) = &daemon.unit_socket else { return Ok(None) };
+    let Some(Unit { socket, .. }) = &daemon.unit else { return Ok(None) };
     match Client::connect(socket) {
         Ok(client) => Ok(Some(client)),
         Err(ConnectError::NotPermitted) => {
