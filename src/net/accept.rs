@@ -247,7 +247,7 @@ impl AcceptLoop {
             let traffic = count.traffic(0);
             return self.spawn(converse(self.shared.clone(), stream, peer, traffic), permit);
         };
-        match payload.send(&stream, 0, MAX_SEND) {
+        match payload.send(&stream, 0, MAX_SEND, true) {
             Ok(sent) if sent == payload.len() => {
                 count.sent(sent);
                 self.closing.push(stream, permit);

@@ -111,7 +111,9 @@ impl Delivery {
     }
 
     fn send(&mut self, stream: &Socket, most: usize) -> io::Result<usize> {
-        let taken = self.payload.send(stream, self.sent(), most)?;
+        // With a share, it comes when the queue is short again.
+        let fin_comes_next = self.share.is_none();
+        let taken = self.payload.send(stream, self.sent(), most, fin_comes_next)?;
         self.traffic.sent += taken as u64;
         let all = self.sent() == self.payload.len();
         match self.pace {

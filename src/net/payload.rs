@@ -54,17 +54,23 @@ impl Payload {
     /// Sends as much as the kernel accepts now, from `sent` on, at most `most` bytes, and returns how much that
     /// was.
     ///
-    /// At the end of the payload, the last segment waits for the FIN, which comes next, and is sent together with it:
-    /// MSG_MORE. Before the end it must not wait: if it is longer than what the kernel may have unsent, which is possible over
+    /// If the FIN comes right after the end of the payload, the last segment waits for it, and is sent together with it:
+    /// MSG_MORE. Otherwise it must not wait: if it is longer than what the kernel may have unsent, which is possible over
     /// loopback, nobody would be told to send more, and it would wait for the kernel's timer.
-    pub(super) fn send(&self, stream: &Socket, sent: usize, most: usize) -> io::Result<usize> {
+    pub(super) fn send(
+        &self,
+        stream: &Socket,
+        sent: usize,
+        most: usize,
+        fin_comes_next: bool,
+    ) -> io::Result<usize> {
         let rest = &self.bytes[sent..];
         let turn = &rest[..rest.len().min(most)];
-        let to_the_end = turn.len() == rest.len();
-        let more = if to_the_end { libc::MSG_MORE } else { 0 };
+        let waits = fin_comes_next && turn.len() == rest.len();
+        let more = if waits { libc::MSG_MORE } else { 0 };
         let copy = || stream.send_with_flags(turn, more | libc::MSG_NOSIGNAL);
         loop {
-            let in_pages = if self.in_pages { send_pages(stream, turn, to_the_end) } else { None };
+            let in_pages = if self.in_pages { send_pages(stream, turn, waits) } else { None };
             match in_pages.unwrap_or_else(copy) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

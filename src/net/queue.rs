@@ -61,6 +61,8 @@ impl Budget {
             return Err(io::ErrorKind::Unsupported.into());
         }
         limit_unsent(stream, UNSENT + share.bytes)?;
+        // What is sent is large, and its last segment need not wait for the acknowledgement of the others.
+        stream.set_tcp_nodelay(true)?;
         Ok(Some(share))
     }
 

@@ -53,17 +53,16 @@ fn unsent(socket: &Socket) -> i32 {
 }
 
 #[test]
-fn only_the_end_waits_for_what_comes_next() {
+fn only_the_end_waits_and_only_for_a_fin_that_comes_next() {
     let (mut file, bytes) = file_of(LARGE);
+    let end = bytes.len() - 30_000; // less than a segment over loopback
     for payload in [Payload::read(&mut file).unwrap(), bytes.into()] {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let server = Socket::from(listener.accept().unwrap().0);
-        // Less than a segment over loopback, twice.
-        assert_eq!(payload.send(&server, 0, 40_000).unwrap(), 40_000);
-        assert_eq!(unsent(&server), 0);
-        let end = payload.len() - 30_000;
-        assert_eq!(payload.send(&server, end, 40_000).unwrap(), 30_000);
-        assert_eq!(unsent(&server), 30_000);
+        for (from, fin_comes_next, left) in [(0, true, 0), (end, false, 0), (end, true, 30_000)] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let server = Socket::from(listener.accept().unwrap().0);
+            assert_eq!(payload.send(&server, from, 30_000, fin_comes_next).unwrap(), 30_000);
+            assert_eq!(unsent(&server), left, "from {from}");
+        }
     }
 }
