@@ -11,11 +11,14 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SpliceFFlags, fcntl, splice, vmsplice};
 use nix::unistd::pipe2;
 use socket2::Socket;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::os::fd::OwnedFd;
 use std::sync::OnceLock;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 /// The size of a huge page, in bytes. Where the system has other ones, nothing is lost but speed.
 const HUGE: usize = 2 << 20;
@@ -26,6 +29,9 @@ const CAPACITY: usize = 1 << 20;
 /// How much a pipe can take, wherever in a page it begins: a page of 4096 bytes takes a place even if only a part of it
 /// is sent.
 pub(super) const MOST_AT_ONCE: usize = CAPACITY - 4096;
+
+/// A pipe that has not been used for so long is closed.
+const UNUSED: Duration = Duration::from_secs(1);
 
 /// Those of a pipe and of /dev/null.
 const DESCRIPTORS: usize = 3;
@@ -69,8 +75,10 @@ impl AsRef<[u8]> for Pages {
 }
 
 thread_local! {
-    /// This thread's pipe, once it has needed one. It is empty between two calls.
+    /// This thread's pipe, while it needs one. It is empty between two calls.
     static PIPE: RefCell<Option<Pipe>> = const { RefCell::new(None) };
+    /// Whether it has been used since [`UnusedPipe`] last looked. `None`: nothing looks.
+    static USED: Cell<Option<bool>> = const { Cell::new(None) };
 }
 
 /// The descriptors that the pipes of all workers may use.
@@ -83,31 +91,64 @@ pub(super) fn reserve_descriptors(workers: &Workers, descriptors: &Descriptors) 
     reserved.0.get_or_init(|| descriptors.reserve(workers.len() * DESCRIPTORS));
 }
 
-/// Sends as much of `content`, which belongs to a [`Pages`], as the kernel accepts now. `None`: the system does not
-/// allow it here, or there are too many open files; nothing has been sent. `more`: the last segment waits for what comes
-/// next.
-pub(super) fn send_pages(stream: &Socket, content: &[u8], more: bool) -> Option<io::Result<usize>> {
+/// Sends as much of `content`, which belongs to a [`Pages`], as the kernel accepts now. Returns how much that was and, if
+/// it was not all, why: [`Unsupported`](io::ErrorKind::Unsupported) if the system does not allow it here, or if there are
+/// too many open files. `more`: the last segment waits for what comes next.
+pub(super) fn send_pages(stream: &Socket, content: &[u8], more: bool) -> (usize, io::Result<()>) {
     let mut flags = SpliceFFlags::SPLICE_F_NONBLOCK;
     flags.set(SpliceFFlags::SPLICE_F_MORE, more);
     PIPE.with_borrow_mut(|kept| {
-        let pipe = match kept.take() {
-            Some(pipe) => pipe,
-            None => Pipe::new().ok()?,
+        let Some(pipe) = kept.take().or_else(|| Pipe::new().ok()) else {
+            return (0, Err(io::ErrorKind::Unsupported.into()));
         };
+        UnusedPipe::note_use();
         let mut sent = 0;
         while sent < content.len() {
-            let Ok(queued) = pipe.fill(&content[sent..]) else { break };
+            let Ok(queued) = pipe.fill(&content[sent..]) else {
+                *kept = Some(pipe);
+                return (sent, Err(io::ErrorKind::Unsupported.into()));
+            };
             let (passed, end) = pipe.empty_into(stream, queued, flags);
             sent += passed;
             if passed < queued {
                 // If it can't be emptied, it is closed here, and the next call makes another one.
                 *kept = pipe.discard(queued - passed).then_some(pipe);
-                return Some(if sent > 0 { Ok(sent) } else { end.map(|()| 0) });
+                return (sent, end);
             }
         }
         *kept = Some(pipe);
-        (sent > 0).then_some(Ok(sent))
+        (sent, Ok(()))
     })
+}
+
+/// Closes this thread's pipe when it has not been used for a while.
+struct UnusedPipe;
+
+impl UnusedPipe {
+    fn note_use() {
+        if let Ok(runtime) = Handle::try_current()
+            && USED.replace(Some(true)).is_none()
+        {
+            runtime.spawn(Self.close());
+        }
+    }
+
+    async fn close(self) {
+        loop {
+            sleep(UNUSED).await;
+            if USED.replace(Some(false)) != Some(true) {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for UnusedPipe {
+    fn drop(&mut self) {
+        // These fail while the thread is ending, which closes the pipe as well.
+        let _ = USED.try_with(|used| used.set(None));
+        let _ = PIPE.try_with(|pipe| pipe.replace(None));
+    }
 }
 
 struct Pipe {
@@ -144,6 +185,9 @@ impl Pipe {
                 Ok(0) => return (passed, Err(io::ErrorKind::WouldBlock.into())),
                 Ok(more) => passed += more,
                 Err(Errno::EINTR) => {}
+                Err(Errno::EPERM | Errno::ENOSYS | Errno::EINVAL) => {
+                    return (passed, Err(io::ErrorKind::Unsupported.into()));
+                }
                 Err(e) => return (passed, Err(e.into())),
             }
         }

@@ -23,7 +23,7 @@ pub struct Payload {
 impl Payload {
     /// Reads the rest of `file` into one copy, which does not depend on the file any more.
     ///
-    /// A large payload, 256 KiB or more, is sent by vmsplice(2) and splice(2), which saves the kernel a copy for each client.
+    /// A large payload, 256 KiB or more, is sent by vmsplice(2) and splice(2), which saves a copy for each client.
     ///
     /// # Errors
     /// If the file can't be read.
@@ -67,15 +67,30 @@ impl Payload {
         let rest = &self.bytes[sent..];
         let turn = &rest[..rest.len().min(most)];
         let waits = fin_comes_next && turn.len() == rest.len();
-        let more = if waits { libc::MSG_MORE } else { 0 };
-        let copy = || stream.send_with_flags(turn, more | libc::MSG_NOSIGNAL);
-        loop {
-            let in_pages = if self.in_pages { send_pages(stream, turn, waits) } else { None };
-            match in_pages.unwrap_or_else(copy) {
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                taken => return taken,
+        let (sent, end) = if self.in_pages {
+            send_pages(stream, turn, waits)
+        } else {
+            (0, Err(io::ErrorKind::Unsupported.into()))
+        };
+        match end {
+            Ok(()) => Ok(sent),
+            Err(e) if e.kind() == io::ErrorKind::Unsupported => {
+                Ok(sent + send_copy(stream, &turn[sent..], waits)?)
             }
+            Err(e) if sent == 0 && e.kind() != io::ErrorKind::WouldBlock => Err(e),
+            Err(_) => Ok(sent),
+        }
+    }
+}
+
+/// Sends as much as the kernel accepts now.
+fn send_copy(stream: &Socket, bytes: &[u8], more: bool) -> io::Result<usize> {
+    let more = if more { libc::MSG_MORE } else { 0 };
+    loop {
+        match stream.send_with_flags(bytes, more | libc::MSG_NOSIGNAL) {
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(0),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            taken => return taken,
         }
     }
 }

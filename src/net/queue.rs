@@ -60,9 +60,9 @@ impl Budget {
         if stream.tcp_congestion()?.starts_with(b"bbr") {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        limit_unsent(stream, UNSENT + share.bytes)?;
         // What is sent is large, and its last segment need not wait for the acknowledgement of the others.
         stream.set_tcp_nodelay(true)?;
+        limit_unsent(stream, UNSENT + share.bytes)?;
         Ok(Some(share))
     }
 

@@ -63,7 +63,7 @@ pub(super) fn instead_of_twistds(program: &str, e: &clap::Error) -> Option<Failu
     let option = unknown_option(e)?;
     let instead = match option {
         "-y" | "--python" | "--file" | "--source" => {
-            format!("an application file has none: {program} FILE.toml; {MOVING}")
+            format!("an application file needs no option: {program} FILE.toml; {MOVING}")
         }
         "-o" | "--no_save" | "-r" | "--reactor" => "leave it out".to_owned(),
         "--logger" => "the log has --logfile, --syslog and --log-format".to_owned(),

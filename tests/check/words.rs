@@ -125,7 +125,7 @@ fn words_of_other_programs_are_answered_with_what_to_type() {
 fn options_of_twistd_are_answered_with_what_to_type() {
     let sandbox = Sandbox::new();
     let moving = "for a tac file, see \"Coming from twistd\" in the guide of poetryd";
-    let file = format!("an application file has none: poetryd FILE.toml; {moving}");
+    let file = format!("an application file needs no option: poetryd FILE.toml; {moving}");
     for (arguments, option, expected) in [
         (&["-y", "poetry.tac"][..], "-y", &*file),
         (&["-ny", "poetry.tac"], "-y", &file),

@@ -21,6 +21,8 @@ mod session;
 mod shell;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../systemd/typed.rs"]
+mod typed;
 mod upgrade;
 mod without_start;
 

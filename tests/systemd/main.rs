@@ -17,6 +17,7 @@ mod session;
 mod shell;
 #[path = "../support/mod.rs"]
 mod support;
+mod typed;
 
 use machine::{Machine, application};
 use support::{ECSTASY, stderr, stdout, until};

@@ -51,7 +51,7 @@ pub enum PidFileError {
         path: PathBuf,
     },
     /// It can't be opened, locked or written.
-    #[error("can't use the pid file {}: {reason}; name another with --pidfile, or another directory with --rundir", path.display())]
+    #[error("can't use the pid file {}: {reason}", path.display())]
     Unusable {
         /// The file.
         path: PathBuf,
@@ -161,6 +161,9 @@ fn unusable(path: &Path, error: &io::Error) -> PidFileError {
     let reason = match error.raw_os_error() {
         Some(libc::ELOOP) => "it is a symbolic link; name the file itself".into(),
         Some(libc::EROFS) => format!("{error}; --pidfile names another file, '' means none"),
+        Some(libc::EACCES | libc::EPERM) => {
+            format!("{error}; --pidfile names another file, --rundir another directory")
+        }
         _ => error.to_string(),
     };
     let permission = error.kind() == io::ErrorKind::PermissionDenied;

@@ -26,10 +26,9 @@ fn deliver(content: &[u8]) -> Vec<u8> {
     let mut sent = 0;
     while received.len() < content.len() {
         if sent < content.len() {
-            match send_pages(&sender, &content[sent..], true).unwrap() {
-                Ok(more) => sent += more,
-                Err(e) => assert_eq!(e.kind(), io::ErrorKind::WouldBlock),
-            }
+            let (more, end) = send_pages(&sender, &content[sent..], true);
+            sent += more;
+            assert!(end.err().is_none_or(|e| e.kind() == io::ErrorKind::WouldBlock));
         }
         let read = receiver.read(&mut buffer).unwrap();
         received.extend_from_slice(&buffer[..read]);
@@ -66,7 +65,8 @@ fn what_has_been_sent_arrives_though_the_memory_is_gone() {
     let (mut file, bytes) = file_of(HUGE);
     let pages = Pages::read(&mut file, bytes.len()).unwrap();
     let (sender, mut receiver) = connection();
-    let sent = send_pages(&sender, pages.as_ref(), false).unwrap().unwrap();
+    let (sent, _) = send_pages(&sender, pages.as_ref(), false);
+    assert!(sent > 0);
     drop((pages, sender));
     let mut received = Vec::new();
     receiver.read_to_end(&mut received).unwrap();
@@ -87,7 +87,35 @@ fn an_error_of_the_socket_is_reported() {
     let pages = Pages::read(&mut file, bytes.len()).unwrap();
     let (sender, receiver) = connection();
     drop(receiver);
-    let error = send_pages(&sender, pages.as_ref(), false).unwrap().unwrap_err();
+    let error = send_pages(&sender, pages.as_ref(), false).1.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     assert!(deliver(pages.as_ref()) == bytes, "the pipe is empty again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pipe_is_kept_until_it_has_not_been_used_for_a_while() {
+    let (mut file, bytes) = file_of(HUGE);
+    let pages = Pages::read(&mut file, bytes.len()).unwrap();
+    let has_pipe = || PIPE.with_borrow(Option::is_some);
+    for _ in 0..2 {
+        for _ in 0..5 {
+            assert!(deliver(pages.as_ref()) == bytes);
+            assert!(has_pipe());
+            sleep(UNUSED / 2).await;
+            assert!(has_pipe());
+        }
+        sleep(UNUSED * 3).await;
+        assert!(!has_pipe());
+    }
+}
+
+#[test]
+fn it_is_closed_with_the_runtime_that_would_have_closed_it() {
+    let (mut file, bytes) = file_of(HUGE);
+    let pages = Pages::read(&mut file, bytes.len()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async { assert!(deliver(pages.as_ref()) == bytes) });
+    assert!(PIPE.with_borrow(Option::is_some));
+    drop(runtime);
+    assert!(PIPE.with_borrow(Option::is_none) && USED.get().is_none());
 }
