@@ -77,7 +77,7 @@ pub(super) async fn accept_loop(
         rests: alarms.rests,
         closing: Closing::new(alarms.sweeps, &shared.options, count),
         tasks: JoinSet::new(),
-        crowd: Crowd::default(),
+        crowd: Crowd::of(cx.workers()),
         workers: cx.workers().clone(),
         next_worker: worker,
         resting: None,
@@ -135,7 +135,7 @@ impl AcceptLoop {
                 }
                 Some(ended) = self.tasks.join_next() => {
                     finished(&mut self.closing, ended);
-                    self.crowd.left(self.tasks.len());
+                    self.crowd.left();
                 }
                 () = until(self.resting), if self.resting.is_some() => self.resting = None,
                 () = self.listener.called(), if self.duty.is_none() => self.go_on_duty()?,
@@ -273,6 +273,7 @@ impl AcceptLoop {
         self.tasks
             .spawn_on(task.instrument(Span::current()), self.workers.handle(self.next_worker));
         self.next_worker = self.next_worker.wrapping_add(1);
+        self.crowd.joined();
     }
 }
 

@@ -1,31 +1,64 @@
 //! Memory that is returned to the system after a crowd of clients.
 
+use crate::service::Workers;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 /// From this many tasks on, their memory is worth returning: more than a megabyte.
 const MANY: usize = 1_000;
 
-/// Notices when most of many tasks have ended.
-#[derive(Default)]
+/// The tasks of one loop. Notices when most of many tasks, those of all loops together, have ended.
 pub(super) struct Crowd {
+    all: Arc<All>,
+    own: usize,
+}
+
+#[derive(Default)]
+struct All {
+    tasks: AtomicUsize,
     /// The highest number of tasks since memory was last returned.
-    most: usize,
+    most: AtomicUsize,
 }
 
 impl Crowd {
-    /// A task has ended, and this many are left. If most of many tasks have ended by now, their memory is returned to
-    /// the system.
-    pub(super) fn left(&mut self, tasks: usize) {
-        if self.has_gone(tasks) {
+    /// The loop has no tasks yet.
+    pub(super) fn of(workers: &Workers) -> Self {
+        Self { all: workers.shared(), own: 0 }
+    }
+
+    /// A task begins.
+    pub(super) fn joined(&mut self) {
+        self.own += 1;
+        self.all.joined();
+    }
+
+    /// A task has ended. If most of many tasks have ended by now, their memory is returned to the system.
+    pub(super) fn left(&mut self) {
+        self.own -= 1;
+        if self.all.have_gone(1) {
             return_memory();
         }
     }
+}
 
-    fn has_gone(&mut self, left: usize) -> bool {
-        self.most = self.most.max(left + 1);
-        let has_gone = left <= self.most / 4 && self.most - left >= MANY;
-        if has_gone {
-            self.most = left;
-        }
-        has_gone
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.all.tasks.fetch_sub(self.own, Ordering::Relaxed);
+    }
+}
+
+impl All {
+    fn joined(&self) {
+        let tasks = self.tasks.fetch_add(1, Ordering::Relaxed) + 1;
+        self.most.fetch_max(tasks, Ordering::Relaxed);
+    }
+
+    /// So many have ended. Returns whether most have by now.
+    fn have_gone(&self, ended: usize) -> bool {
+        let left = self.tasks.fetch_sub(ended, Ordering::Relaxed) - ended;
+        let are_most = |most: usize| left <= most / 4 && most - left >= MANY;
+        let restart = |most| are_most(most).then_some(left);
+        self.most.fetch_update(Ordering::Relaxed, Ordering::Relaxed, restart).is_ok()
     }
 }
 
@@ -41,27 +74,49 @@ fn return_memory() {
 
 #[cfg(test)]
 mod tests {
-    use super::Crowd;
+    use super::*;
+
+    fn crowd(tasks: usize) -> All {
+        let all = All::default();
+        (0..tasks).for_each(|_| all.joined());
+        all
+    }
 
     /// How often memory is returned while the number of tasks falls to zero.
-    fn returns(crowd: &mut Crowd, tasks: usize) -> usize {
-        (0..tasks).rev().filter(|left| crowd.has_gone(*left)).count()
+    fn returns(all: &All) -> usize {
+        let tasks = all.tasks.load(Ordering::Relaxed);
+        (0..tasks).filter(|_| all.have_gone(1)).count()
     }
 
     #[test]
     fn memory_is_returned_rarely_and_only_after_many_tasks() {
-        let mut crowd = Crowd::default();
-        assert_eq!(returns(&mut crowd, 900), 0);
-        assert_eq!(returns(&mut crowd, 2_000), 1);
-        assert_eq!(returns(&mut crowd, 900), 0);
-        assert_eq!(returns(&mut crowd, 20_000), 3);
-        assert_eq!(returns(&mut crowd, 2_000), 1);
+        for (tasks, expected) in [(900, 0), (2_000, 1), (20_000, 3)] {
+            let all = crowd(tasks);
+            assert_eq!(returns(&all), expected, "{tasks}");
+            (0..900).for_each(|_| all.joined());
+            assert_eq!(returns(&all), 0, "after {tasks}");
+        }
     }
 
     #[test]
     fn a_steady_crowd_keeps_its_memory() {
-        let mut crowd = Crowd::default();
-        assert_eq!((0..10_000).filter(|_| crowd.has_gone(4_999)).count(), 0);
-        assert!(crowd.has_gone(1_250) && !crowd.has_gone(1_249));
+        let all = crowd(5_000);
+        for _ in 0..10_000 {
+            assert!(!all.have_gone(1));
+            all.joined();
+        }
+        assert!(!all.have_gone(3_749) && all.have_gone(1) && !all.have_gone(1));
+    }
+
+    #[test]
+    fn the_tasks_of_a_loop_that_has_ended_do_not_count() {
+        let all = Arc::new(All::default());
+        let (mut one, mut other) = (Crowd { all: all.clone(), own: 0 }, Crowd { all, own: 0 });
+        (0..1_000).for_each(|_| one.joined());
+        (0..1_000).for_each(|_| other.joined());
+        one.left();
+        assert_eq!(other.all.tasks.load(Ordering::Relaxed), 1_999);
+        drop(one);
+        assert_eq!(other.all.tasks.load(Ordering::Relaxed), 1_000);
     }
 }
