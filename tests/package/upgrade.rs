@@ -95,7 +95,8 @@ fn a_wrong_file_at_an_upgrade_leaves_the_old_daemon_serving() {
     start_instance(&machine);
     let right = fs::read_to_string(machine.path(FILE)).unwrap();
     machine.write(FILE, right.replace("\"ecstasy\"", "\"ectsasy\"").as_bytes());
-    let mistake = format!("    {FILE}:20:8: poem: there is no poem named \"ectsasy\" here");
+    let line = 1 + right.lines().position(|line| line.starts_with("poem = ")).unwrap();
+    let mistake = format!("    {FILE}:{line}:8: poem: there is no poem named \"ectsasy\" here");
     upgrade_that_cannot_start(&machine, "0.2.0-2", &mistake);
 
     // Root could read this poem, but not the user that the unit has.
