@@ -145,9 +145,10 @@ impl UnusedPipe {
 
 impl Drop for UnusedPipe {
     fn drop(&mut self) {
-        // These fail while the thread is ending, which closes the pipe as well.
+        // These fail while the thread is ending, which closes the pipe as well. It is in use if the runtime is shut down
+        // meanwhile and refuses this task.
         let _ = USED.try_with(|used| used.set(None));
-        let _ = PIPE.try_with(|pipe| pipe.replace(None));
+        let _ = PIPE.try_with(|pipe| pipe.try_borrow_mut().map(|mut pipe| pipe.take()));
     }
 }
 
