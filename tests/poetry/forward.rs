@@ -1,14 +1,14 @@
 //! `protocol = "forward"`: as if the client were connected with the other server itself.
 
+use crate::narrow::narrow_clients;
 use crate::support::circumstances::room_for;
 use crate::support::{
-    ECSTASY, Foreground, LIMIT, Sandbox, connect, fetch, open_descriptors, receive, until,
+    ECSTASY, Foreground, Sandbox, connect, fetch, open_descriptors, receive, until,
 };
 use crate::upstream::{Down, Upstream, reset};
 use crate::{Served, gets};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
-use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
@@ -129,30 +129,14 @@ fn pieces_of_any_length_are_passed_on_in_order_both_ways() {
     });
 }
 
-/// A client that takes little at a time: the kernel holds little for it, so that the forwarder has to.
-pub fn narrow(address: SocketAddr) -> TcpStream {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_tcp_mss(1400).unwrap();
-    socket.set_recv_buffer_size(16 * 1024).unwrap();
-    socket.connect(&address.into()).unwrap();
-    socket.set_read_timeout(Some(LIMIT)).unwrap();
-    socket.into()
-}
-
 /// So many that not all can have a large buffer.
 #[test]
 fn many_clients_that_begin_to_read_late_all_get_everything() {
     let upstream = Upstream::new();
     let forward = forward(upstream.address(), &[]);
     let poem = Sandbox::new().write_poem("big", 600_000);
-    let pairs: Vec<_> = (0..100).map(|_| (narrow(forward.address), upstream.accept())).collect();
     thread::scope(|scope| {
-        let mut clients = Vec::new();
-        for (client, mut other) in pairs {
-            let poem = &poem;
-            scope.spawn(move || other.write_all(poem).unwrap());
-            clients.push(client);
-        }
+        let mut clients = narrow_clients(scope, 100, forward.address, &upstream, &poem);
         for client in &mut clients {
             client.read_exact(&mut [0; 100]).unwrap();
         }

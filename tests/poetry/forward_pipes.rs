@@ -1,7 +1,8 @@
 //! `protocol = "forward"`: fast connections, which pass through pipes without being copied.
 
-use crate::forward::{forward, narrow, pass, start_with_few_descriptors};
+use crate::forward::{forward, pass, start_with_few_descriptors};
 use crate::gets;
+use crate::narrow::narrow_clients;
 use crate::support::{Background, Foreground, Sandbox, connect, open_descriptors, through, until};
 use crate::upstream::Upstream;
 use std::io::{Read, Write};
@@ -18,15 +19,8 @@ fn there_are_few_pipes_and_none_is_kept() {
     pass(&mut forward.connect(), &mut upstream.accept(), b"warm");
     forward.wait_for_connections(0);
     let before = open_descriptors(pid);
-    let pairs: Vec<_> =
-        (0..CONNECTIONS).map(|_| (narrow(forward.address), upstream.accept())).collect();
     thread::scope(|scope| {
-        let mut clients = Vec::new();
-        for (client, mut other) in pairs {
-            let poem = &poem;
-            scope.spawn(move || other.write_all(poem).unwrap());
-            clients.push(client);
-        }
+        let mut clients = narrow_clients(scope, CONNECTIONS, forward.address, &upstream, &poem);
         for client in &mut clients {
             client.read_exact(&mut vec![0; 5_000_000]).unwrap();
         }

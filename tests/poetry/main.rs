@@ -10,6 +10,7 @@ mod forward;
 mod forward_pipes;
 mod large;
 mod named;
+mod narrow;
 mod proxy;
 mod proxy_failures;
 mod shipped;
