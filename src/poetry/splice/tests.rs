@@ -10,6 +10,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
+use tokio::time::{sleep, timeout};
+
+/// No wait should take this long.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// Two ends of a connection.
 async fn connection() -> (TcpStream, TcpStream) {
@@ -154,9 +158,12 @@ async fn a_reader_that_stops_and_goes_on_gets_everything() {
     for _ in 0..20 {
         let read = reader.read_exact(&mut piece).await.unwrap();
         heard.extend_from_slice(&piece[..read]);
-        while copier.pipes.open().0 == 0 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        let something_is_in_a_pipe = async {
+            while copier.pipes.open().0 == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(LIMIT, something_is_in_a_pipe).await.unwrap();
     }
     end.send(()).unwrap();
     let (speaker, said) = speaker.await.unwrap();
