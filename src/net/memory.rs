@@ -35,7 +35,7 @@ impl Crowd {
     /// A task has ended. If most of many tasks have ended by now, their memory is returned to the system.
     pub(super) fn left(&mut self) {
         self.own -= 1;
-        if self.all.have_gone(1) {
+        if self.all.left() {
             return_memory();
         }
     }
@@ -53,11 +53,11 @@ impl All {
         self.most.fetch_max(tasks, Ordering::Relaxed);
     }
 
-    /// So many have ended. Returns whether most have by now.
-    fn have_gone(&self, ended: usize) -> bool {
-        let left = self.tasks.fetch_sub(ended, Ordering::Relaxed) - ended;
-        let are_most = |most: usize| left <= most / 4 && most - left >= MANY;
-        let restart = |most| are_most(most).then_some(left);
+    /// Returns whether most have ended by now.
+    fn left(&self) -> bool {
+        let left = self.tasks.fetch_sub(1, Ordering::Relaxed) - 1;
+        let have_gone = |most: usize| left <= most / 4 && most - left >= MANY;
+        let restart = |most| have_gone(most).then_some(left);
         self.most.fetch_update(Ordering::Relaxed, Ordering::Relaxed, restart).is_ok()
     }
 }
@@ -85,7 +85,7 @@ mod tests {
     /// How often memory is returned while the number of tasks falls to zero.
     fn returns(all: &All) -> usize {
         let tasks = all.tasks.load(Ordering::Relaxed);
-        (0..tasks).filter(|_| all.have_gone(1)).count()
+        (0..tasks).filter(|_| all.left()).count()
     }
 
     #[test]
@@ -102,10 +102,10 @@ mod tests {
     fn a_steady_crowd_keeps_its_memory() {
         let all = crowd(5_000);
         for _ in 0..10_000 {
-            assert!(!all.have_gone(1));
+            assert!(!all.left());
             all.joined();
         }
-        assert!(!all.have_gone(3_749) && all.have_gone(1) && !all.have_gone(1));
+        assert!((1..3_750).all(|_| !all.left()) && all.left() && !all.left());
     }
 
     #[test]

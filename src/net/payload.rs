@@ -67,11 +67,10 @@ impl Payload {
         let rest = &self.bytes[sent..];
         let turn = &rest[..rest.len().min(most)];
         let waits = fin_comes_next && turn.len() == rest.len();
-        let (sent, end) = if self.in_pages {
-            send_pages(stream, turn, waits)
-        } else {
-            (0, Err(io::ErrorKind::Unsupported.into()))
-        };
+        if !self.in_pages {
+            return send_copy(stream, turn, waits);
+        }
+        let (sent, end) = send_pages(stream, turn, waits);
         match end {
             Ok(()) => Ok(sent),
             Err(e) if e.kind() == io::ErrorKind::Unsupported => {
